@@ -1,0 +1,28 @@
+"""Everything Tapescope raises on purpose.
+
+    TapescopeError          its text is one sentence for the user: what happened, to what, what to do
+    ├── UsageError          a command or an argument that makes no sense (exit code 2)
+    ├── TapeError           a file that is not a tape, of another format, or damaged
+    ├── ExportError         a snapshot that cannot be written
+    └── ControlError        a training process that cannot be reached or refused
+"""
+
+
+class TapescopeError(Exception):
+    """Base of all of them; `str(error)` is shown to the user as it is."""
+
+
+class UsageError(TapescopeError):
+    """A request that cannot be carried out as put."""
+
+
+class TapeError(TapescopeError):
+    """A file that cannot be read as a tape."""
+
+
+class ExportError(TapescopeError):
+    """A snapshot that cannot be written."""
+
+
+class ControlError(TapescopeError):
+    """The training process did not answer, or refused."""

@@ -1,0 +1,49 @@
+"""What a tape says of a step, apart from its graph: frozen records, shared by the capture, the store and the app."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One backward of a step, or a run of equal forward-only evaluations before it.
+
+    `kind` is "backward", "grad" (`torch.autograd.grad`) or "forward" (no graph); `loss` is the root's value where
+    it is a single number; `count` is how often a forward-only evaluation repeated.
+    """
+
+    kind: str
+    loss: float | None = None
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One iteration of training. Indices start at 0; `scalars` holds the last value logged under each name."""
+
+    index: int
+    topology_id: str
+    shape_id: str
+    phase: str
+    optimizer: str | None
+    started_ns: int
+    duration_secs: float
+    scalars: Mapping[str, float]
+    level: str
+    passes: tuple[Pass, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened. `step` is the index of the step being formed then; `time_ns` is Unix time.
+
+    Kinds: started, stopped (data: reason), continued, exception (type, message, traceback), capture_failed (hook, message),
+    evaluated (passes), closed (state).
+    """
+
+    id: int
+    kind: str
+    step: int
+    time_ns: int
+    data: Mapping[str, Any]

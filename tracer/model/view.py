@@ -1,0 +1,46 @@
+"""What is drawn of a graph, before it has positions: open modules as groups, everything else as boxes, edges between boxes."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One rectangle of the drawing: an op, a parameter, an output, or a closed module call.
+
+    `key` is the node key, or the call key of a closed module; `members` are the node keys it stands for (itself for a node).
+    `group` is the key of the open module call it lies in, None at the top.
+    """
+
+    key: str
+    kind: str  # "op" | "parameter" | "input" | "output" | "module"
+    title: str
+    subtitle: str
+    group: str | None
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """An open module call, drawn as a frame around its content. `parent` is the frame it lies in, None at the top."""
+
+    key: str
+    title: str
+    parent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A drawn edge between two boxes (keys), standing for `count` edges of the graph, in data-flow direction."""
+
+    source: str
+    target: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The boxes, frames and links to lay out. Groups come parents first; every key is unique over boxes and groups."""
+
+    boxes: tuple[Box, ...]
+    groups: tuple[Group, ...]
+    links: tuple[Link, ...]
