@@ -1,0 +1,37 @@
+"""What every test gets: an offscreen Qt, settings of its own, and a check that it leaves no thread behind."""
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+THREAD_GRACE_SECS = 5.0
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_user_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Settings, caches and recent tapes go to a temporary home: for the tests, and for the programs they start."""
+    home: Path = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
+            patch.setenv(variable, str(home / variable.lower()))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left() -> Iterator[None]:
+    """Fail a test after which a thread started by it is still alive.
+
+    Threads that Python did not start itself (Qt's, autograd's) show up as dummies without an end, and do not count.
+    """
+    before = set(threading.enumerate())
+    yield
+    started = [t for t in threading.enumerate() if t not in before and not isinstance(t, threading._DummyThread)]
+    for thread in started:
+        thread.join(THREAD_GRACE_SECS)
+    left = [thread.name for thread in started if thread.is_alive()]
+    assert not left, f"threads left running: {', '.join(left)}"
