@@ -1,0 +1,40 @@
+# One command runs it, one tests it; both set up what is missing first, and do nothing the second time.
+
+PYTHON := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format bench setup clean
+
+help:
+	@echo "make run [ARGS=...]    set up, then start the app (ARGS as for tapescope: demo, run script.py, open run.tape, ...)"
+	@echo "make test [ARGS=...]   set up, then ruff, mypy and pytest (ARGS go to pytest)"
+	@echo "make lint              set up, then ruff and mypy alone"
+	@echo "make format            let ruff sort imports and lay out the code"
+	@echo "make bench [ARGS=...]  what recording costs, beside torchviz, torchview, torchlens and torch.profiler"
+	@echo "make clean             remove .venv and every cache"
+
+setup:
+	@sh scripts/setup.sh test
+
+run: setup
+	@$(PYTHON) main.py $(ARGS)
+
+test: lint
+	$(PYTHON) -m pytest $(ARGS)
+
+lint: setup
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+
+format: setup
+	$(PYTHON) -m ruff check --fix .
+	$(PYTHON) -m ruff format .
+
+bench: setup
+	@sh scripts/setup.sh bench
+	$(PYTHON) -m benchmarks.overhead $(ARGS)
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
