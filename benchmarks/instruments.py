@@ -1,0 +1,158 @@
+"""What can be done to a training step: Tapescope, its peers, and the least that any of them could do.
+
+An instrument is switched on and off between steps, outside the measured time, so that bare and instrumented steps
+can alternate in one process.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol
+
+from torch import Tensor
+from torch.autograd.graph import Node
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+
+from benchmarks.steps import TrainingStep
+
+
+class Instrument(Protocol):
+    """`run` is measured; `on` and `off`, called around each `run`, are not."""
+
+    def on(self) -> None: ...
+    def off(self) -> None: ...
+    def run(self) -> None: ...
+
+
+class PerStep:
+    """An instrument that is a call within the step and leaves nothing behind."""
+
+    def __init__(self, run: Callable[[], None]) -> None:
+        self.run = run
+
+    def on(self) -> None:
+        pass
+
+    def off(self) -> None:
+        pass
+
+
+class EmptyHooks:
+    """The floor: hooks that do nothing around every module call, and a walk over the graph that keeps nothing."""
+
+    def __init__(self, step: TrainingStep) -> None:
+        self.step = step
+        self.handles: list[Any] = []
+
+    def on(self) -> None:
+        self.handles = [
+            register_module_forward_pre_hook(lambda module, inputs: None),
+            register_module_forward_hook(lambda module, inputs, output: None),
+        ]
+
+    def off(self) -> None:
+        for handle in self.handles:
+            handle.remove()
+
+    def run(self) -> None:
+        loss = self.step.forward()
+        count_nodes(loss)
+        self.step.finish(loss)
+
+
+class Recording:
+    """Tapescope, recording to a tape; paused, with its hooks out, while the bare step runs."""
+
+    def __init__(self, step: TrainingStep, recorder: Any) -> None:
+        self.run = step.run
+        self.recorder = recorder
+        recorder.pause_capture()
+
+    def on(self) -> None:
+        self.recorder.resume_capture()
+
+    def off(self) -> None:
+        self.recorder.pause_capture()
+
+
+def count_nodes(loss: Tensor) -> int:
+    """The size of the graph behind a loss, by the barest possible walk."""
+    root = loss.grad_fn
+    assert root is not None
+    seen: set[Node] = {root}
+    waiting = [root]
+    while waiting:
+        for following, _ in waiting.pop().next_functions:
+            if following is not None and following not in seen:
+                seen.add(following)
+                waiting.append(following)
+    return len(seen)
+
+
+@contextmanager
+def recorded(step: TrainingStep) -> Iterator[Instrument]:
+    from tracer import record
+
+    with TemporaryDirectory() as folder, record(str(Path(folder) / "bench.tape")) as recorder:
+        yield Recording(step, recorder)
+
+
+@contextmanager
+def floor(step: TrainingStep) -> Iterator[Instrument]:
+    yield EmptyHooks(step)
+
+
+@contextmanager
+def torchviz(step: TrainingStep) -> Iterator[Instrument]:
+    from torchviz import make_dot
+
+    def run() -> None:
+        loss = step.forward()
+        make_dot(loss)
+        step.finish(loss)
+
+    yield PerStep(run)
+
+
+@contextmanager
+def torchview(step: TrainingStep) -> Iterator[Instrument]:
+    from torchview import draw_graph
+
+    def run() -> None:
+        step.run()
+        draw_graph(step.model, input_data=step.inputs, mode="train")
+
+    yield PerStep(run)
+
+
+@contextmanager
+def torchlens(step: TrainingStep) -> Iterator[Instrument]:
+    from torchlens import trace
+
+    def run() -> None:
+        step.run()
+        trace(step.model, step.inputs)
+
+    yield PerStep(run)
+
+
+@contextmanager
+def torch_profiler(step: TrainingStep) -> Iterator[Instrument]:
+    from torch.profiler import ProfilerActivity, profile
+
+    def run() -> None:
+        with profile(activities=[ProfilerActivity.CPU]):
+            step.run()
+
+    yield PerStep(run)
+
+
+INSTRUMENTS = {
+    "recorded": recorded,
+    "floor: walk + empty hooks": floor,
+    "torchviz make_dot": torchviz,
+    "torch.profiler": torch_profiler,
+    "torchview draw_graph": torchview,
+    "torchlens trace": torchlens,
+}
