@@ -1,0 +1,24 @@
+"""Tapescope's library: record a training run, read the tape. Importing it imports neither torch nor Qt."""
+
+from tracer.errors import ControlError, ExportError, TapeError, TapescopeError, UsageError
+from tracer.model.diff import GraphDiff
+from tracer.model.records import Event, Pass, Step
+from tracer.recording import log, record, step
+from tracer.store.reader import Batch, Tape
+
+__all__ = [
+    "Batch",
+    "ControlError",
+    "Event",
+    "ExportError",
+    "GraphDiff",
+    "Pass",
+    "Step",
+    "Tape",
+    "TapeError",
+    "TapescopeError",
+    "UsageError",
+    "log",
+    "record",
+    "step",
+]

@@ -1,0 +1,34 @@
+"""The one place where capture's own bugs end: never in the user's training."""
+
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+_is_compiling = torch.compiler.is_compiling
+
+Failed = Callable[[str, str], None]
+"""Told the hook's name and the traceback of what it raised."""
+
+
+def guarded(hook: Callable[..., None], failed: Failed, strict: bool) -> Callable[..., None]:
+    """`hook` as PyTorch may call it: returns None at once while Dynamo traces, reports what it raises instead of raising.
+
+    `failed` is told once, and the hook stays silent from then on. With `strict` (in tests) the error goes on.
+    """
+    alive = True
+
+    def call(*args: Any) -> None:
+        nonlocal alive
+        if _is_compiling() or not alive:
+            return
+        try:
+            hook(*args)
+        except Exception:
+            alive = False
+            failed(getattr(hook, "__name__", str(hook)), traceback.format_exc(limit=-8))
+            if strict:
+                raise
+
+    return call

@@ -1,0 +1,71 @@
+"""Everything that is put into PyTorch while a recording is on, and taken out again at its end."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+
+_graph_task_id: Callable[[], int] = torch._C._current_graph_task_id  # type: ignore[attr-defined]
+
+Undo = Callable[[], None]
+
+
+def on_module_calls(enter: Callable[..., None], leave: Callable[..., None]) -> Undo:
+    """Global forward hooks. `leave` is called also when forward raises."""
+    handles = [register_module_forward_pre_hook(enter), register_module_forward_hook(leave, always_call=True)]
+
+    def undo() -> None:
+        for handle in handles:
+            handle.remove()
+
+    return undo
+
+
+def on_first_call(notify: Callable[[], None]) -> Undo:
+    """Call `notify()` at the next module call, once."""
+
+    def first(module: torch.nn.Module, args: Any) -> None:
+        handle.remove()
+        notify()
+
+    handle = register_module_forward_pre_hook(first)
+    return handle.remove
+
+
+def on_optimizer_steps(before: Callable[..., None], after: Callable[..., None]) -> Undo:
+    """Global optimizer hooks, for optimizers made before as well."""
+    handles = [register_optimizer_step_pre_hook(before), register_optimizer_step_post_hook(after)]
+
+    def undo() -> None:
+        for handle in handles:
+            handle.remove()
+
+    return undo
+
+
+def on_backward(before: Callable[..., None], after: Callable[..., None]) -> Undo:
+    """Call `before(roots, kind)` and `after(kind)` around every backward, kind "backward" or "grad".
+
+    `Tensor.backward`, `torch.autograd.backward` and `torch.autograd.grad` all go through one function of
+    torch/autograd/graph.py, however they were imported. Backwards inside a backward (a reentrant checkpoint's) are the
+    outer one's business.
+    """
+    original = torch.autograd._engine_run_backward  # type: ignore[attr-defined]
+
+    def run_backward(t_outputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if _graph_task_id() != -1:
+            return original(t_outputs, *args, **kwargs)
+        kind = "backward" if kwargs.get("accumulate_grad") else "grad"
+        before([root for root in t_outputs if isinstance(root, torch.Tensor)], kind)
+        result = original(t_outputs, *args, **kwargs)
+        after(kind)
+        return result
+
+    torch.autograd._engine_run_backward = run_backward  # type: ignore[attr-defined]
+
+    def undo() -> None:
+        torch.autograd._engine_run_backward = original  # type: ignore[attr-defined]
+
+    return undo

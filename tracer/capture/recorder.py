@@ -1,0 +1,235 @@
+"""One recording: where steps begin and end, and what goes to the tape."""
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from tracer.capture import hooks
+from tracer.capture.guard import guarded
+from tracer.capture.names import living_optimizers
+from tracer.capture.run_facts import run_facts
+from tracer.capture.scalars import Number, StepScalars, learning_rates, loss_of
+from tracer.capture.step_graph import StepGraph
+from tracer.capture.summary_writer import watch_summary_writers
+from tracer.control.run_control import RunControl
+from tracer.control.server import ControlServer
+from tracer.errors import ControlError
+from tracer.model.records import Pass
+from tracer.options import Options
+from tracer.store.writer import EventRecord, ScalarRecord, StepRecord, Writer
+
+class Recorder:
+    """Records from `start` to `stop`. Hooks run on the training thread, in microseconds; the writer's thread does the rest."""
+
+    def __init__(self, path: str | os.PathLike[str], options: Options, command: list[str]) -> None:
+        """Create the tape. `command` is what the user ran. Raises TapeError where the file cannot be written."""
+        self.path = Path(path)
+        self.options = options
+        self._control = RunControl(options.on_detach, f"To go on: tapescope continue {self.path}")
+        self._server = _listen(self._control) if options.control else None
+        self._writer = self._open(command)
+        self._graph = StepGraph()
+        self._scalars = StepScalars()
+        self._passes: list[Pass] = []
+        self._index = 0
+        self._begun_ns = 0
+        self._undo: list[hooks.Undo] = []
+        self._in_optimizer = False
+        self._is_manual = False
+        self._is_capturing = True
+        self._optimizers = _OptimizerWatch()
+
+    def start(self) -> None:
+        """Put the hooks in."""
+        self._undo = [
+            hooks.on_first_call(self._start_clock),
+            hooks.on_optimizer_steps(self._guard(self._before_optimizer), self._guard(self._after_optimizer)),
+            hooks.on_backward(self._guard(self._before_backward), self._guard(self._after_backward)),
+            watch_summary_writers(self._guard(self._log_anything)),
+        ]
+        self._graph.attach(self._guard)
+        self._start_clock()
+        self._event("started")
+
+    def stop(self, error: BaseException | None = None) -> None:
+        """Take the hooks out, note `error` that ended the training, close the tape."""
+        self._close_evaluations()
+        self.abandon()
+        self._append_arrived(wait=True)
+        if isinstance(error, Exception):
+            text = "".join(traceback.format_exception(error))
+            self._event("exception", type=type(error).__name__, message=str(error), traceback=text)
+        self._event("closed", state="closed")
+        self._writer.close("closed")
+        if self._server is not None:
+            self._server.close()
+
+    def abandon(self) -> None:
+        """Take the hooks out and leave the tape alone: what a forked child does."""
+        self._graph.detach()
+        while self._undo:
+            self._undo.pop()()
+
+    def log(self, name: str, number: Number) -> None:
+        """A scalar of the step being formed, or, where nothing of that has happened yet, of the step that just closed."""
+        if self._graph.has_begun or self._index == 0:
+            self._scalars.set(name, number)
+            return
+        value = self._scalars.read(name, self._index - 1, number)
+        if value is not None:
+            self._writer.append(ScalarRecord(self._index - 1, name, value))
+
+    def step(self) -> None:
+        """Close a step here, and from now on only here."""
+        if self._is_manual or self._graph.has_begun:
+            self._close_step(None)
+        self._is_manual = True
+
+    def _log_anything(self, name: str, number: object) -> None:
+        """What a SummaryWriter was given: a number, a tensor or an array with one value; anything else is its own business."""
+        if isinstance(number, (int, float, torch.Tensor)):
+            self.log(name, number)
+        elif getattr(number, "size", 0) == 1:
+            self.log(name, number.item())  # type: ignore[attr-defined]
+
+    def _before_backward(self, roots: list[torch.Tensor], kind: str) -> None:
+        loss = loss_of(roots) if kind == "backward" else None
+        if loss is not None:
+            is_repeated = self._in_optimizer and any(item.kind == "backward" for item in self._passes)
+            self._scalars.add_loss(loss, is_repeated)
+        self._passes.append(Pass(kind, loss if isinstance(loss, float) else None))
+        if self._graph.is_attached:
+            self._graph.record(roots, kind)
+
+    def _after_backward(self, kind: str) -> None:
+        if kind == "backward" and not self._is_manual and not self._optimizers.exist():
+            self._close_step(None)
+
+    def _before_optimizer(self, optimizer: torch.optim.Optimizer, args: object, kwargs: object) -> None:
+        self._in_optimizer = True
+        for name, rate in learning_rates(optimizer).items():
+            self._scalars.set(name, rate)
+
+    def _after_optimizer(self, optimizer: torch.optim.Optimizer, args: object, kwargs: object) -> None:
+        self._in_optimizer = False
+        self._optimizers.saw_one()
+        if not self._is_manual:
+            self._close_step(type(optimizer).__name__)
+
+    def _close_step(self, optimizer: str | None, phase: str = "train") -> None:
+        duration_ns = time.perf_counter_ns() - self._begun_ns
+        self._scalars.set("step_secs", duration_ns / 1e9)
+        n_evaluations = self._graph.n_evaluations
+        structure, evaluated = self._graph.take() if self._graph.is_attached else (None, ())
+        passes = (*([Pass("forward", count=n_evaluations)] if n_evaluations else ()), *self._passes)
+        self._append_arrived()
+        self._writer.append(
+            StepRecord(
+                self._index,
+                structure,
+                evaluated,
+                phase,
+                optimizer,
+                time.time_ns() - duration_ns,
+                duration_ns,
+                self.options.level,
+                passes,
+                self._scalars.take(self._index),
+            )
+        )
+        self._passes = []
+        self._index += 1
+        self._sample()
+        self._boundary()
+        self._start_clock()
+
+    def _sample(self) -> None:
+        """Attach or detach for the step that begins."""
+        if not self._is_capturing:
+            return
+        if self._index % self.options.every == 0:
+            self._graph.attach(self._guard)
+        else:
+            self._graph.detach()
+
+    def _boundary(self) -> None:
+        """Between two steps: stop if a client asked for it, end if the script has run long enough."""
+        self._control.boundary(self._stopped, self._continued)
+        if self._index == self.options.max_steps:
+            raise SystemExit(0)
+
+    def _stopped(self, reason: str) -> None:
+        self._append_arrived(wait=True)
+        self._event("stopped", reason=reason)
+        self._writer.flush()
+
+    def _continued(self) -> None:
+        self._event("continued")
+
+    def _close_evaluations(self) -> None:
+        """Forward-only passes after the last step: an event, or, where nothing was trained at all, the only step."""
+        if self._graph.n_evaluations and self._index == 0:
+            self._close_step(None, phase="eval")
+        elif self._graph.n_evaluations:
+            modules = sorted({call.path or call.class_name for call in self._graph.evaluated() if call.parent is None})
+            self._event("evaluated", passes=self._graph.n_evaluations, modules=modules)
+
+    def _append_arrived(self, wait: bool = False) -> None:
+        for name, step, value in self._scalars.arrived(wait):
+            self._writer.append(ScalarRecord(step, name, value))
+
+    def _event(self, kind: str, **data: object) -> None:
+        self._writer.append(EventRecord(kind, self._index, time.time_ns(), data))
+
+    def _start_clock(self) -> None:
+        self._begun_ns = time.perf_counter_ns()
+
+    def _guard(self, hook: Callable[..., None]) -> Callable[..., None]:
+        return guarded(hook, self._capture_failed, self.options.strict)
+
+    def _capture_failed(self, hook: str, trace: str) -> None:
+        """From here on steps are recorded without their graphs."""
+        self._is_capturing = False
+        self._graph.detach()
+        self._event("capture_failed", hook=hook, traceback=trace)
+
+    def _open(self, command: list[str]) -> Writer:
+        try:
+            return Writer(self.path, run_facts(command, self._server.file if self._server else None))
+        except BaseException:
+            if self._server is not None:
+                self._server.close()
+            raise
+
+
+def _listen(control: RunControl) -> ControlServer | None:
+    """A recording that cannot be controlled (no place for a socket) is still a recording."""
+    try:
+        return ControlServer(control)
+    except (OSError, ControlError) as error:
+        print(f"tapescope: recording without run control: {error}", file=sys.stderr)
+        return None
+
+
+class _OptimizerWatch:
+    """Whether an optimizer was ever made. Looking through all objects takes tens of milliseconds, so less and less often."""
+
+    def __init__(self) -> None:
+        self._found = False
+        self._asked = 0
+        self._next_look = 1
+
+    def saw_one(self) -> None:
+        self._found = True
+
+    def exist(self) -> bool:
+        self._asked += 1
+        if not self._found and self._asked >= self._next_look:
+            self._found = bool(living_optimizers())
+            self._next_look = self._asked + 1 if self._asked < 4 else 2 * self._asked
+        return self._found

@@ -1,0 +1,30 @@
+"""What a tape says of the run as a whole: its `meta` rows."""
+
+import os
+import platform
+import shlex
+import socket
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from tracer.store.liveness import process_start
+
+
+def run_facts(command: list[str], control_file: Path | None) -> dict[str, str]:
+    """Rows for the writer. `command` is what the user ran, `control_file` tells clients how to connect."""
+    return {
+        "state": "live",
+        "pid": str(os.getpid()),
+        "process_start": process_start(os.getpid()),
+        "host": socket.gethostname(),
+        "command": shlex.join(command),
+        "folder": str(Path.cwd()),
+        "started_ns": str(time.time_ns()),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "platform": f"{sys.platform} {platform.machine()}",
+        "control": "" if control_file is None else str(control_file),
+    }

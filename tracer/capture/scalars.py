@@ -1,0 +1,85 @@
+"""Numbers of a step. Those on the CPU are read at once; those on an accelerator are copied without waiting and read later."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+Number = float | torch.Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """A number on its way from the accelerator."""
+
+    name: str
+    step: int
+    value: torch.Tensor
+    arrived: torch.Event
+
+
+class StepScalars:
+    """The scalars of the step being formed, and the copies of earlier ones that have not arrived."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, Number] = {}
+        self._losses: list[Number] = []
+        self._copies: list[_Copy] = []
+
+    def set(self, name: str, number: Number) -> None:
+        """The value of this step; a later one replaces it."""
+        self._numbers[name] = number
+
+    def add_loss(self, loss: Number, is_repeated: bool) -> None:
+        """The root of one backward. With `is_repeated` (a closure evaluated again) it does not count towards the step's loss."""
+        if not is_repeated:
+            self._losses.append(loss)
+
+    def take(self, step: int) -> dict[str, float]:
+        """What is known now; the rest comes through `arrived`. Begins the next step.
+
+        "loss" is the sum over the step's backwards, as their gradients add up; of several each stands apart as "loss:k".
+        """
+        numbers = self._numbers
+        if self._losses:
+            numbers = {"loss": sum(self._losses[1:], start=self._losses[0]), **numbers}
+        if len(self._losses) > 1:
+            numbers.update((f"loss:{at}", loss) for at, loss in enumerate(self._losses))
+        self._numbers, self._losses = {}, []
+        return {name: value for name, number in numbers.items() if (value := self.read(name, step, number)) is not None}
+
+    def read(self, name: str, step: int, number: Number) -> float | None:
+        """The number as a float; None if it is on its way and `arrived` will tell."""
+        if not isinstance(number, torch.Tensor):
+            return float(number)
+        if number.device.type == "cpu":
+            return float(number.item())
+        copy = torch.empty((), dtype=number.dtype, pin_memory=number.device.type == "cuda")
+        copy.copy_(number.detach().reshape(()), non_blocking=True)
+        arrived = torch.Event(number.device.type)
+        arrived.record()
+        self._copies.append(_Copy(name, step, copy, arrived))
+        return None
+
+    def arrived(self, wait: bool = False) -> Iterator[tuple[str, int, float]]:
+        """(name, step, value) of the copies that are complete; with `wait` of all."""
+        while self._copies and (wait or self._copies[0].arrived.query()):
+            copy = self._copies.pop(0)
+            copy.arrived.synchronize()
+            yield copy.name, copy.step, float(copy.value.item())
+
+
+def loss_of(roots: list[torch.Tensor]) -> Number | None:
+    """The value of a backward's root where it is one real number: a float, or a copy on the accelerator."""
+    if len(roots) != 1 or roots[0].numel() != 1 or roots[0].is_complex():
+        return None
+    loss = roots[0].detach()
+    return float(loss.item()) if loss.device.type == "cpu" else loss.clone()
+
+
+def learning_rates(optimizer: torch.optim.Optimizer) -> dict[str, Number]:
+    """ "lr" of the first parameter group, and "lr:k" of each group k whose rate differs from it."""
+    rates = [group["lr"] for group in optimizer.param_groups if "lr" in group]
+    named = {f"lr:{at}" if at else "lr": rate for at, rate in enumerate(rates)}
+    first = rates[0] if rates else None
+    return {name: rate for name, rate in named.items() if name == "lr" or isinstance(rate, torch.Tensor) or rate != first}

@@ -1,0 +1,92 @@
+"""The graph of the step being formed: calls and passes as they come, a structure when the step closes."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from tracer.capture import hooks
+from tracer.capture.assemble import assemble
+from tracer.capture.calls import CallLog, module_calls
+from tracer.capture.names import Names
+from tracer.capture.passes import Passes, overlap
+from tracer.capture.walk import digest
+from tracer.model.fingerprint import shape_id, topology_id
+from tracer.model.structure import ModuleCall, Structure
+from tracer.store.writer import StructureRecord
+
+Guard = Callable[[Callable[..., None]], Callable[..., None]]
+
+
+class StepGraph:
+    """Collects between `clear` and `take`. A step like one before costs a digest, a new one its names and shapes."""
+
+    def __init__(self) -> None:
+        self._names = Names()
+        self._log = CallLog(self._names)
+        self._passes = Passes(self._names, self._log)
+        self._known: dict[bytes, StructureRecord] = {}
+        self._undo: list[hooks.Undo] = []
+
+    @property
+    def is_attached(self) -> bool:
+        return bool(self._undo)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether this step has seen a call with grad, or a backward."""
+        return bool(self._log.tokens or self._passes.recorded)
+
+    @property
+    def n_evaluations(self) -> int:
+        """Forward-only passes since the last step."""
+        return sum(self._log.evaluations.values())
+
+    def attach(self, guard: Guard) -> None:
+        """Put the module hooks in."""
+        if not self._undo:
+            self._undo.append(hooks.on_module_calls(guard(self._log.enter), guard(self._log.leave)))
+
+    def detach(self) -> None:
+        """Take the module hooks out and forget the step being formed."""
+        while self._undo:
+            self._undo.pop()()
+        self.clear()
+
+    def record(self, roots: Sequence[torch.Tensor], kind: str) -> None:
+        """A backward from `roots` is about to run."""
+        self._passes.record(roots, kind)
+
+    def take(self) -> tuple[StructureRecord, tuple[ModuleCall, ...]]:
+        """The structure of the step and the calls of its forward-only passes; begins the next step."""
+        try:
+            return self._structure(), self.evaluated()
+        finally:
+            self.clear()
+
+    def evaluated(self) -> tuple[ModuleCall, ...]:
+        """The calls of the forward-only passes since the last step, equal passes once."""
+        calls: list[ModuleCall] = []
+        for tokens, count in self._log.evaluations.items():
+            offset = len(calls)
+            for call in module_calls(tokens, self._names, count)[0]:
+                parent = None if call.parent is None else call.parent + offset
+                calls.append(ModuleCall(call.path, call.class_name, call.call, parent, call.training, call.grad_enabled, count))
+        return tuple(calls)
+
+    def clear(self) -> None:
+        self._log.clear()
+        self._passes.clear()
+        self._names.forget_anonymous()
+
+    def _structure(self) -> StructureRecord:
+        passes, tokens = self._passes.recorded, self._log.tokens
+        key = b"".join(recorded.facts.digest for recorded in passes) + digest(tokens, *overlap(passes))
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = _fingerprinted(assemble(passes, tokens, self._names))
+        return known
+
+
+def _fingerprinted(structure: Structure) -> StructureRecord:
+    topology = topology_id(structure)
+    return StructureRecord(structure, topology, shape_id(structure, topology))

@@ -1,0 +1,61 @@
+"""`tapescope info`: what a tape holds."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from tracer.store.reader import Tape
+
+NAME = "info"
+HELP = "say what a tape holds"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("tape", type=Path, metavar="FILE.tape")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    with Tape(args.tape) as tape:
+        facts = _facts(tape)
+    print(json.dumps(facts, indent=2) if args.json else "\n".join(_lines(facts)))
+    return 0
+
+
+def _facts(tape: Tape) -> dict[str, Any]:
+    batch = tape.refresh()
+    steps = batch.steps
+    changes = [after.index for before, after in pairwise(steps) if before.topology_id != after.topology_id]
+    return {
+        "path": str(tape.path),
+        "state": tape.state,
+        "run": tape.meta,
+        "steps": len(tape),
+        "structures": len({step.topology_id for step in steps if step.topology_id}),
+        "shapes": len({step.shape_id for step in steps if step.shape_id}),
+        "changes": changes,
+        "seconds": sum(step.duration_secs for step in steps),
+        "scalars": {name: float(tape.series(name)[1][-1]) for name in tape.scalars},
+        "events": [{"kind": event.kind, "step": event.step, **event.data} for event in batch.events],
+        "gaps": [{"first": first, "last": last, "reason": reason} for first, last, reason in tape.gaps],
+        "size_bytes": tape.path.stat().st_size,
+    }
+
+
+def _lines(facts: dict[str, Any]) -> Iterator[str]:
+    run = facts["run"]
+    yield f"{facts['path']}: {facts['state']}, {facts['size_bytes'] / 1e6:.1f} MB"
+    yield f"  command     {run.get('command', '')}"
+    yield f"  python      {run.get('python', '')}, torch {run.get('torch', '')}, {run.get('platform', '')}"
+    yield f"  steps       {facts['steps']:,} in {facts['seconds']:.1f} s"
+    yield f"  structures  {facts['structures']:,}, with shapes {facts['shapes']:,}; changed {len(facts['changes']):,} times"
+    for name, value in facts["scalars"].items():
+        yield f"  {name:<11} {value:.6g} (last)"
+    for event in facts["events"]:
+        if event["kind"] not in ("started", "closed"):
+            yield f"  {event['kind']} at step {event['step']}: {event.get('reason') or event.get('message') or event.get('passes') or ''}"
+    for gap in facts["gaps"]:
+        yield f"  steps {gap['first']} to {gap['last']} have gaps: {gap['reason']}"

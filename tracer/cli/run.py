@@ -1,0 +1,81 @@
+"""`tapescope run`: a script as `python` would run it, with its tape written beside."""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tracer import recording
+from tracer.display import has_display
+from tracer.errors import TapescopeError, UsageError
+from tracer.imports import after_import
+from tracer.launch import command as tapescope
+from tracer.options import Options
+from tracer.script import execute, module_code, script_code
+from tracer.store.destination import free_name, prepare
+
+NAME = "run"
+HELP = "run a training script unmodified and record it"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.usage = f"{parser.prog} [options] (SCRIPT | -m MODULE) [ARGS…]"
+    parser.add_argument("--headless", action="store_true", help="do not open the app beside the running script")
+    parser.add_argument("-o", dest="tape", metavar="FILE.tape", type=Path, help="the tape to write (default: named like the script)")
+    parser.add_argument("--level", default="structure", help="what to record of each step: structure (default)")
+    parser.add_argument("--every", type=int, default=1, metavar="K", help="keep the graph of every K-th step only; scalars are kept of all")
+    parser.add_argument("--max-steps", type=int, metavar="N", help="end the script after N steps")
+    parser.add_argument(
+        "--on-detach", choices=("resume", "hold"), default="resume", help="if the app goes away while paused: go on (default) or wait"
+    )
+    parser.add_argument("-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="run a module, as `python -m` does")
+    parser.add_argument("script", nargs=argparse.REMAINDER, metavar="SCRIPT [ARGS…]", help="the script and its own arguments")
+
+
+def run(args: argparse.Namespace) -> int:
+    words: list[str] = args.module or args.script
+    if not words:
+        raise UsageError("Nothing to run: give a script, or -m and a module.")
+    options = {"level": args.level, "every": args.every, "max_steps": args.max_steps, "on_detach": args.on_detach}
+    Options(**options)
+    sys.argv = list(words)
+    compiled = module_code(words[0]) if args.module else script_code(words[0])
+    tape: Path = args.tape or free_name(Path(words[0].rpartition(".")[2] if args.module else words[0]).stem)
+    with prepare(tape):
+        if args.tape is None:
+            print(f"tapescope: recording to {tape}", file=sys.stderr, flush=True)
+        begin = _Begin(tape, ["-m", *words] if args.module else words, options, not args.headless and has_display())
+        after_import("torch", begin)
+        try:
+            execute(compiled)
+        except BaseException as error:
+            recording.end(error)
+            raise
+        recording.end()
+    return 0
+
+
+class _Begin:
+    """Starts the recording once the script has imported torch; a recording that cannot start never stops the script."""
+
+    def __init__(self, tape: Path, command: list[str], options: dict[str, Any], with_window: bool) -> None:
+        self._tape = tape
+        self._command = command
+        self._options = options
+        self._with_window = with_window
+
+    def __call__(self, _: object) -> None:
+        try:
+            recording.begin(self._tape, self._command, **self._options)
+        except TapescopeError as error:
+            print(f"tapescope: {error} The script runs on unrecorded.", file=sys.stderr)
+            return
+        if self._with_window:
+            subprocess.Popen(
+                tapescope("open", str(self._tape.absolute())),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )

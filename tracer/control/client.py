@@ -1,0 +1,101 @@
+"""The app's side of the control socket; equally for `tapescope continue`, a notebook, a script."""
+
+import contextlib
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from tracer.control.endpoint import load, open_socket
+from tracer.control.protocol import Lines, decode, encode
+from tracer.errors import ControlError
+from tracer.store.reader import Tape
+
+_GONE = "The training process can no longer be reached; it may have ended."
+
+
+class ControlClient:
+    """A connection to one training process. Commands take effect at its next step boundary and show as events on the tape."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+        self._lines = Lines()
+        self._n_sent = 0
+
+    def pause(self) -> None:
+        """Stop at the end of the current step."""
+        self._send("pause")
+
+    def next(self) -> None:
+        """Run exactly one step, then stop."""
+        self._send("next")
+
+    def continue_(self) -> None:
+        """Run on."""
+        self._send("continue")
+
+    def terminate(self) -> None:
+        """End the script at the end of the current step, as `sys.exit(130)` there would."""
+        self._send("terminate")
+
+    def wait_for_answer(self) -> None:
+        """Wait (up to the connection's time-out) until the last command is understood. Raises ControlError where it is refused."""
+        while True:
+            answer = self._receive()
+            if not answer.get("ok"):
+                raise ControlError(str(answer.get("error", "The training process refused the command.")))
+            if answer.get("id") == self._n_sent:
+                return
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _send(self, command: str) -> None:
+        self._drain()
+        self._n_sent += 1
+        try:
+            self._socket.sendall(encode({"id": self._n_sent, "command": command}))
+        except OSError:
+            raise ControlError(_GONE) from None
+
+    def _drain(self) -> None:
+        """Throw away answers nobody waited for."""
+        timeout = self._socket.gettimeout()
+        self._socket.setblocking(False)
+        with contextlib.suppress(OSError):
+            while self._socket.recv(1 << 14):
+                pass
+        self._socket.settimeout(timeout)
+
+    def _receive(self) -> dict[str, Any]:
+        lines: list[bytes] = []
+        try:
+            while not lines:
+                data = self._socket.recv(1 << 14)
+                if not data:
+                    raise ControlError(_GONE)
+                lines = self._lines.feed(data)
+        except OSError:
+            raise ControlError(_GONE) from None
+        return decode(lines[-1]) or {}
+
+
+def connect(tape: str | os.PathLike[str], timeout_secs: float = 2.0) -> ControlClient:
+    """A client of the process that writes `tape`. Raises ControlError where it has ended or does not listen, TapeError for no tape."""
+    with Tape(tape) as opened:
+        state, file = opened.state, opened.meta.get("control", "")
+    if state != "live":
+        raise ControlError(f"The training that wrote {tape} has ended.")
+    if not file:
+        raise ControlError(f"The training that writes {tape} was started without control; start it with --control.")
+    endpoint = load(Path(file))
+    try:
+        connection = open_socket(endpoint, timeout_secs)
+        connection.sendall(encode({"token": endpoint.token}))
+        answer = connection.recv(1 << 14)
+    except OSError:
+        raise ControlError(_GONE) from None
+    if not (decode(answer) or {}).get("ok"):
+        connection.close()
+        raise ControlError("The training process refused the connection: its token is another one.")
+    return ControlClient(connection)

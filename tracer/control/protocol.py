@@ -1,0 +1,40 @@
+"""What client and training say to each other: JSON lines over a local socket, never longer than 64 KiB.
+
+The client begins with {"token": …}; the training answers {"ok": true} or closes. Then every {"id": n, "command": name} is
+answered by {"id": n, "ok": true} or {"id": n, "ok": false, "error": sentence}. An answer says that the command was
+understood; what it did is told by events on the tape.
+"""
+
+import json
+from typing import Any
+
+COMMANDS = ("pause", "next", "continue", "terminate")
+MAX_LINE_BYTES = 1 << 16
+
+
+def encode(message: dict[str, Any]) -> bytes:
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+
+def decode(line: bytes) -> dict[str, Any] | None:
+    """The message, None where the line is not a JSON object."""
+    try:
+        message = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return message if isinstance(message, dict) else None
+
+
+class Lines:
+    """Cuts what arrives on a socket into lines. `overflowed` where a line grows past the limit."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        return lines
+
+    @property
+    def overflowed(self) -> bool:
+        return len(self._rest) > MAX_LINE_BYTES

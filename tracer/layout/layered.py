@@ -1,0 +1,114 @@
+"""A graph whose edges run from one layer to the next only: longer ones are chains of dummy nodes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tracer.layout.sizes import EDGE_WIDTH
+
+# How strongly the ends of an edge pull each other: long edges should be straight.
+TO_DUMMY, BETWEEN_DUMMIES = 2.0, 8.0
+
+
+class Edge(NamedTuple):
+    """From node `source` to node `target`; the offsets say how far right of their centres it is attached."""
+
+    source: int
+    target: int
+    source_offset: float
+    target_offset: float
+    weight: float
+
+
+class Tie(NamedTuple):
+    """A neighbour in the next layer: the node would like to have its centre at the neighbour's plus `offset`."""
+
+    node: int
+    offset: float
+    weight: float
+
+
+@dataclass(slots=True)
+class Layered:
+    """Nodes 0 to `real` - 1 are given, the others are dummies. `rows` are the nodes of each layer, left to right.
+
+    `chains` holds the dummies of each edge in the order the edge meets them. An edge against the flow (`is_loop`) has
+    dummies beside its source and its target too, and runs around both.
+    """
+
+    real: int
+    layers: list[int]
+    widths: list[float]
+    rows: list[list[int]]
+    above: list[list[Tie]]
+    below: list[list[Tie]]
+    chains: list[list[int]]
+    is_loop: list[bool]
+
+
+def make_layered(widths: Sequence[float], edges: Sequence[Edge], layers: Sequence[int]) -> Layered:
+    """The proper graph of it. All long edges of one source (at one offset) share a single chain of dummies."""
+    count = len(widths)
+    graph = Layered(
+        real=count,
+        layers=list(layers),
+        widths=list(widths),
+        rows=[[] for _ in range(max(layers) + 1)],
+        above=[[] for _ in range(count)],
+        below=[[] for _ in range(count)],
+        chains=[],
+        is_loop=[layers[edge.target] <= layers[edge.source] for edge in edges],
+    )
+    shared: dict[tuple[int, float], list[int]] = {}
+    for edge, is_loop in zip(edges, graph.is_loop, strict=True):
+        if is_loop:
+            graph.chains.append(_loop_chain(graph, edge))
+        elif graph.layers[edge.target] - graph.layers[edge.source] == 1:
+            _tie(graph, edge.source, edge.target, edge.source_offset - edge.target_offset, edge.weight)
+            graph.chains.append([])
+        else:
+            chain = shared.setdefault((edge.source, edge.source_offset), [])
+            graph.chains.append(_forward_chain(graph, edge, chain))
+    for node, layer in enumerate(graph.layers):
+        graph.rows[layer].append(node)
+    return graph
+
+
+def _forward_chain(graph: Layered, edge: Edge, shared: list[int]) -> list[int]:
+    """Makes the chain long enough and ties the target to its end; returns the part the edge runs along."""
+    first = graph.layers[edge.source] + 1
+    length = graph.layers[edge.target] - first
+    while len(shared) < length:
+        dummy = _add_dummy(graph, first + len(shared))
+        if shared:
+            _tie(graph, shared[-1], dummy, 0.0, BETWEEN_DUMMIES)
+        else:
+            _tie(graph, edge.source, dummy, edge.source_offset, TO_DUMMY)
+        shared.append(dummy)
+    _tie(graph, shared[length - 1], edge.target, -edge.target_offset, TO_DUMMY)
+    return shared[:length]
+
+
+def _loop_chain(graph: Layered, edge: Edge) -> list[int]:
+    """One dummy in each layer from the source's up to the target's."""
+    chain: list[int] = []
+    for layer in range(graph.layers[edge.source], graph.layers[edge.target] - 1, -1):
+        dummy = _add_dummy(graph, layer)
+        if chain:
+            _tie(graph, dummy, chain[-1], 0.0, BETWEEN_DUMMIES)
+        chain.append(dummy)
+    return chain
+
+
+def _add_dummy(graph: Layered, layer: int) -> int:
+    graph.layers.append(layer)
+    graph.widths.append(EDGE_WIDTH)
+    graph.above.append([])
+    graph.below.append([])
+    return len(graph.layers) - 1
+
+
+def _tie(graph: Layered, upper: int, lower: int, offset: float, weight: float) -> None:
+    """Ties two nodes of adjacent layers; the lower one would like to stand `offset` right of the upper one."""
+    graph.below[upper].append(Tie(lower, -offset, weight))
+    graph.above[lower].append(Tie(upper, offset, weight))

@@ -1,0 +1,76 @@
+"""Which layer each node stands in: data flows from layer 0 downwards, everything as close to where it is used as can be."""
+
+from collections.abc import Sequence
+
+Neighbours = list[list[int]]
+
+
+def assign_layers(count: int, edges: Sequence[tuple[int, int]], entries: range, exits: range) -> list[int]:
+    """A layer for each node of a connected acyclic graph, every edge running to a later layer.
+
+    What leads to the main sink (the exits; without any, the sink with the longest way to it) stands as late as
+    possible, so a parameter is right above its consumer; dead ends hang right below what they come from. `entries`
+    have layer 0 and `exits` the last layer for themselves.
+    """
+    above: Neighbours = [[] for _ in range(count)]
+    below: Neighbours = [[] for _ in range(count)]
+    for source, target in edges:
+        above[target].append(source)
+        below[source].append(target)
+    order = topological_order(above, below)
+    layers = _as_late_as_possible(order, above, below, list(exits) or [_deepest_sink(order, above, below)])
+    _hang_dead_ends(layers, order, above, below)
+    return _with_ports([layer if layer is not None else 0 for layer in layers], entries, exits)
+
+
+def topological_order(above: Neighbours, below: Neighbours) -> list[int]:
+    missing = [len(sources) for sources in above]
+    order = [node for node, count in enumerate(missing) if not count]
+    for node in order:  # grows while it is read
+        for target in below[node]:
+            missing[target] -= 1
+            if not missing[target]:
+                order.append(target)
+    return order
+
+
+def _deepest_sink(order: list[int], above: Neighbours, below: Neighbours) -> int:
+    depth = [0] * len(order)
+    for node in order:
+        depth[node] = max((depth[source] + 1 for source in above[node]), default=0)
+    return max((node for node in range(len(order)) if not below[node]), key=depth.__getitem__)
+
+
+def _as_late_as_possible(order: list[int], above: Neighbours, below: Neighbours, sinks: list[int]) -> list[int | None]:
+    """Layers from 0 at the sinks to negative numbers; None for what leads to none of them."""
+    layers: list[int | None] = [None] * len(order)
+    for sink in sinks:
+        layers[sink] = 0
+    for node in reversed(order):
+        if layers[node] is None:
+            layers[node] = min((layer - 1 for t in below[node] if (layer := layers[t]) is not None), default=None)
+    return layers
+
+
+def _hang_dead_ends(layers: list[int | None], order: list[int], above: Neighbours, below: Neighbours) -> None:
+    """Fills in the rest, in turns: below what is placed already, then above.
+
+    After a downward turn no missing node has a placed source, after an upward turn none has a placed target: so
+    every new layer respects all the old ones.
+    """
+    missing = [node for node in order if layers[node] is None]
+    while missing:
+        for node in missing:
+            layers[node] = max((layer + 1 for s in above[node] if (layer := layers[s]) is not None), default=None)
+        missing = [node for node in missing if layers[node] is None]
+        for node in reversed(missing):
+            layers[node] = min((layer - 1 for t in below[node] if (layer := layers[t]) is not None), default=None)
+        missing = [node for node in missing if layers[node] is None]
+
+
+def _with_ports(layers: list[int], entries: range, exits: range) -> list[int]:
+    """Moves the ports to layers of their own and lets the first layer be 0."""
+    inner = [layer for node, layer in enumerate(layers) if node not in entries and node not in exits]
+    first = min(inner) - (1 if entries else 0)
+    last = max(inner) + 1
+    return [0 if node in entries else (last if node in exits else layer) - first for node, layer in enumerate(layers)]

@@ -1,0 +1,186 @@
+"""The layout of one level: boxes and closed-up frames next to each other, with edges between them; nothing nested."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracer.layout.coordinates import place_rows
+from tracer.layout.cycles import feedback_edges
+from tracer.layout.layered import Edge, make_layered
+from tracer.layout.layering import assign_layers
+from tracer.layout.ordering import order_rows
+from tracer.layout.projection import project
+from tracer.layout.routing import Point, route_edge, stack_layers
+from tracer.layout.sizes import PART_GAP
+
+HOME_PART_WEIGHT, NEW_PART_WEIGHT = 1.0, 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What is to be laid out; equal levels have equal layouts.
+
+    `sizes` are (width, height) of the items; nodes after them are `entries` ports at the top and `exits` ports at the
+    bottom. `homes` are the previous centre x of the items, None for new ones.
+    """
+
+    sizes: tuple[tuple[float, float], ...]
+    entries: int
+    exits: int
+    edges: tuple[Edge, ...]
+    homes: tuple[float | None, ...]
+
+    @property
+    def count(self) -> int:
+        return len(self.sizes) + self.entries + self.exits
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedLevel:
+    """Centres (x, y) of items and ports, the edges' polylines, and the space it all takes, from y = 0 down.
+
+    Edge k runs along `points[starts[k]:starts[k + 1]]`, points being float64 (p, 2).
+    """
+
+    centres: list[Point]
+    points: NDArray[np.float64]
+    starts: NDArray[np.int64]
+    left: float
+    right: float
+    height: float
+
+
+def place_level(level: Level, check: Callable[[], None]) -> PlacedLevel:
+    """Parts that no edge connects are laid out by themselves and stand side by side."""
+    parts = _parts(level.count, level.edges)
+    if len(parts) == 1:
+        return _finished(_place_part(level, check))
+    subsets = [_subset(level, part) for part in parts]
+    placed = [_place_part(subset, check) for subset, _ in subsets]
+    shifts = _shifts(level, parts, placed)
+    return _finished(_side_by_side(level, parts, [edges for _, edges in subsets], placed, shifts))
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A PlacedLevel in the making: `routes` are the polylines one by one."""
+
+    centres: list[Point]
+    routes: list[list[Point]]
+    left: float
+    right: float
+    height: float
+
+
+def _finished(part: _Part) -> PlacedLevel:
+    points = np.array([point for route in part.routes for point in route], np.float64).reshape(-1, 2)
+    starts = np.cumsum([0, *(len(route) for route in part.routes)], dtype=np.int64)
+    return PlacedLevel(part.centres, points, starts, part.left, part.right, part.height)
+
+
+def _place_part(level: Level, check: Callable[[], None]) -> _Part:
+    check()
+    ports = level.entries + level.exits
+    widths = [width for width, _ in level.sizes] + [0.0] * ports
+    heights = [height for _, height in level.sizes] + [0.0] * ports
+    ends = [(edge.source, edge.target) for edge in level.edges]
+    feedback = feedback_edges(level.count, ends)
+    forward = [end if index not in feedback else end[::-1] for index, end in enumerate(ends) if end[0] != end[1]]
+    first_exit = len(level.sizes) + level.entries
+    layers = assign_layers(level.count, forward, range(len(level.sizes), first_exit), range(first_exit, level.count))
+    homes = [*level.homes, *[None] * ports]
+    graph = make_layered(widths, level.edges, layers)
+    order_rows(graph, homes, check)
+    xs = place_rows(graph, homes)
+    bands = stack_layers(graph, heights, xs, level.entries > 0, level.exits > 0)
+    routes = [route_edge(graph, index, edge, heights, xs, bands) for index, edge in enumerate(level.edges)]
+    left = min(x - width / 2 for x, width in zip(xs, graph.widths, strict=True))
+    right = max(x + width / 2 for x, width in zip(xs, graph.widths, strict=True))
+    centres = [(x, bands.middle(layer)) for x, layer in zip(xs, layers, strict=False)]
+    reach = [x for route in routes for x, _ in route]
+    return _Part(centres, routes, min([left, *reach]), max([right, *reach]), bands.height)
+
+
+def _parts(count: int, edges: Sequence[Edge]) -> list[list[int]]:
+    """Connected parts, each in ascending order, by their first node."""
+    near: list[list[int]] = [[] for _ in range(count)]
+    for edge in edges:
+        near[edge.source].append(edge.target)
+        near[edge.target].append(edge.source)
+    seen = [False] * count
+    parts = []
+    for start in range(count):
+        if seen[start]:
+            continue
+        seen[start] = True
+        part = [start]
+        for node in part:  # grows while it is read
+            for other in near[node]:
+                if not seen[other]:
+                    seen[other] = True
+                    part.append(other)
+        parts.append(sorted(part))
+    return parts
+
+
+def _subset(level: Level, part: list[int]) -> tuple[Level, list[int]]:
+    """A part as a level of its own, and which of the edges are its."""
+    number = {node: index for index, node in enumerate(part)}
+    items = len(level.sizes)
+    edges = [index for index, edge in enumerate(level.edges) if edge.source in number]
+    return (
+        Level(
+            sizes=tuple(level.sizes[node] for node in part if node < items),
+            entries=sum(items <= node < items + level.entries for node in part),
+            exits=sum(node >= items + level.entries for node in part),
+            edges=tuple(
+                level.edges[index]._replace(
+                    source=number[level.edges[index].source], target=number[level.edges[index].target]
+                )
+                for index in edges
+            ),
+            homes=tuple(level.homes[node] for node in part if node < items),
+        ),
+        edges,
+    )
+
+
+def _shifts(level: Level, parts: list[list[int]], placed: list[_Part]) -> list[float]:
+    """How far to move each part right so that they stand apart: known parts stay close to where they were."""
+    is_known = [any(level.homes[node] is not None for node in part if node < len(level.sizes)) for part in parts]
+    order = sorted(
+        range(len(parts)), key=lambda index: (not is_known[index], placed[index].left if is_known[index] else index)
+    )
+    shifts = [0.0] * len(parts)
+    wanted, weights = [], []
+    end = 0.0
+    for index in order:
+        left = placed[index].left if is_known[index] else end
+        wanted.append(left)
+        weights.append(HOME_PART_WEIGHT if is_known[index] else NEW_PART_WEIGHT)
+        end = left + placed[index].right - placed[index].left + PART_GAP
+    gaps = [placed[index].right - placed[index].left + PART_GAP for index in order[:-1]]
+    for index, left in zip(order, project(wanted, weights, gaps), strict=True):
+        shifts[index] = left - placed[index].left
+    return shifts
+
+
+def _side_by_side(
+    level: Level, parts: list[list[int]], edges: list[list[int]], placed: list[_Part], shifts: list[float]
+) -> _Part:
+    centres: list[Point] = [(0.0, 0.0)] * level.count
+    routes: list[list[Point]] = [[]] * len(level.edges)
+    for part, own_edges, place, shift in zip(parts, edges, placed, shifts, strict=True):
+        for node, (x, y) in zip(part, place.centres, strict=True):
+            centres[node] = x + shift, y
+        for index, route in zip(own_edges, place.routes, strict=True):
+            routes[index] = [(x + shift, y) for x, y in route]
+    return _Part(
+        centres,
+        routes,
+        min((place.left + shift for place, shift in zip(placed, shifts, strict=True)), default=0.0),
+        max((place.right + shift for place, shift in zip(placed, shifts, strict=True)), default=0.0),
+        max((place.height for place in placed), default=0.0),
+    )

@@ -1,0 +1,83 @@
+"""A view taken apart into levels: what lies in which frame, and which pieces every link has on its way through frames."""
+
+from dataclasses import dataclass, field
+
+from tracer.model.view import View
+
+ENTRY, EXIT = -1, -2  # ends of a piece at the frame itself
+
+
+@dataclass(slots=True)
+class Scope:
+    """The inside of a frame, or the whole scene. Items are numbers of boxes, or of frames (counted after the boxes).
+
+    A tensor (the source box of a link) that comes in or goes out has one port, however many links carry it.
+    `pieces` are (from, to, source box): ends are items, or ENTRY, EXIT.
+    """
+
+    items: list[int] = field(default_factory=list)
+    entries: dict[int, int] = field(default_factory=dict)
+    exits: dict[int, int] = field(default_factory=dict)
+    pieces: dict[tuple[int, int, int], int] = field(default_factory=dict)
+
+    def add_piece(self, start: int, end: int, source: int) -> int:
+        """The number of the piece, an old one if it is there."""
+        if start == ENTRY:
+            self.entries.setdefault(source, len(self.entries))
+        if end == EXIT:
+            self.exits.setdefault(source, len(self.exits))
+        return self.pieces.setdefault((start, end, source), len(self.pieces))
+
+
+@dataclass(frozen=True, slots=True)
+class Nesting:
+    """`scopes` has one scope per frame, parents first, then the scene's. `paths` are the (scope, piece) of each link."""
+
+    scopes: list[Scope]
+    paths: list[list[tuple[int, int]]]
+
+
+def take_apart(view: View) -> Nesting:
+    boxes, frames = len(view.boxes), len(view.groups)
+    frame_number = {group.key: index for index, group in enumerate(view.groups)}
+    scopes = [Scope() for _ in range(frames + 1)]
+    inside = [frames if box.group is None else frame_number[box.group] for box in view.boxes]
+    inside += [frames if group.parent is None else frame_number[group.parent] for group in view.groups]
+    for item, scope in enumerate(inside):
+        scopes[scope].items.append(item)
+    around = [_frames_around(boxes + frame, inside, boxes, frames) for frame in range(frames)]
+    around.append([])
+    number = {box.key: index for index, box in enumerate(view.boxes)}
+    paths = [_path(number[link.source], number[link.target], scopes, inside, around, boxes) for link in view.links]
+    return Nesting(scopes, paths)
+
+
+def _frames_around(item: int, inside: list[int], boxes: int, scene: int) -> list[int]:
+    """The frames from the outermost to the item's own (the item being a frame)."""
+    chain = []
+    scope = item - boxes
+    while scope != scene:
+        chain.append(scope)
+        scope = inside[boxes + scope]
+    return chain[::-1]
+
+
+def _path(
+    source: int, target: int, scopes: list[Scope], inside: list[int], around: list[list[int]], boxes: int
+) -> list[tuple[int, int]]:
+    """Out of the frames around the source, across the innermost common one, into those around the target."""
+    out, into = around[inside[source]], around[inside[target]]
+    common = 0
+    while common < len(out) and common < len(into) and out[common] == into[common]:
+        common += 1
+    path = []
+    start = source
+    for frame in reversed(out[common:]):
+        path.append((frame, scopes[frame].add_piece(start, EXIT, source)))
+        start = boxes + frame
+    ends = [*(boxes + frame for frame in into[common:]), target]
+    across = out[common - 1] if common else len(scopes) - 1
+    path.append((across, scopes[across].add_piece(start, ends[0], source)))
+    for frame, end in zip(into[common:], ends[1:], strict=True):
+        path.append((frame, scopes[frame].add_piece(ENTRY, end, source)))
+    return path

@@ -1,0 +1,45 @@
+"""What is written on the boxes and frames of a drawing."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tracer.model.call_tree import Call
+
+
+def op_title(name: str) -> str:
+    """AddmmBackward0 is Addmm, torch::autograd::CopySlices is CopySlices, CppNode<Mine> is Mine."""
+    name = re.sub(r"^CppNode<(.*)>$", r"\1", name).rpartition("::")[2]
+    return re.sub(r"Backward\d*$", "", name) or name
+
+
+def shape_text(shapes: list[list[int]]) -> str:
+    """The first shape, as 64×128; nothing where none is known."""
+    if not shapes:
+        return ""
+    return "×".join(str(size) for size in shapes[0]) or "scalar"
+
+
+def node_labels(key: str, node: Mapping[str, Any]) -> tuple[str, str]:
+    """Title and subtitle of an op, a parameter, an input or an output."""
+    if node["kind"] == "parameter":
+        return (node.get("parameter") or key).rpartition(".")[2], shape_text(node["shapes"])
+    if node["kind"] == "op":
+        return op_title(node["op"]), shape_text(node["shapes"])
+    return key, shape_text(node["shapes"])
+
+
+def call_title(call: Call, is_repeated: bool) -> str:
+    """The last word of the path, two words where that is only a number, the class for a path of none; #3 if repeated."""
+    words = call.path.split(".")
+    title = ".".join(words[-2:] if words[-1].isdecimal() else words[-1:]) or call.class_name
+    return f"{title} #{call.number}" if is_repeated else title
+
+
+def call_subtitle(call: Call, ops: int) -> str:
+    return f"{call.class_name} · {ops} {'op' if ops == 1 else 'ops'}"
+
+
+def frame_title(call: Call, is_repeated: bool) -> str:
+    title = call_title(call, is_repeated)
+    return title if title == call.class_name else f"{title} · {call.class_name}"

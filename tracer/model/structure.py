@@ -1,0 +1,126 @@
+"""A distinct graph, as captured and as stored: plain records that hold no tensor, and their networkx form."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import networkx as nx
+
+Shape = tuple[int, ...]
+"""Sizes of one tensor; () is a scalar."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleCall:
+    """One call of an `nn.Module`. `call` counts the calls of `path` in the step, apart for those with and without grad.
+
+    `parent` is the index of the calling call in the same tuple of calls, None at the top. `count` is how many equal
+    forward-only passes this one stands for.
+    """
+
+    path: str
+    class_name: str
+    call: int
+    parent: int | None
+    training: bool
+    grad_enabled: bool
+    count: int = 1
+
+    @property
+    def key(self) -> str:
+        """`path#call`, unique among the calls with grad of one step."""
+        return f"{self.path}#{self.call}"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One autograd node, or one output. `call` is the index of the innermost module call that made it; see DESIGN's Read API."""
+
+    key: str
+    kind: str  # "op" | "parameter" | "output"
+    op: str
+    call: int | None
+    module: str | None
+    pass_index: int
+    shapes: tuple[Shape, ...]
+    dtype: str
+    device: str
+    opaque: bool = False
+    parameter: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One non-null entry of the target's `next_functions`, in data-flow direction; ends are indices of nodes.
+
+    `output_nr` is the number in that entry: which output of the source flows. `input_nr` is the entry's position: which
+    input of the target it becomes.
+    """
+
+    source: int
+    target: int
+    output_nr: int
+    input_nr: int
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """The graph of a step with everything that does not vary between the steps that share it.
+
+    Nodes stand in the order the forward pass made them, parameters in order of name, outputs last; edges by target,
+    then by input.
+    """
+
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    calls: tuple[ModuleCall, ...]
+    unreached: tuple[str, ...]
+
+
+def to_networkx(structure: Structure, evaluated: tuple[ModuleCall, ...] = ()) -> nx.MultiDiGraph:
+    """The graph of DESIGN's Read API; `evaluated` are the calls of the forward-only passes that came before it in the step."""
+    graph = nx.MultiDiGraph()
+    graph.graph["module_calls"] = [
+        *_call_dicts(evaluated, offset=0),
+        *_call_dicts(structure.calls, offset=len(evaluated)),
+    ]
+    graph.graph["unreached"] = list(structure.unreached)
+    for node in structure.nodes:
+        graph.add_node(node.key, **_node_dict(node, structure.calls))
+    keys = [node.key for node in structure.nodes]
+    for edge in structure.edges:
+        graph.add_edge(keys[edge.source], keys[edge.target], output_nr=edge.output_nr, input_nr=edge.input_nr)
+    return graph
+
+
+def _node_dict(node: Node, calls: tuple[ModuleCall, ...]) -> dict[str, Any]:
+    call = None if node.call is None else calls[node.call]
+    return {
+        "kind": node.kind,
+        "op": node.op,
+        "module": node.module,
+        "call": None if call is None else call.call,
+        "call_key": None if call is None else call.key,
+        "pass_index": node.pass_index,
+        "shapes": [list(shape) for shape in node.shapes],
+        "dtype": node.dtype,
+        "device": node.device,
+        "source": None,
+        "opaque": node.opaque,
+        "parameter": node.parameter,
+    }
+
+
+def _call_dicts(calls: tuple[ModuleCall, ...], offset: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "path": call.path,
+            "class": call.class_name,
+            "call": call.call,
+            "key": call.key,
+            "parent": None if call.parent is None else call.parent + offset,
+            "training": call.training,
+            "grad_enabled": call.grad_enabled,
+            "count": call.count,
+        }
+        for call in calls
+    ]

@@ -1,0 +1,79 @@
+"""Recording from within a script: `record`, `log`, `step`. Imports torch only when a recording begins."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from tracer.errors import UsageError
+from tracer.options import Options
+
+if TYPE_CHECKING:
+    import torch
+
+    from tracer.capture.recorder import Recorder
+
+_active: "Recorder | None" = None
+
+
+@contextmanager
+def record(path: str | os.PathLike[str], **options: Any) -> Iterator["Recorder"]:
+    """Record everything trained inside the block to the tape `path`, replacing a file of that name.
+
+    Options are those of `tracer.options.Options`. Raises TapeError where the file cannot be written and
+    UsageError for options that make no sense or while another recording is on.
+    """
+    recorder = begin(path, sys.orig_argv, **options)
+    try:
+        yield recorder
+    except BaseException as error:
+        end(error)
+        raise
+    end()
+
+
+def begin(path: str | os.PathLike[str], command: list[str], **options: Any) -> "Recorder":
+    """Start recording; `end` closes the tape."""
+    global _active
+    if _active is not None:
+        raise UsageError(f"A recording to {_active.path} is already on; end it before beginning another.")
+    from tracer.capture.recorder import Recorder
+
+    recorder = Recorder(path, Options(**options), command)
+    recorder.start()
+    _active = recorder
+    return recorder
+
+
+def end(error: BaseException | None = None) -> None:
+    """Close the tape, noting the error that ended the training."""
+    global _active
+    if _active is not None:
+        recorder, _active = _active, None
+        recorder.stop(error)
+
+
+def log(**scalars: "float | torch.Tensor") -> None:
+    """Record scalars of the current step, by name: `log(accuracy=0.93)`. Without a recording this does nothing."""
+    if _active is not None:
+        for name, number in scalars.items():
+            _active.log(name, number)
+
+
+def step() -> None:
+    """Close the step here: for loops without an optimizer of torch. From then on steps end only here."""
+    if _active is not None:
+        _active.step()
+
+
+def _abandon() -> None:
+    """In a forked child (a worker of a DataLoader): the tape is the parent's."""
+    global _active
+    if _active is not None:
+        recorder, _active = _active, None
+        recorder.abandon()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon)

@@ -1,0 +1,296 @@
+"""Reading a tape, finished or still being written: the public `Tape`."""
+
+import contextlib
+import json
+import os
+import sqlite3
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, overload
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from tracer.errors import TapeError
+from tracer.model.diff import GraphDiff, diff
+from tracer.model.records import Event, Pass, Step
+from tracer.model.structure import ModuleCall, Structure, to_networkx
+from tracer.store.connection import open_read_only
+from tracer.store.encoding import checksum, decode_calls, decode_structure, decompress, unpack_values
+from tracer.store.liveness import is_alive
+from tracer.store.series import Series
+
+Values = tuple[NDArray[np.int64], NDArray[np.float64]]
+
+_POLL_SECS = 0.02
+_CACHED_STRUCTURES = 64
+_STEP = "SELECT id, structure, evaluation, phase, optimizer, started_ns, duration_ns, level, passes, crc FROM step"
+_DAMAGE = (sqlite3.Error, UnicodeError, TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, MemoryError)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What was appended to a tape since the last look. `scalars` maps a name to (steps, values) in order of logging."""
+
+    steps: tuple[Step, ...]
+    events: tuple[Event, ...]
+    scalars: dict[str, Values]
+
+    def __bool__(self) -> bool:
+        return bool(self.steps or self.events or self.scalars)
+
+
+class Tape:
+    """One recorded run. Belongs to the thread that opened it; several may read one file, also while it is written.
+
+    Raises TapeError where the file is no tape, of an unknown format, or damaged.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._connection = open_read_only(self.path)
+        self._series: dict[str, Series] = {}
+        self._names: dict[int, str] = {}
+        self._structure_ids: dict[int, tuple[str, str]] = {}
+        self._structures: OrderedDict[int, Structure] = OrderedDict()
+        self._version = -1
+        self._n_steps = 0
+        self._last_event = 0
+        self._last_chunk = 0
+        self._first = self.refresh()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __len__(self) -> int:
+        """The number of steps seen so far; `refresh` looks for more."""
+        return self._n_steps
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        """The steps, read as they are asked for."""
+        return _Steps(self)
+
+    @property
+    def meta(self) -> dict[str, str]:
+        """Facts of the run: state, pid, command line, script, versions, when it started, where it can be controlled."""
+        with self._reading():
+            return dict(self._connection.execute("SELECT key, value FROM meta").fetchall())
+
+    @property
+    def state(self) -> str:
+        """ "live" while the training runs, "closed" after a proper end, "abrupt" where its process is gone without one."""
+        meta = self.meta
+        if meta.get("state") != "live":
+            return meta.get("state", "closed")
+        with self._reading():
+            return "live" if is_alive(int(meta["pid"]), meta["process_start"]) else "abrupt"
+
+    @property
+    def scalars(self) -> list[str]:
+        """The names of the recorded scalars, in order of appearance."""
+        return list(self._series)
+
+    def series(self, name: str) -> Values:
+        """(steps int64 (n,), values float64 (n,)) of one scalar. KeyError for a name that is not in `scalars`."""
+        if name not in self._series:
+            raise KeyError(f"{name!r} is not in this tape; it has {', '.join(self._series) or 'no scalars'}")
+        return self._series[name].arrays()
+
+    def step(self, index: int) -> Step:
+        """Step `index`, negative from the end. IndexError out of range; TapeError where it was not recorded."""
+        index = self._checked(index)
+        with self._reading():
+            row = self._connection.execute(f"{_STEP} WHERE id = ?", (index,)).fetchone()
+        if row is None:
+            raise TapeError(f"Step {index} was not recorded: the disk was slower than the training.")
+        scalars = {name: value for name, series in self._series.items() if (value := series.at(index)) is not None}
+        return self._step(row, scalars)
+
+    def graph(self, index: int) -> nx.MultiDiGraph:
+        """The graph of step `index`, a new object each time: see DESIGN's Read API for its attributes."""
+        index = self._checked(index)
+        with self._reading():
+            row = self._connection.execute("SELECT structure, evaluation FROM step WHERE id = ?", (index,)).fetchone()
+        if row is None or row[0] is None:
+            raise TapeError(f"The graph of step {index} was not kept: the disk was slower than the training.")
+        return to_networkx(self._structure(row[0]), self._evaluated(row[1]))
+
+    def diff(self, before: int, after: int) -> GraphDiff:
+        """What differs between the graphs of two steps."""
+        return diff(self.graph(before), self.graph(after))
+
+    def events(self, kind: str | None = None) -> list[Event]:
+        """All events, or those of one kind, in order."""
+        return [event for event in self._read_events(0) if kind is None or event.kind == kind]
+
+    @property
+    def gaps(self) -> list[tuple[int, int, str]]:
+        """(first, last, reason) of the steps that were not recorded."""
+        with self._reading():
+            return self._connection.execute("SELECT first, last, reason FROM gap ORDER BY first").fetchall()
+
+    def refresh(self) -> Batch:
+        """Read what was appended since the last call (on the first call after opening: everything) and remember it."""
+        first = self.__dict__.pop("_first", None)
+        batch = self._read_new()
+        if first is None:
+            return batch
+        scalars = {name: _joined(first.scalars.get(name), batch.scalars.get(name)) for name in {**first.scalars, **batch.scalars}}
+        return Batch(first.steps + batch.steps, first.events + batch.events, scalars)
+
+    def follow(self) -> Iterator[Step | Event]:
+        """Everything recorded, then what is appended, as it comes; ends when the training has."""
+        while True:
+            is_live = self.state == "live"
+            batch = self.refresh()
+            yield from batch.steps
+            yield from batch.events
+            if not batch and not is_live:
+                return
+            if not batch:
+                time.sleep(_POLL_SECS)
+
+    def _read_new(self) -> Batch:
+        with self._reading():
+            version = self._connection.execute("PRAGMA data_version").fetchone()[0]
+            if version == self._version:
+                return Batch((), (), {})
+            self._connection.execute("BEGIN")  # one snapshot for all three
+            try:
+                scalars = self._read_chunks()
+                steps = self._read_steps(scalars)
+                events = self._read_events(self._last_event)
+            finally:
+                self._connection.execute("ROLLBACK")
+        self._version = version
+        if events:
+            self._last_event = events[-1].id
+        return Batch(steps, tuple(events), scalars)
+
+    def _read_chunks(self) -> dict[str, Values]:
+        rows = self._connection.execute(
+            "SELECT id, scalar, first, n, crc, data FROM chunk WHERE id > ? ORDER BY id", (self._last_chunk,)
+        ).fetchall()
+        self._names.update(self._connection.execute("SELECT id, name FROM scalar WHERE id >= ?", (len(self._names),)).fetchall())
+        parts: dict[str, list[Values]] = {}
+        for _, scalar, first, n, crc, data in sorted(rows, key=lambda row: row[2]):
+            if checksum(scalar, first, n, data) != crc:
+                raise TapeError(f"{self.path} is damaged: a piece of {self._names[scalar]!r} does not match its checksum.")
+            series = self._series.setdefault(self._names[scalar], Series())
+            steps, values = (array[max(0, len(series) - first) :] for array in unpack_values(data, n))
+            if len(steps):  # else: a merged chunk of values seen before
+                series.extend(steps, values)
+                parts.setdefault(self._names[scalar], []).append((steps, values))
+        self._last_chunk = max((row[0] for row in rows), default=self._last_chunk)
+        self._series = {name: self._series[name] for name in self._names.values() if name in self._series}
+        return {name: (np.concatenate([p[0] for p in some]), np.concatenate([p[1] for p in some])) for name, some in parts.items()}
+
+    def _read_steps(self, scalars: dict[str, Values]) -> tuple[Step, ...]:
+        rows = self._connection.execute(f"{_STEP} WHERE id >= ? ORDER BY id", (self._n_steps,)).fetchall()
+        by_step: dict[int, dict[str, float]] = {row[0]: {} for row in rows}
+        for name, (steps, values) in scalars.items():
+            for step, value in zip(steps.tolist(), values.tolist(), strict=True):
+                if step in by_step:
+                    by_step[step][name] = value
+        found = tuple(self._step(row, by_step[row[0]]) for row in rows)
+        if rows:
+            self._n_steps = rows[-1][0] + 1
+        return found
+
+    def _read_events(self, after: int) -> list[Event]:
+        with self._reading():
+            rows = self._connection.execute(
+                "SELECT id, kind, step, time_ns, data, crc FROM event WHERE id > ? ORDER BY id", (after,)
+            ).fetchall()
+            for row in rows:
+                if checksum(*row[1:5]) != row[5]:
+                    raise TapeError(f"{self.path} is damaged: event {row[0]} does not match its checksum.")
+            return [Event(number, kind, step, time_ns, json.loads(data)) for number, kind, step, time_ns, data, _ in rows]
+
+    def _step(self, row: tuple[Any, ...], scalars: dict[str, float]) -> Step:
+        with self._reading():
+            index, structure, _, phase, optimizer, started_ns, duration_ns, level, passes, crc = row
+            if checksum(*row[:-1]) != crc:
+                raise TapeError(f"{self.path} is damaged: step {index} does not match its checksum.")
+            topology, shape = ("", "") if structure is None else self._ids(structure)
+            made = tuple(Pass(**item) for item in json.loads(passes))
+            return Step(index, topology, shape, phase, optimizer, started_ns, duration_ns / 1e9, scalars, level, made)
+
+    def _ids(self, structure: int) -> tuple[str, str]:
+        if structure not in self._structure_ids:
+            row = self._connection.execute("SELECT topology_id, shape_id FROM structure WHERE id = ?", (structure,)).fetchone()
+            self._structure_ids[structure] = row[0], row[1]
+        return self._structure_ids[structure]
+
+    def _structure(self, number: int) -> Structure:
+        if number in self._structures:
+            self._structures.move_to_end(number)
+            return self._structures[number]
+        with self._reading():
+            topology, shape, size, crc, data = self._connection.execute(
+                "SELECT topology_id, shape_id, size, crc, data FROM structure WHERE id = ?", (number,)
+            ).fetchone()
+            if checksum(topology, shape, data) != crc:
+                raise TapeError(f"{self.path} is damaged: the graph {topology} does not match its checksum.")
+            self._structures[number] = decode_structure(decompress(data, size))
+        if len(self._structures) > _CACHED_STRUCTURES:
+            self._structures.popitem(last=False)
+        return self._structures[number]
+
+    def _evaluated(self, number: int | None) -> tuple[ModuleCall, ...]:
+        if number is None:
+            return ()
+        with self._reading():
+            size, crc, data = self._connection.execute("SELECT size, crc, data FROM evaluation WHERE id = ?", (number,)).fetchone()
+            if checksum(data) != crc:
+                raise TapeError(f"{self.path} is damaged: a list of module calls does not match its checksum.")
+            return decode_calls(decompress(data, size))
+
+    def _checked(self, index: int) -> int:
+        position = index + self._n_steps if index < 0 else index
+        if not 0 <= position < self._n_steps:
+            steps = f"steps 0 to {self._n_steps - 1}" if self._n_steps else "no steps"
+            raise IndexError(f"step {index} is out of range: {self.path} has {steps}")
+        return position
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Whatever a damaged file makes SQLite or the decoders raise becomes one TapeError."""
+        try:
+            yield
+        except _DAMAGE as error:
+            raise TapeError(f"{self.path} is damaged ({type(error).__name__}: {error}).") from None
+
+
+class _Steps(Sequence[Step]):
+    def __init__(self, tape: Tape) -> None:
+        self._tape = tape
+
+    def __len__(self) -> int:
+        return len(self._tape)
+
+    @overload
+    def __getitem__(self, index: int) -> Step: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Step]: ...
+    def __getitem__(self, index: int | slice) -> Step | list[Step]:
+        if isinstance(index, slice):
+            return [self._tape.step(at) for at in range(*index.indices(len(self)))]
+        return self._tape.step(index)
+
+
+def _joined(first: Values | None, second: Values | None) -> Values:
+    parts = [part for part in (first, second) if part is not None]
+    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
