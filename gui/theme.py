@@ -34,13 +34,13 @@ class Sizes:
     text: int = 13
     small_text: int = 11
     code_text: int = 12
-    box_title: int = 12
-    box_subtitle: int = 10
-    group_title: int = 11
+    box_title: int = 13
+    box_subtitle: int = 11
+    group_title: int = 12
     heading: int = 17
     radius: int = 6
     group_radius: int = 10
-    group_title_height: int = 24
+    group_title_height: int = 26
     edge_width: float = 1.3
     margin: int = 12
     spacing: int = 8

@@ -1,0 +1,142 @@
+"""From one layout to the next in a quarter of a second: boxes slide, what is new fades in, what is gone fades out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PySide6.QtGui import QPainter
+
+from gui.canvas.geometry import Area, Floats, Ints, rows_in
+from gui.canvas.renderer import Renderer
+from tracer.layout.result import Layout
+
+DURATION_MS = 220
+# More boxes than this do not slide within a frame's time.
+MOST_BOXES = 4_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Keys:
+    """Rows of two layouts that belong together: `kept` (n, 2) pairs (before, after), and the rows without a partner."""
+
+    kept: Ints
+    leaving: Ints
+    entering: Ints
+
+
+class Transition:
+    """Paints the states between two scenes. Everything is in the coordinates of the later one."""
+
+    def __init__(self, before: Renderer, after: Renderer, shift: tuple[float, float]) -> None:
+        old, new = before.scene.layout, after.scene.layout
+        self._before = before
+        self._after = after
+        self._shift = shift
+        self._old_boxes = old.boxes + np.array([*shift, 0.0, 0.0])
+        self._old_groups = old.groups + np.array([*shift, 0.0, 0.0])
+        self._boxes = _matched([box.key for box in old.view.boxes], [box.key for box in new.view.boxes])
+        self._group_starts = _starts_of_groups(old, new, self._old_boxes, self._old_groups)
+        self._group_ends = _ends_of_groups(old, new, self._old_groups)
+
+    def paint(self, painter: QPainter, area: Area, scale: float, progress: float) -> None:
+        """Paint the moment `progress`, 0 to 1."""
+        detail = self._after.detail(area, scale)
+        x, y, width, height = area
+        old_area = (x - self._shift[0], y - self._shift[1], width, height)
+        painter.setOpacity(1.0 - progress)
+        self._before.paint_groups(painter, _between(self._old_groups, self._group_ends, progress), area, detail)
+        painter.setOpacity(progress)
+        groups = _between(self._group_starts, self._after.scene.layout.groups, progress)
+        self._after.paint_groups(painter, groups, area, detail)
+        if progress < 0.4:
+            painter.setOpacity(1.0 - progress / 0.4)
+            painter.save()
+            painter.translate(*self._shift)
+            self._before.paint_links(painter, old_area, scale)
+            painter.restore()
+        elif progress > 0.6:
+            painter.setOpacity((progress - 0.6) / 0.4)
+            self._after.paint_links(painter, area, scale)
+        self._paint_boxes(painter, area, scale, progress)
+        painter.setOpacity(1.0)
+
+    def _paint_boxes(self, painter: QPainter, area: Area, scale: float, progress: float) -> None:
+        detail = self._after.detail(area, scale)
+        painter.setOpacity(1.0 - progress)
+        leaving = np.intersect1d(self._boxes.leaving, rows_in(self._old_boxes, area))
+        self._before.paint_boxes(painter, self._old_boxes, leaving, detail, scale)
+        rects = self._after.scene.layout.boxes.copy()
+        kept = self._boxes.kept
+        rects[kept[:, 1]] = _between(self._old_boxes[kept[:, 0]], rects[kept[:, 1]], progress)
+        visible = rows_in(rects, area)
+        painter.setOpacity(progress)
+        self._after.paint_boxes(painter, rects, np.intersect1d(self._boxes.entering, visible), detail, scale)
+        painter.setOpacity(1.0)
+        self._after.paint_boxes(painter, rects, np.intersect1d(kept[:, 1], visible), detail, scale)
+
+
+def shift_between(old: Layout, new: Layout, anchor: str, area: Area) -> tuple[float, float] | None:
+    """How far the scene moved from one layout to the next, so that the camera can move along and the eye need not.
+
+    The anchor (what was opened or closed) stays where it is; without one, the boxes in sight do: the median of their
+    moves. None where the layouts have nothing in common.
+    """
+    if anchor:
+        start, end = rect_of(old, anchor), rect_of(new, anchor)
+        if start is not None and end is not None:
+            return float(end[0] + end[2] / 2 - start[0] - start[2] / 2), float(end[1] - start[1])
+    keys = _matched([box.key for box in old.view.boxes], [box.key for box in new.view.boxes])
+    if not len(keys.kept):
+        return None
+    in_sight = np.isin(keys.kept[:, 0], rows_in(old.boxes, area))
+    kept = keys.kept[in_sight] if in_sight.any() else keys.kept
+    moves = np.median(new.boxes[kept[:, 1], :2] - old.boxes[kept[:, 0], :2], axis=0)
+    return float(moves[0]), float(moves[1])
+
+
+def rect_of(layout: Layout, key: str) -> Floats | None:
+    """The rectangle of a box or group, (4,)."""
+    for row, box in enumerate(layout.view.boxes):
+        if box.key == key:
+            return layout.boxes[row]
+    for row, group in enumerate(layout.view.groups):
+        if group.key == key:
+            return layout.groups[row]
+    return None
+
+
+def _matched(old: list[str], new: list[str]) -> Keys:
+    row_of = {key: row for row, key in enumerate(old)}
+    kept = [(row_of[key], row) for row, key in enumerate(new) if key in row_of]
+    entering = [row for row, key in enumerate(new) if key not in row_of]
+    remaining = set(new)
+    leaving = [row for row, key in enumerate(old) if key not in remaining]
+    pairs = np.array(kept, dtype=np.int64).reshape(-1, 2)
+    return Keys(pairs, np.array(leaving, dtype=np.int64), np.array(entering, dtype=np.int64))
+
+
+def _starts_of_groups(old: Layout, new: Layout, old_boxes: Floats, old_groups: Floats) -> Floats:
+    """Where the new frames begin: where they were, or as the box that opens into them."""
+    rects = _rects_by_key(old, old_boxes, old_groups)
+    starts = new.groups.copy()
+    for row, group in enumerate(new.view.groups):
+        starts[row] = rects.get(group.key, new.groups[row])
+    return starts
+
+
+def _ends_of_groups(old: Layout, new: Layout, old_groups: Floats) -> Floats:
+    """Where the old frames end: where they are now, or as the box that they close into."""
+    rects = _rects_by_key(new, new.boxes, new.groups)
+    ends = old_groups.copy()
+    for row, group in enumerate(old.view.groups):
+        ends[row] = rects.get(group.key, old_groups[row])
+    return ends
+
+
+def _rects_by_key(layout: Layout, boxes: Floats, groups: Floats) -> dict[str, Floats]:
+    rects = {box.key: boxes[row] for row, box in enumerate(layout.view.boxes)}
+    rects.update({group.key: groups[row] for row, group in enumerate(layout.view.groups)})
+    return rects
+
+
+def _between(start: Floats, end: Floats, progress: float) -> Floats:
+    return start + (end - start) * progress

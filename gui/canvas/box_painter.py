@@ -1,0 +1,157 @@
+"""Boxes: flat batches from afar, shapes with titles and badges from near."""
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QBrush, QColor, QFont, QPainter, QPen
+
+from gui.canvas.batches import draw_rects
+from gui.canvas.detail import Detail
+from gui.canvas.geometry import Floats, Ints
+from gui.canvas.labels import Labels
+from gui.canvas.scene import MARKS, Scene, State
+from gui.fonts import text_font
+from gui.theme import Swatch, Theme
+from tracer.model.view import Box
+
+_PADDING = 8.0
+_CHEVRON_ROOM = 12.0
+_BADGE_RADIUS = 7.5
+# Two lines of text need this height.
+_TWO_LINES = 33.0
+
+
+class BoxPainter:
+    """Paints the boxes of one scene. `rects` are passed to each call, so that an animation may move them."""
+
+    def __init__(self, scene: Scene, theme: Theme) -> None:
+        self._scene = scene
+        self._theme = theme
+        self._titles = Labels(text_font(theme.sizes.box_title, QFont.Weight.Medium))
+        self._quiet_titles = Labels(text_font(theme.sizes.box_subtitle + 1))
+        self._subtitles = Labels(text_font(theme.sizes.box_subtitle))
+        self._pens = [_Pens(swatch) for swatch in scene.swatches]
+
+    def paint(self, painter: QPainter, rects: Floats, rows: Ints, detail: Detail, scale: float) -> None:
+        """Paint the boxes of these rows at these rectangles (n, 4)."""
+        if detail < Detail.SHAPES:
+            self._paint_batches(painter, rects, rows, detail, scale)
+            return
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        for row, rect in zip(rows.tolist(), rects[rows].tolist(), strict=True):
+            self._paint_one(painter, row, QRectF(*rect), detail)
+
+    def _paint_batches(self, painter: QPainter, rects: Floats, rows: Ints, detail: Detail, scale: float) -> None:
+        """One call a colour; what changed comes last, and never smaller than 3 pixels, so that it is seen from afar."""
+        colors = self._scene.colors[rows]
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        present = np.unique(colors).tolist()
+        for color in sorted(present, key=lambda color: (State.ADDED <= color <= State.CHANGED, color)):
+            batch = rects[rows[colors == color]]
+            if State.ADDED <= color <= State.CHANGED:
+                batch = _at_least(batch, 3.0 / scale)
+            self._set_batch_colors(painter, color, detail)
+            draw_rects(painter, batch)
+
+    def _set_batch_colors(self, painter: QPainter, color: int, detail: Detail) -> None:
+        swatch = self._scene.swatches[color]
+        if detail == Detail.FLAT:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(swatch.strong))
+            return
+        painter.setPen(QPen(QColor(swatch.strong), 0))
+        painter.setBrush(QColor(swatch.strong if State.ADDED <= color <= State.CHANGED else swatch.fill))
+
+    def _paint_one(self, painter: QPainter, row: int, rect: QRectF, detail: Detail) -> None:
+        box = self._scene.layout.view.boxes[row]
+        state = State(self._scene.states[row])
+        pens = self._pens[self._scene.colors[row]]
+        painter.setPen(pens.outline_of(state))
+        painter.setBrush(Qt.BrushStyle.NoBrush if state == State.GHOST else pens.fill)
+        radius = corner_radius(box, rect, self._theme)
+        painter.drawRoundedRect(rect, radius, radius)
+        if detail >= Detail.TITLES:
+            self._paint_text(painter, box, rect, pens, detail)
+        if state in MARKS:
+            paint_badge(painter, rect.topRight() + QPointF(-3.0, 2.0), MARKS[state], pens.strong, self._theme)
+
+    def _paint_text(self, painter: QPainter, box: Box, rect: QRectF, pens: "_Pens", detail: Detail) -> None:
+        left, right = rect.left() + _PADDING, rect.right() - _PADDING
+        if box.kind == "module":
+            _paint_chevron(painter, QPointF(left + 3.0, rect.center().y()), pens.muted_text)
+            left, right = left + _CHEVRON_ROOM, right - _CHEVRON_ROOM
+        titles = self._quiet_titles if box.kind == "parameter" else self._titles
+        has_subtitle = bool(box.subtitle) and rect.height() >= _TWO_LINES and detail == Detail.ALL
+        offset = rect.height() * 0.17 if has_subtitle else 0.0
+        _paint_line(painter, titles, box.title, (left, right), rect.center().y() - offset, pens.text)
+        if has_subtitle:
+            middle = rect.center().y() + rect.height() * 0.21
+            _paint_line(painter, self._subtitles, box.subtitle, (left, right), middle, pens.muted_text)
+
+
+class _Pens:
+    """Qt's objects for one swatch, made once."""
+
+    def __init__(self, swatch: Swatch) -> None:
+        self.fill = QBrush(QColor(swatch.fill))
+        self.text = QColor(swatch.text)
+        self.muted_text = QColor(swatch.muted_text)
+        self.strong = QColor(swatch.strong)
+        self._plain = QPen(QColor(swatch.border), 1.0)
+        self._marked = QPen(self.strong, 2.0)
+        self._dashed = QPen(QColor(swatch.border), 1.0)
+        self._dashed.setDashPattern([4.0, 3.0])
+        self._marked_dashed = QPen(self.strong, 1.6)
+        self._marked_dashed.setDashPattern([3.0, 2.0])
+
+    def outline_of(self, state: State) -> QPen:
+        if state == State.PRESENT:
+            return self._plain
+        if state == State.GHOST:
+            return self._dashed
+        return self._marked_dashed if state == State.REMOVED else self._marked
+
+
+def corner_radius(box: Box, rect: QRectF, theme: Theme) -> float:
+    """Parameters are pills; everything else has the theme's small round corners."""
+    return rect.height() / 2 if box.kind in ("parameter", "input") else float(theme.sizes.radius)
+
+
+def paint_badge(painter: QPainter, center: QPointF, mark: str, color: QColor, theme: Theme) -> None:
+    """A disc with +, − or ~ drawn as strokes: the sign by which a change is told without its colour."""
+    painter.setPen(QPen(QColor(theme.canvas), 1.6))
+    painter.setBrush(color)
+    painter.drawEllipse(center, _BADGE_RADIUS, _BADGE_RADIUS)
+    pen = QPen(QColor("#14161a" if theme.is_dark else "#ffffff"), 1.9)
+    pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+    pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+    painter.setPen(pen)
+    x, y = center.x(), center.y()
+    if mark == "~":
+        offsets = ((-3.8, 1.2), (-2.0, -1.2), (0.0, 0.0), (2.0, 1.2), (3.8, -1.2))
+        painter.drawPolyline([QPointF(x + dx, y + dy) for dx, dy in offsets])
+        return
+    painter.drawLine(QPointF(x - 3.6, y), QPointF(x + 3.6, y))
+    if mark == "+":
+        painter.drawLine(QPointF(x, y - 3.6), QPointF(x, y + 3.6))
+
+
+def _paint_chevron(painter: QPainter, center: QPointF, color: QColor) -> None:
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(color)
+    x, y = center.x(), center.y()
+    painter.drawPolygon([QPointF(x - 2.0, y - 4.0), QPointF(x + 3.0, y), QPointF(x - 2.0, y + 4.0)])
+
+
+def _paint_line(
+    painter: QPainter, labels: Labels, text: str, between: tuple[float, float], middle: float, color: QColor
+) -> None:
+    fitted, width = labels.fitted(text, between[1] - between[0])
+    painter.setFont(labels.font)
+    painter.setPen(color)
+    painter.drawText(QPointF((between[0] + between[1] - width) / 2, middle + labels.middle), fitted)
+
+
+def _at_least(rects: Floats, length: float) -> Floats:
+    """The rectangles about the same centres with sides of at least this length."""
+    sides = np.maximum(rects[:, 2:], length)
+    return np.concatenate([rects[:, :2] - (sides - rects[:, 2:]) / 2, sides], axis=1)

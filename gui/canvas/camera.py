@@ -1,0 +1,82 @@
+"""Which part of the scene the canvas looks at: pure arithmetic between scene units and view pixels."""
+
+from dataclasses import dataclass, replace
+
+MIN_SCALE = 0.0002
+MAX_SCALE = 8.0
+# Below this zoom titles are too small to read: 12 px letters become 6 px.
+READABLE_SCALE = 0.5
+MARGIN_PX = 28.0
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """The scene point (x, y) at the view's top left corner, and how many pixels a scene unit takes."""
+
+    x: float = 0.0
+    y: float = 0.0
+    scale: float = 1.0
+
+    def to_view(self, x: float, y: float) -> tuple[float, float]:
+        """The pixel where a scene point shows."""
+        return (x - self.x) * self.scale, (y - self.y) * self.scale
+
+    def to_scene(self, x: float, y: float) -> tuple[float, float]:
+        """The scene point under a pixel."""
+        return x / self.scale + self.x, y / self.scale + self.y
+
+    def panned(self, dx: float, dy: float) -> "Camera":
+        """The content moved by so many pixels."""
+        return replace(self, x=self.x - dx / self.scale, y=self.y - dy / self.scale)
+
+    def zoomed(self, factor: float, at: tuple[float, float]) -> "Camera":
+        """Zoomed by a factor; the scene point under the pixel `at` stays under it."""
+        scale = min(max(self.scale * factor, MIN_SCALE), MAX_SCALE)
+        x, y = self.to_scene(*at)
+        return Camera(x - at[0] / scale, y - at[1] / scale, scale)
+
+    def centered_on(self, x: float, y: float, viewport: tuple[float, float]) -> "Camera":
+        """The same zoom with a scene point in the middle of the view."""
+        return replace(self, x=x - viewport[0] / 2 / self.scale, y=y - viewport[1] / 2 / self.scale)
+
+    def visible(self, viewport: tuple[float, float]) -> tuple[float, float, float, float]:
+        """The scene rectangle x, y, width, height that the view shows."""
+        return self.x, self.y, viewport[0] / self.scale, viewport[1] / self.scale
+
+
+def fitted(
+    rect: tuple[float, float, float, float],
+    viewport: tuple[float, float],
+    max_scale: float = 1.0,
+    margin_px: float = MARGIN_PX,
+) -> Camera:
+    """The camera that shows a whole scene rectangle in the middle of the view, enlarged to `max_scale` at most."""
+    x, y, width, height = rect
+    room = max(viewport[0] - 2 * margin_px, 1.0), max(viewport[1] - 2 * margin_px, 1.0)
+    scale = min(room[0] / max(width, 1.0), room[1] / max(height, 1.0), max_scale)
+    scale = min(max(scale, MIN_SCALE), MAX_SCALE)
+    return Camera(scale=scale).centered_on(x + width / 2, y + height / 2, viewport)
+
+
+def opening(size: tuple[float, float], viewport: tuple[float, float], focus: tuple[float, float] | None) -> Camera:
+    """The first look at a scene: all of it where that can be read, otherwise its end at a readable zoom.
+
+    `focus` is the scene point to begin at, the loss: the graph is read from there upwards. Where the whole width fits
+    at a readable zoom the graph stands in the middle, otherwise the focus does.
+    """
+    whole = fitted((0.0, 0.0, *size), viewport)
+    if whole.scale >= READABLE_SCALE:
+        return whole
+    scale = min(max((viewport[0] - 2 * MARGIN_PX) / max(size[0], 1.0), READABLE_SCALE), 1.0)
+    camera = Camera(scale=scale)
+    focus_x, focus_y = focus or (size[0] / 2, size[1])
+    fits_across = size[0] * scale <= viewport[0] - 2 * MARGIN_PX + 0.5
+    camera = camera.centered_on(size[0] / 2 if fits_across else focus_x, focus_y, viewport)
+    return replace(camera, y=_kept_inside(camera.y, size[1], viewport[1] / scale, MARGIN_PX / scale))
+
+
+def _kept_inside(start: float, length: float, visible: float, margin: float) -> float:
+    """The start of a visible stretch moved so that it shows no more than a margin beyond the content."""
+    if visible >= length + 2 * margin:
+        return (length - visible) / 2
+    return min(max(start, -margin), length + margin - visible)

@@ -1,0 +1,550 @@
+"""The widget that shows a scene and says what the user did with it."""
+
+import numpy as np
+from PySide6.QtCore import QEasingCurve, QEvent, QPointF, QRectF, Qt, QTimer, QVariantAnimation, Signal
+from PySide6.QtGui import (
+    QColor,
+    QHelpEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QNativeGestureEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QApplication, QToolTip, QWidget
+
+from gui.canvas.animation import DURATION_MS, MOST_BOXES, Transition, rect_of, shift_between
+from gui.canvas.camera import Camera, fitted, opening
+from gui.canvas.frame import Frame
+from gui.canvas.geometry import Area, Ints
+from gui.canvas.hit_testing import NOTHING, Hit, hit
+from gui.canvas.legend import Legend
+from gui.canvas.minimap import Minimap
+from gui.canvas.navigation import DOWN, LEFT, RIGHT, UP, first_in_group, linked_links, neighbor
+from gui.canvas.overlay import paint_box_outline, paint_group_outline, paint_links
+from gui.canvas.renderer import Renderer
+from gui.canvas.scene import Scene
+from gui.canvas.tooltip import tooltip_of
+from gui.fonts import text_font
+from gui.theme import Theme
+
+_ZOOM_STEP = 1.25
+_WHEEL_ZOOM = 1.0015
+_LINK_TOLERANCE_PX = 5.0
+_REST_MS = 90
+_CHEVRON_WIDTH = 24.0  # in scene units
+_DIRECTIONS = {Qt.Key.Key_Up: UP, Qt.Key.Key_Down: DOWN, Qt.Key.Key_Left: LEFT, Qt.Key.Key_Right: RIGHT}
+
+
+class GraphCanvas(QWidget):
+    """Shows one `Scene`; pans, zooms, selects. Opening and closing modules is asked for, and comes back as a new scene.
+
+    The wheel zooms at the cursor, dragging pans. Arrow keys walk along links, Enter opens or closes, F fits, Z zooms to
+    the selection, Escape clears it.
+    """
+
+    box_selected = Signal(str)  # key of a box or an open group, "" for none
+    link_selected = Signal(int)  # index in `scene.layout.view.links`, -1 for none
+    group_toggled = Signal(str)  # key of a module call to open or close
+    box_activated = Signal(str)  # double click or Enter on a box that is no module
+    zoom_changed = Signal(float)
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMouseTracking(True)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setMinimumSize(160, 120)
+        self.setAccessibleName(self.tr("Graph"))
+        self.animates = True
+        self.shows_legend = True
+        self.shows_minimap = True
+        self.placeholder = ""
+        self._theme = theme
+        self._renderer: Renderer | None = None
+        self._legend: Legend | None = None
+        self._camera = Camera()
+        self._has_moved = False  # by the user: from then on the camera is theirs
+        self._selected_key = ""
+        self._selected_link = -1
+        self._selected_links: Ints = np.zeros(0, dtype=np.int64)
+        self._hover = NOTHING
+        self._toggled_key = ""
+        self._pressed_at: QPointF | None = None
+        self._dragged_to: QPointF | None = None
+        self._press_has_toggled = False
+        self._frame = Frame()
+        self._transition: Transition | None = None
+        self._minimap = Minimap(self)
+        self._minimap.hide()
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_REST_MS)
+        self._animation = QVariantAnimation(self)
+        self._animation.setStartValue(0.0)
+        self._animation.setEndValue(1.0)
+        self._animation.setDuration(DURATION_MS)
+        self._animation.setEasingCurve(QEasingCurve.Type.OutCubic)
+        self._connect()
+
+    def _connect(self) -> None:
+        self._rest.timeout.connect(self.update)
+        self._animation.valueChanged.connect(self.update)
+        self._animation.finished.connect(self._end_transition)
+        self._minimap.center_requested.connect(self._center_on_point)
+
+    # -- what is shown
+
+    @property
+    def scene(self) -> Scene | None:
+        """The scene shown."""
+        return None if self._renderer is None else self._renderer.scene
+
+    @property
+    def camera(self) -> Camera:
+        """What part of it is looked at, and how large."""
+        return self._camera
+
+    @property
+    def selected_key(self) -> str:
+        """The key of the selected box or group, "" for none."""
+        return self._selected_key
+
+    def set_scene(self, scene: Scene | None, animate: bool = True) -> None:
+        """Show another scene. With the same layout object nothing moves; with another, what both have stays put."""
+        before = self._renderer
+        self._end_transition()
+        self._hover = NOTHING
+        self._frame.clear()
+        if scene is None:
+            self._renderer = self._legend = None
+        else:
+            is_same_layout = before is not None and before.scene.layout is scene.layout
+            curves = before.curves if before is not None and is_same_layout else None
+            self._renderer = Renderer(scene, self._theme, curves)
+            self._legend = Legend(scene, self._theme)
+            if not is_same_layout:
+                self._move_to_layout(before, self._renderer, animate)
+        self._toggled_key = ""
+        self._minimap.set_renderer(self._renderer)
+        self._keep_selection(before)
+        self._view_changed()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Paint in another theme. Box colours come with the scene: set one made with the same theme as well."""
+        self._theme = theme
+        scene = self.scene
+        if scene is not None:
+            self.set_scene(scene, animate=False)
+        self.update()
+
+    def set_legend_visible(self, is_visible: bool) -> None:
+        """Show or hide the legend."""
+        self.shows_legend = is_visible
+        self.update()
+
+    def set_minimap_visible(self, is_visible: bool) -> None:
+        """Allow or forbid the overview; allowed, it shows while the graph is larger than the view."""
+        self.shows_minimap = is_visible
+        self._view_changed()
+
+    def _move_to_layout(self, before: Renderer | None, after: Renderer, animate: bool) -> None:
+        """Move the camera along with what both layouts have, and let the rest slide."""
+        shift = None
+        if before is not None:
+            area = self._camera.visible(self._viewport())
+            shift = shift_between(before.scene.layout, after.scene.layout, self._toggled_key, area)
+        if before is None or shift is None:
+            self._has_moved = False
+            self._open()
+            return
+        self._camera = Camera(self._camera.x + shift[0], self._camera.y + shift[1], self._camera.scale)
+        self._has_moved = True
+        counts = len(before.scene.layout.boxes), len(after.scene.layout.boxes)
+        if animate and self.animates and self.isVisible() and max(counts) <= MOST_BOXES:
+            self._transition = Transition(before, after, shift)
+            self._animation.start()
+
+    def _end_transition(self) -> None:
+        self._animation.stop()
+        self._transition = None
+        self.update()
+
+    # -- where it is looked at
+
+    def fit(self) -> None:
+        """Show the whole graph, never larger than 100 %."""
+        if self._renderer is not None:
+            self._set_camera(fitted((0.0, 0.0, *self._renderer.scene.layout.size), self._viewport()))
+
+    def center_on(self, key: str) -> None:
+        """Bring a box or group to the middle of the view at this zoom."""
+        rect = self._rect_of(key)
+        if rect is not None:
+            self._center_on_point(rect[0] + rect[2] / 2, rect[1] + rect[3] / 2)
+
+    def zoom_to_selection(self) -> None:
+        """Show the selected box or group as large as is useful."""
+        rect = self._rect_of(self._selected_key)
+        if rect is not None:
+            x, y, width, height = rect
+            around = (x - 80.0, y - 80.0, width + 160.0, height + 160.0)
+            self._set_camera(fitted(around, self._viewport(), max_scale=1.5))
+
+    def zoom_in(self) -> None:
+        self._zoom(_ZOOM_STEP)
+
+    def zoom_out(self) -> None:
+        self._zoom(1 / _ZOOM_STEP)
+
+    def zoom_to_actual_size(self) -> None:
+        """100 %: one scene unit is one pixel."""
+        self._zoom(1 / self._camera.scale)
+
+    def _zoom(self, factor: float, at: QPointF | None = None) -> None:
+        point = QRectF(self.rect()).center() if at is None else at
+        self._set_camera(self._camera.zoomed(factor, (point.x(), point.y())))
+
+    def _center_on_point(self, x: float, y: float) -> None:
+        self._set_camera(self._camera.centered_on(x, y, self._viewport()))
+
+    def _set_camera(self, camera: Camera) -> None:
+        """Look elsewhere because the user wants to."""
+        self._has_moved = True
+        has_zoomed = camera.scale != self._camera.scale
+        self._camera = camera
+        if has_zoomed:
+            self._rest.start()
+            self.zoom_changed.emit(camera.scale)
+        self._view_changed()
+
+    def _open(self) -> None:
+        """The first look at a graph: see `camera.opening`."""
+        if self._renderer is None:
+            return
+        layout = self._renderer.scene.layout
+        outputs = [row for row, box in enumerate(layout.view.boxes) if box.kind == "output"]
+        focus = None
+        if outputs:
+            x, y, width, height = layout.boxes[outputs[-1]].tolist()
+            focus = (x + width / 2, y + height / 2)
+        self._camera = opening(layout.size, self._viewport(), focus)
+        self.zoom_changed.emit(self._camera.scale)
+
+    def _view_changed(self) -> None:
+        area = self._camera.visible(self._viewport())
+        self._minimap.set_view(area)
+        self._minimap.setVisible(self.shows_minimap and self._renderer is not None and not self._sees_all(area))
+        self.update()
+
+    def _sees_all(self, area: Area) -> bool:
+        assert self._renderer is not None
+        width, height = self._renderer.scene.layout.size
+        x, y = area[0], area[1]
+        return x <= 0 and y <= 0 and x + area[2] >= width and y + area[3] >= height
+
+    def _viewport(self) -> tuple[int, int]:
+        return self.width(), self.height()
+
+    def _rect_of(self, key: str) -> tuple[float, float, float, float] | None:
+        rect = None if self._renderer is None else rect_of(self._renderer.scene.layout, key)
+        return None if rect is None else (float(rect[0]), float(rect[1]), float(rect[2]), float(rect[3]))
+
+    # -- selection
+
+    def select(self, key: str) -> None:
+        """Select a box or group by key, "" for none; says so by `box_selected` if that is news."""
+        if self._rect_of(key) is None:
+            key = ""
+        if self._selected_link >= 0:
+            self._selected_link = -1
+            self.link_selected.emit(-1)
+        is_news = key != self._selected_key
+        self._selected_key = key
+        self._note_links()
+        if is_news:
+            self.box_selected.emit(key)
+
+    def select_link(self, index: int) -> None:
+        """Select a link by index, -1 for none."""
+        if self._selected_key:
+            self._selected_key = ""
+            self.box_selected.emit("")
+        is_news = index != self._selected_link
+        self._selected_link = index
+        self._note_links()
+        if is_news:
+            self.link_selected.emit(index)
+
+    def _note_links(self) -> None:
+        row = self._box_row(self._selected_key)
+        if self._renderer is None:
+            links: list[int] = []
+        elif self._selected_link >= 0:
+            links = [self._selected_link]
+        else:
+            links = linked_links(self._renderer.scene.layout, row) if row >= 0 else []
+        self._selected_links = np.array(links, dtype=np.int64)
+        self.update()
+
+    def _keep_selection(self, before: Renderer | None) -> None:
+        """In a new scene: the same key, or the closed module that swallowed it; links have no identity of their own."""
+        if before is None or self._renderer is None or before.scene.layout is not self._renderer.scene.layout:
+            self._selected_link = -1
+        key = self._selected_key
+        if key and self._rect_of(key) is None:
+            boxes = () if self._renderer is None else self._renderer.scene.layout.view.boxes
+            key = next((box.key for box in boxes if key in box.members), "")
+            self.select(key)
+        self._note_links()
+
+    def _box_row(self, key: str) -> int:
+        boxes = () if self._renderer is None or not key else self._renderer.scene.layout.view.boxes
+        return next((row for row, box in enumerate(boxes) if box.key == key), -1)
+
+    def _group_row(self, key: str) -> int:
+        groups = () if self._renderer is None or not key else self._renderer.scene.layout.view.groups
+        return next((row for row, group in enumerate(groups) if group.key == key), -1)
+
+    def _toggle(self, key: str) -> None:
+        self._toggled_key = key
+        self.group_toggled.emit(key)
+
+    def _activate(self, key: str) -> None:
+        """What Enter and a double click do."""
+        row = self._box_row(key)
+        if self._group_row(key) >= 0 or (row >= 0 and self._box_kind(row) == "module"):
+            self._toggle(key)
+        elif row >= 0:
+            self.box_activated.emit(key)
+
+    def _box_kind(self, row: int) -> str:
+        return "" if self._renderer is None else self._renderer.scene.layout.view.boxes[row].kind
+
+    # -- mouse
+
+    def _hit(self, position: QPointF) -> Hit:
+        if self._renderer is None:
+            return NOTHING
+        point = self._camera.to_scene(position.x(), position.y())
+        title_height = float(self._theme.sizes.group_title_height)
+        tolerance = _LINK_TOLERANCE_PX / self._camera.scale
+        return hit(self._renderer.scene.layout, self._renderer.curves, point, tolerance, title_height)
+
+    def _key_of(self, found: Hit) -> str:
+        if self._renderer is None or found.what not in ("box", "group"):
+            return ""
+        view = self._renderer.scene.layout.view
+        return view.boxes[found.index].key if found.what == "box" else view.groups[found.index].key
+
+    def _is_on_chevron(self, found: Hit, position: QPointF) -> bool:
+        """Whether a point is on the little triangle that opens or closes a module."""
+        if found.what == "box" and self._box_kind(found.index) != "module":
+            return False
+        rect = self._rect_of(self._key_of(found))
+        return rect is not None and self._camera.to_scene(position.x(), 0.0)[0] - rect[0] < _CHEVRON_WIDTH
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._press_has_toggled = False
+        if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
+            self._pressed_at = event.position()
+            self._dragged_to = event.position() if event.button() == Qt.MouseButton.MiddleButton else None
+        else:
+            event.ignore()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._pressed_at is None:
+            self._set_hover(self._hit(event.position()))
+            return
+        if self._dragged_to is None:
+            moved = event.position() - self._pressed_at
+            if moved.manhattanLength() < QApplication.startDragDistance():
+                return
+            self._dragged_to = self._pressed_at
+        step = event.position() - self._dragged_to
+        self._dragged_to = event.position()
+        self.setCursor(Qt.CursorShape.ClosedHandCursor)
+        self._set_camera(self._camera.panned(step.x(), step.y()))
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if self._pressed_at is None:
+            return
+        was_dragged = self._dragged_to is not None
+        self._pressed_at = self._dragged_to = None
+        self.unsetCursor()
+        if not was_dragged:
+            self._click(event.position())
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and not self._press_has_toggled:
+            self._activate(self._key_of(self._hit(event.position())))
+
+    def _click(self, position: QPointF) -> None:
+        found = self._hit(position)
+        if found.what == "link":
+            self.select_link(found.index)
+            return
+        key = self._key_of(found)
+        self.select(key)
+        if key and self._is_on_chevron(found, position):
+            # The second press of a double click would undo it.
+            self._press_has_toggled = True
+            self._toggle(key)
+
+    def _set_hover(self, found: Hit) -> None:
+        if found == self._hover:
+            return
+        self._hover = found
+        can_click = found.what in ("box", "group", "link")
+        self.setCursor(Qt.CursorShape.PointingHandCursor if can_click else Qt.CursorShape.ArrowCursor)
+        self.update()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._set_hover(NOTHING)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        delta = event.angleDelta()
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self._set_camera(self._camera.panned((delta.x() or delta.y()) / 2, 0.0))
+        else:
+            self._zoom(_WHEEL_ZOOM ** delta.y(), event.position())
+        event.accept()
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            self._show_tooltip(event)
+            return True
+        pinch = Qt.NativeGestureType.ZoomNativeGesture
+        if isinstance(event, QNativeGestureEvent) and event.gestureType() == pinch:
+            self._zoom(1.0 + event.value(), event.position())
+            return True
+        return super().event(event)
+
+    def _show_tooltip(self, event: QHelpEvent) -> None:
+        found = self._hit(QPointF(event.pos()))
+        if self._renderer is None or found.what != "box":
+            QToolTip.hideText()
+            return
+        scene = self._renderer.scene
+        QToolTip.showText(event.globalPos(), tooltip_of(scene.layout.view.boxes[found.index], scene.graph), self)
+
+    # -- keyboard
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key = Qt.Key(event.key())
+        commands = {
+            Qt.Key.Key_F: self.fit,
+            Qt.Key.Key_Z: self.zoom_to_selection,
+            Qt.Key.Key_Plus: self.zoom_in,
+            Qt.Key.Key_Equal: self.zoom_in,
+            Qt.Key.Key_Minus: self.zoom_out,
+            Qt.Key.Key_0: self.zoom_to_actual_size,
+        }
+        is_plain = not event.modifiers() & ~(Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier)
+        if is_plain and key in commands:
+            commands[key]()
+        elif is_plain and key in _DIRECTIONS:
+            self._walk(_DIRECTIONS[key])
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._selected_key:
+            self._activate(self._selected_key)
+        elif key == Qt.Key.Key_Escape and (self._selected_key or self._selected_link >= 0):
+            self.select("")
+        else:
+            super().keyPressEvent(event)
+
+    def _walk(self, direction: str) -> None:
+        """Move the selection along the graph; where nothing is selected begin at the loss."""
+        if self._renderer is None or not len(self._renderer.scene.layout.boxes):
+            return
+        layout = self._renderer.scene.layout
+        row, group = self._box_row(self._selected_key), self._group_row(self._selected_key)
+        if row >= 0:
+            row = neighbor(layout, row, direction)
+        elif group >= 0:
+            row = first_in_group(layout, group)
+        else:
+            outputs = [number for number, box in enumerate(layout.view.boxes) if box.kind == "output"]
+            row = outputs[-1] if outputs else len(layout.view.boxes) - 1
+        self.select(layout.view.boxes[row].key)
+        self._bring_into_view(self._selected_key)
+
+    def _bring_into_view(self, key: str) -> None:
+        """Pan by as little as shows the box whole."""
+        rect = self._rect_of(key)
+        if rect is None:
+            return
+        margin = 40.0
+        left, top = self._camera.to_view(rect[0], rect[1])
+        right, bottom = self._camera.to_view(rect[0] + rect[2], rect[1] + rect[3])
+        dx = max(margin - left, 0.0) or min(self.width() - margin - right, 0.0)
+        dy = max(margin - top, 0.0) or min(self.height() - margin - bottom, 0.0)
+        if dx or dy:
+            self._set_camera(self._camera.panned(dx, dy))
+
+    # -- painting
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(self._theme.canvas))
+        if self._renderer is None:
+            self._paint_placeholder(painter)
+        elif self._transition is not None:
+            self._paint_transition(painter, self._transition)
+        else:
+            self._paint_frame(painter, self._renderer)
+            self._paint_overlays(painter, self._renderer)
+        if self._legend is not None and self.shows_legend:
+            margin = float(self._theme.sizes.margin)
+            height = self._legend.size()[1]
+            if height + 2 * margin <= self.height():
+                self._legend.paint(painter, margin, self.height() - margin - height)
+        painter.end()
+
+    def _paint_placeholder(self, painter: QPainter) -> None:
+        painter.setFont(text_font(self._theme.sizes.text))
+        painter.setPen(QColor(self._theme.muted_text))
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.placeholder)
+
+    def _paint_transition(self, painter: QPainter, transition: Transition) -> None:
+        painter.save()
+        painter.scale(self._camera.scale, self._camera.scale)
+        painter.translate(-self._camera.x, -self._camera.y)
+        area = self._camera.visible(self._viewport())
+        transition.paint(painter, area, self._camera.scale, float(self._animation.currentValue()))
+        painter.restore()
+
+    def _paint_frame(self, painter: QPainter, renderer: Renderer) -> None:
+        """Show the cached picture; take it anew where it is not sharp, unless it is slow and the zoom still moves."""
+        viewport, ratio = self._viewport(), self.devicePixelRatioF()
+        if not self._frame.is_sharp(self._camera, viewport, ratio):
+            may_wait = self._frame.is_slow and self._rest.isActive()
+            if not (may_wait and self._frame.can_stand_in(viewport, ratio)):
+                self._frame.render(renderer, self._camera, viewport, ratio)
+        self._frame.draw(painter, self._camera)
+
+    def _paint_overlays(self, painter: QPainter, renderer: Renderer) -> None:
+        area = self._camera.visible(self._viewport())
+        links = self._selected_links
+        if self._hover.what == "link":
+            links = np.union1d(links, [self._hover.index])
+        paint_links(painter, renderer, links, area, self._camera)
+        if self._hover.what == "box":
+            paint_box_outline(painter, renderer, self._hover.index, self._camera, is_selected=False)
+        elif self._hover.what == "group":
+            paint_group_outline(painter, renderer, self._hover.index, self._camera, is_selected=False)
+        row, group = self._box_row(self._selected_key), self._group_row(self._selected_key)
+        if row >= 0:
+            paint_box_outline(painter, renderer, row, self._camera, is_selected=True)
+        elif group >= 0:
+            paint_group_outline(painter, renderer, group, self._camera, is_selected=True)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        margin = self._theme.sizes.margin
+        self._minimap.move(
+            self.width() - self._minimap.width() - margin, self.height() - self._minimap.height() - margin
+        )
+        if not self._has_moved:
+            self._open()
+        self._view_changed()

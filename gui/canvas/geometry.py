@@ -1,0 +1,78 @@
+"""Arrays made from a layout that painting and hit-testing share: extents for culling, links as smooth curves."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracer.layout.result import Layout
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Area = tuple[float, float, float, float]
+"""x, y, width, height in scene units."""
+ARROW_LENGTH = 7.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curves:
+    """Every stretch of every link as a cubic Bézier curve: `control` (s, 4, 2) points, `link` (s,) the link of each.
+
+    `tips` (k, 2) are the points where the arrow heads of the k links end; the curves stop where the heads begin.
+
+    A stretch leaves and arrives vertically, so that a link is smooth at its bends and no stretch leaves the rectangle
+    between its ends: a layout whose polylines cross no box gives curves that cross no box.
+    """
+
+    control: Floats
+    link: Ints
+    tips: Floats
+    low: Floats
+    high: Floats
+
+
+def curves_of(layout: Layout) -> Curves:
+    """The curves of all links; the last stretch of each is the one that ends at its target box."""
+    starts = layout.starts
+    inner = np.ones(len(layout.points), dtype=bool)
+    inner[starts[1:] - 1] = False
+    first = np.flatnonzero(inner)
+    link = np.searchsorted(starts, first, side="right") - 1
+    a, b = layout.points[first], layout.points[first + 1]
+    tips = layout.points[starts[1:] - 1]
+    last = np.searchsorted(link, np.arange(len(tips)), side="right") - 1
+    b[last, 1] -= np.clip((b[last, 1] - a[last, 1]) / 2, 0.0, ARROW_LENGTH)
+    half = np.zeros_like(a)
+    half[:, 1] = (b[:, 1] - a[:, 1]) / 2
+    control = np.stack([a, a + half, b - half, b], axis=1)
+    return Curves(control, link, tips, np.minimum(a, b), np.maximum(a, b))
+
+
+def flattened(control: Floats, pieces: int) -> Floats:
+    """Curves (s, 4, 2) as straight lines (s, pieces, 4): x1, y1, x2, y2."""
+    t = np.linspace(0.0, 1.0, pieces + 1)
+    basis = np.stack([(1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t * t, t**3], axis=1)
+    points = basis @ control
+    return np.concatenate([points[:, :-1], points[:, 1:]], axis=2)
+
+
+def rows_in(rects: Floats, area: Area) -> Ints:
+    """Indices of the rows x, y, width, height that touch an area x, y, width, height."""
+    x, y, width, height = area
+    return np.flatnonzero(
+        (rects[:, 0] <= x + width)
+        & (rects[:, 0] + rects[:, 2] >= x)
+        & (rects[:, 1] <= y + height)
+        & (rects[:, 1] + rects[:, 3] >= y)
+    )
+
+
+def stretches_in(curves: Curves, area: Area, slack: float = 2.0) -> Ints:
+    """Indices of the stretches that touch an area."""
+    x, y, width, height = area
+    return np.flatnonzero(
+        (curves.low[:, 0] <= x + width + slack)
+        & (curves.high[:, 0] >= x - slack)
+        & (curves.low[:, 1] <= y + height + slack)
+        & (curves.high[:, 1] >= y - slack)
+    )

@@ -1,0 +1,135 @@
+"""Links: straight hairlines from afar, smooth curves with arrow heads and counts from near."""
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QPen
+
+from gui.canvas.batches import draw_lines
+from gui.canvas.detail import MAX_LABELS, Detail
+from gui.canvas.geometry import ARROW_LENGTH, Area, Curves, Floats, Ints, flattened, stretches_in
+from gui.canvas.labels import Labels
+from gui.canvas.scene import Scene
+from gui.fonts import text_font
+from gui.theme import Theme
+
+_HEAD_HALF_WIDTH = 3.6
+_PIECES = {Detail.OUTLINES: 6, Detail.SHAPES: 12, Detail.TITLES: 16, Detail.ALL: 20}
+_SMOOTH_LINES = 24_000
+# A path is smoother than lines laid end to end, and several times slower.
+_MOST_PATHS = 400
+
+
+class LinkPainter:
+    """Paints the links of one scene."""
+
+    def __init__(self, scene: Scene, curves: Curves, theme: Theme) -> None:
+        self._scene = scene
+        self._curves = curves
+        self._theme = theme
+        self._counts = np.array([link.count for link in scene.layout.view.links], dtype=np.int64)
+        self._labels = Labels(text_font(theme.sizes.box_subtitle, QFont.Weight.Medium))
+
+    def paint(self, painter: QPainter, area: Area, detail: Detail, scale: float, as_paths: bool = False) -> None:
+        """Paint the links that touch an area; `as_paths` gives true curves, for vector files."""
+        stretches = stretches_in(self._curves, area)
+        present = self._scene.links_present[self._curves.link[stretches]]
+        if detail < Detail.SHAPES:
+            self._paint_far(painter, stretches[~present], self._theme.ghost.strong, detail, scale)
+            self._paint_far(painter, stretches[present], self._theme.edge, detail, scale)
+            return
+        self._paint_near(painter, stretches[~present], self._ghost_pen(), detail, as_paths)
+        self._paint_near(painter, stretches[present], self._pen(self._theme.edge, 1.0), detail, as_paths)
+        if detail == Detail.ALL:
+            self._paint_counts(painter, np.unique(self._curves.link[stretches]))
+
+    def paint_highlight(self, painter: QPainter, links: Ints, color: str, detail: Detail, scale: float) -> None:
+        """Paint some links again, stronger, over the picture."""
+        stretches = np.flatnonzero(np.isin(self._curves.link, links))
+        if detail < Detail.SHAPES:
+            self._paint_far(painter, stretches, color, detail, scale)
+            return
+        self._paint_near(painter, stretches, self._pen(color, 1.7), detail, as_paths=False)
+        if detail == Detail.ALL:
+            self._paint_counts(painter, links)
+
+    def _paint_far(self, painter: QPainter, stretches: Ints, color: str, detail: Detail, scale: float) -> None:
+        painter.setPen(QPen(QColor(color), 0))
+        if detail == Detail.FLAT:
+            extent = (self._curves.high[stretches] - self._curves.low[stretches]).max(axis=1, initial=0.0)
+            ends = self._curves.control[stretches[extent * scale >= 1.0]]
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+            draw_lines(painter, np.concatenate([ends[:, 0], ends[:, 3]], axis=1))
+            return
+        lines = flattened(self._curves.control[stretches], _PIECES[detail])
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, lines.shape[0] * lines.shape[1] < _SMOOTH_LINES)
+        draw_lines(painter, lines)
+
+    def _paint_near(self, painter: QPainter, stretches: Ints, pen: QPen, detail: Detail, as_paths: bool) -> None:
+        if not len(stretches):
+            return
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        painter.setPen(pen)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        control = self._curves.control[stretches]
+        # A dash pattern starts anew with each line, so dashed curves have to be paths.
+        if as_paths or len(stretches) <= _MOST_PATHS or pen.style() != Qt.PenStyle.SolidLine:
+            for path in _paths(control, self._curves.link[stretches]):
+                painter.drawPath(path)
+        else:
+            draw_lines(painter, flattened(control, _PIECES[detail]))
+        self._paint_heads(painter, np.unique(self._curves.link[stretches]), pen.color())
+
+    def _paint_heads(self, painter: QPainter, links: Ints, color: QColor) -> None:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(color)
+        for x, y in self._curves.tips[links].tolist():
+            base = y - ARROW_LENGTH
+            painter.drawConvexPolygon(
+                [QPointF(x - _HEAD_HALF_WIDTH, base), QPointF(x + _HEAD_HALF_WIDTH, base), QPointF(x, y)]
+            )
+
+    def _paint_counts(self, painter: QPainter, links: Ints) -> None:
+        """×n beside the middle of every link that stands for several edges."""
+        counted = links[self._counts[links] > 1][:MAX_LABELS]
+        painter.setFont(self._labels.font)
+        for link in counted.tolist():
+            text, width = self._labels.fitted(f"×{self._counts[link]}", 80.0)
+            x, y = self._middle(link)
+            pill = QRectF(x - width / 2 - 5.0, y - 7.0, width + 10.0, 14.0)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(self._theme.canvas))
+            painter.drawRoundedRect(pill, 7.0, 7.0)
+            painter.setPen(QColor(self._theme.edge_label))
+            painter.drawText(QPointF(x - width / 2, y + self._labels.middle), text)
+
+    def _middle(self, link: int) -> tuple[float, float]:
+        """The middle of a link's middle stretch."""
+        first, end = np.searchsorted(self._curves.link, [link, link + 1])
+        control = self._curves.control[(first + end - 1) // 2]
+        x, y = ((control[0] + control[3]) / 2).tolist()
+        return x, y
+
+    def _pen(self, color: str, strength: float) -> QPen:
+        pen = QPen(QColor(color), self._theme.sizes.edge_width * strength)
+        pen.setCapStyle(Qt.PenCapStyle.SquareCap)
+        return pen
+
+    def _ghost_pen(self) -> QPen:
+        pen = QPen(QColor(self._theme.ghost.border), 1.0)
+        pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+        pen.setDashPattern([4.0, 4.0])
+        return pen
+
+
+def _paths(control: Floats, links: Ints) -> list[QPainterPath]:
+    """One path for each link, of all its stretches given here."""
+    paths: dict[int, QPainterPath] = {}
+    for link, (a, b, c, d) in zip(links.tolist(), control.tolist(), strict=True):
+        path = paths.get(link)
+        if path is None:
+            path = paths[link] = QPainterPath()
+        end = path.currentPosition()
+        if path.isEmpty() or (end.x(), end.y()) != tuple(a):
+            path.moveTo(*a)
+        path.cubicTo(*b, *c, *d)
+    return list(paths.values())

@@ -1,0 +1,188 @@
+"""What the canvas shows: a layout, and how each box and link of it stands in the current step.
+
+The layout is that of the union of the structures seen, so that going from step to step moves nothing: what the
+step lacks stays in its place as a ghost.
+"""
+
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Protocol
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from gui.colorings import Coloring
+from gui.theme import Swatch, Theme
+from tracer.layout.result import Layout
+from tracer.model.view import Box, View
+
+
+class State(IntEnum):
+    """How a box stands in the current step; the last three compare it with the step shown before."""
+
+    PRESENT = 0
+    GHOST = 1
+    ADDED = 2
+    REMOVED = 3
+    CHANGED = 4
+
+
+MARKS = {State.ADDED: "+", State.REMOVED: "−", State.CHANGED: "~"}
+_STATE_LABELS = {
+    State.GHOST: "Not in this step",
+    State.ADDED: "Added",
+    State.REMOVED: "Removed",
+    State.CHANGED: "Changed",
+}
+
+
+class Diff(Protocol):
+    """The part of `tracer.model.diff.GraphDiff` that is read here."""
+
+    @property
+    def added(self) -> Set[str]: ...
+    @property
+    def removed(self) -> Set[str]: ...
+    @property
+    def changed(self) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LegendEntry:
+    """One line of the legend; `mark` is the badge of a state, "" for a colour."""
+
+    label: str
+    swatch: Swatch
+    mark: str = ""
+    is_ghost: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """A layout coloured for one step.
+
+    Arrays follow `layout.view`: `states` and `colors` (n,) its boxes, `links_present` (k,) its links. `colors` are
+    indices into `swatches`. `graph` is the step's, None where nothing more is known of the boxes.
+    """
+
+    layout: Layout
+    graph: nx.MultiDiGraph | None
+    states: NDArray[np.uint8]
+    colors: NDArray[np.uint8]
+    links_present: NDArray[np.bool_]
+    swatches: tuple[Swatch, ...]
+    legend: tuple[LegendEntry, ...]
+
+
+def scene_for(layout: Layout, graph: nx.MultiDiGraph, diff: Diff | None, coloring: Coloring, theme: Theme) -> Scene:
+    """The layout as the step with this graph shows it; `diff` leads to it from the step shown before, if any was."""
+    states = box_states(layout.view.boxes, graph, diff)
+    colors, swatches, entries = _colored(layout.view.boxes, states, graph, coloring, theme)
+    return Scene(
+        layout=layout,
+        graph=graph,
+        states=states,
+        colors=colors,
+        links_present=_links_present(layout.view, graph),
+        swatches=swatches,
+        legend=(*entries, *_state_entries(states, theme)),
+    )
+
+
+def box_states(boxes: Iterable[Box], graph: nx.MultiDiGraph, diff: Diff | None) -> NDArray[np.uint8]:
+    """The `State` of each box, uint8 (n,)."""
+    nodes = graph.adj
+    if not diff:
+        return np.array([_presence(box, nodes) for box in boxes], dtype=np.uint8)
+    touched = diff.added | diff.removed | diff.changed.keys()
+    states = [
+        _presence(box, nodes) if touched.isdisjoint(box.members) else _changed_state(box, nodes, diff) for box in boxes
+    ]
+    return np.array(states, dtype=np.uint8)
+
+
+def _presence(box: Box, nodes: Mapping[str, Any]) -> State:
+    if not box.members or any(member in nodes for member in box.members):
+        return State.PRESENT
+    return State.GHOST
+
+
+def _changed_state(box: Box, nodes: Mapping[str, Any], diff: Diff) -> State:
+    """The state of a box that the diff touches: a module that changed in part, or gained and lost, is changed."""
+    present = [member for member in box.members if member in nodes]
+    if not present:
+        return State.REMOVED if not diff.removed.isdisjoint(box.members) else State.GHOST
+    if diff.added.issuperset(present) and diff.removed.isdisjoint(box.members):
+        return State.ADDED
+    return State.CHANGED
+
+
+def _colored(
+    boxes: tuple[Box, ...], states: NDArray[np.uint8], graph: nx.MultiDiGraph, coloring: Coloring, theme: Theme
+) -> tuple[NDArray[np.uint8], tuple[Swatch, ...], list[LegendEntry]]:
+    """Colour indices, the swatches they point to, and the legend's lines for the colours that occur.
+
+    The first swatches belong to the states that override the colouring, in the order of `State`.
+    """
+    swatches = [theme.neutral, theme.ghost, theme.added, theme.removed, theme.changed]
+    colors = states.copy()
+    index_of: dict[str, int] = {}
+    for i in np.flatnonzero(states == State.PRESENT).tolist():
+        label = coloring.label_of(boxes[i], graph)
+        if label not in index_of:
+            index_of[label] = min(len(swatches), 255)
+            swatches.append(coloring.swatch_of(label, len(index_of) - 1, theme))
+        colors[i] = index_of[label]
+    entries = [LegendEntry(label, swatches[index]) for label, index in index_of.items()]
+    return colors, tuple(swatches), entries
+
+
+def _state_entries(states: NDArray[np.uint8], theme: Theme) -> list[LegendEntry]:
+    swatches = {
+        State.ADDED: theme.added,
+        State.REMOVED: theme.removed,
+        State.CHANGED: theme.changed,
+        State.GHOST: theme.ghost,
+    }
+    counts = np.bincount(states, minlength=len(State))
+    return [
+        LegendEntry(f"{_STATE_LABELS[state]} ({counts[state]})", swatch, MARKS.get(state, ""), state == State.GHOST)
+        for state, swatch in swatches.items()
+        if counts[state]
+    ]
+
+
+def _links_present(view: View, graph: nx.MultiDiGraph) -> NDArray[np.bool_]:
+    """Whether the step has at least one edge for each link, directly or through nodes that the view hides."""
+    boxes_of = _boxes_of(view)
+    pairs: set[tuple[str, str]] = set()
+    for source, target in _visible_edges(graph, boxes_of):
+        pairs.update((a, b) for a in boxes_of[source] for b in boxes_of[target])
+    return np.array([(link.source, link.target) in pairs for link in view.links], dtype=np.bool_)
+
+
+def _boxes_of(view: View) -> dict[str, list[str]]:
+    """The boxes that stand for each node; a parameter may be drawn in several places."""
+    boxes: dict[str, list[str]] = {}
+    for box in view.boxes:
+        for member in box.members:
+            boxes.setdefault(member, []).append(box.key)
+    return boxes
+
+
+def _visible_edges(graph: nx.MultiDiGraph, boxes_of: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    """The edges between nodes that have a box; a path over hidden nodes counts as one edge."""
+    for source in graph:
+        if source not in boxes_of:
+            continue
+        seen: set[str] = set()
+        waiting = list(graph.adj[source])
+        while waiting:
+            target = waiting.pop()
+            if target in boxes_of:
+                yield source, target
+            elif target not in seen:
+                seen.add(target)
+                waiting.extend(graph.adj[target])

@@ -1,0 +1,31 @@
+"""What a box says when the mouse rests on it."""
+
+from html import escape
+from typing import Any
+
+import networkx as nx
+
+from tracer.model.labels import shape_text
+from tracer.model.view import Box
+
+
+def tooltip_of(box: Box, graph: nx.MultiDiGraph | None) -> str:
+    """Rich text: title, op, shapes, where it was made. Names are escaped: they come from other people's code."""
+    present = [member for member in box.members if graph is not None and member in graph]
+    lines = [f"<b>{escape(box.title)}</b>"]
+    if box.kind == "module":
+        lines.append(escape(box.subtitle))
+    elif graph is not None and present:
+        lines += _node_lines(graph.nodes[present[0]])
+    if graph is not None and box.members and not present:
+        lines.append("<i>Not in this step</i>")
+    return "<br>".join(line for line in lines if line)
+
+
+def _node_lines(node: dict[str, Any]) -> list[str]:
+    shapes = ", ".join(shape_text([shape]) for shape in node.get("shapes", []))
+    dtype = str(node.get("dtype") or "").removeprefix("torch.")
+    tensor = " · ".join(escape(part) for part in (shapes, dtype, str(node.get("device") or "")) if part)
+    where = f"in {escape(str(node['module']))}" if node.get("module") else ""
+    name = node.get("parameter") if node.get("kind") == "parameter" else node.get("op")
+    return [escape(str(name or "")), tensor, where]
