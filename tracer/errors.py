@@ -1,10 +1,10 @@
 """Everything Tapescope raises on purpose.
 
-    TapescopeError          its text is one sentence for the user: what happened, to what, what to do
-    ├── UsageError          a command or an argument that makes no sense (exit code 2)
-    ├── TapeError           a file that is not a tape, of another format, or damaged
-    ├── ExportError         a snapshot that cannot be written
-    └── ControlError        a training process that cannot be reached or refused
+TapescopeError          its text is one sentence for the user: what happened, to what, what to do
+├── UsageError          a command or an argument that makes no sense (exit code 2)
+├── TapeError           a file that is not a tape, of another format, or damaged
+├── ExportError         a snapshot that cannot be written
+└── ControlError        a training process that cannot be reached or refused
 """
 
 

@@ -1,4 +1,5 @@
-"""Running a user's script or module in this process as `python` itself would: `__main__`, `sys.argv`, `sys.path`, tracebacks."""
+"""Running a user's script or module in this process as `python` itself would: `__main__`, `sys.argv`, `sys.path`,
+tracebacks."""
 
 import builtins
 import importlib.machinery
@@ -15,7 +16,8 @@ _OUR_FOLDER = str(Path(__file__).parent) + os.sep
 
 
 def script_code(path: str) -> Callable[[], CodeType]:
-    """Set the process up to run the file `path`; the result compiles it. Raises UsageError where there is no such file."""
+    """Set the process up to run the file `path`; the result compiles it. Raises UsageError where there is no such
+    file."""
     if not Path(path).is_file():
         raise UsageError(f"There is no script {path}.")
     main = _new_main()
@@ -30,7 +32,8 @@ def script_code(path: str) -> Callable[[], CodeType]:
 
 
 def module_code(name: str) -> Callable[[], CodeType]:
-    """Set the process up to run module `name` as `python -m` does; a package runs its `__main__`. UsageError where it is not found."""
+    """Set the process up to run module `name` as `python -m` does; a package runs its `__main__`. UsageError where it
+    is not found."""
     sys.path[0] = str(Path.cwd())
     spec = _find(name)
     if spec is not None and spec.submodule_search_locations is not None:
@@ -70,7 +73,6 @@ def _find(name: str) -> importlib.machinery.ModuleSpec | None:
 def _new_main() -> ModuleType:
     main = ModuleType("__main__")
     main.__dict__["__builtins__"] = builtins
-    main.__dict__["__annotations__"] = {}
     sys.modules["__main__"] = main
     return main
 
@@ -100,7 +102,7 @@ def clean(error: BaseException) -> None:
 
 
 def _without_our_frames(trace: TracebackType | None) -> TracebackType | None:
-    kept = []
+    kept: list[TracebackType] = []
     while trace is not None:
         if trace.tb_frame.f_code is execute.__code__:
             kept.clear()  # so far it was the launcher
@@ -111,4 +113,3 @@ def _without_our_frames(trace: TracebackType | None) -> TracebackType | None:
     for trace in reversed(kept):
         following = TracebackType(following, trace.tb_frame, trace.tb_lasti, trace.tb_lineno)
     return following
-

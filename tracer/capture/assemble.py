@@ -45,7 +45,9 @@ def assemble(passes: Sequence[RecordedPass], tokens: Sequence[int], names: Names
     make = _NodeMaker(calls, innermost, names)
     nodes = [make.node(found[at]) for at in order]
     edges = [
-        Edge(place[source], place[at], output_nr, input_nr) for at in order for source, output_nr, input_nr in found[at].inputs
+        Edge(place[source], place[at], output_nr, input_nr)
+        for at in order
+        for source, output_nr, input_nr in found[at].inputs
     ]
     for output in outputs:
         edges.append(Edge(place[output.source], len(nodes), output.root.output_nr, 0))
@@ -55,7 +57,8 @@ def assemble(passes: Sequence[RecordedPass], tokens: Sequence[int], names: Names
 
 
 def _merge(passes: Sequence[RecordedPass]) -> tuple[list[_Found], list[_Output]]:
-    """The nodes of all passes. A node that an earlier pass reached is known by its sequence number and name, a leaf by its code."""
+    """The nodes of all passes. A node that an earlier pass reached is known by its sequence number and name, a leaf
+    by its code."""
     found: list[_Found] = []
     outputs: dict[tuple[int, int], _Output] = {}
     earlier: dict[tuple[str, int], int] = {}
@@ -103,7 +106,9 @@ class _NodeMaker:
         stem = facts.name if call is None else f"{self._calls[call].key}/{facts.name}"
         module = None if call is None else self._calls[call].path
         key = self._numbered(stem)
-        return Node(key, "op", facts.name, call, module, found.pass_index, facts.shapes, facts.dtype, facts.device, facts.opaque)
+        return Node(
+            key, "op", facts.name, call, module, found.pass_index, facts.shapes, facts.dtype, facts.device, facts.opaque
+        )
 
     def _leaf(self, found: _Found, code: int) -> Node:
         facts = found.facts
@@ -111,7 +116,16 @@ class _NodeMaker:
         key = name if name is not None else self._numbered("leaf")
         module = None if name is None else name.rpartition(".")[0]
         return Node(
-            key, "parameter", facts.name, None, module, found.pass_index, facts.shapes, facts.dtype, facts.device, parameter=name
+            key,
+            "parameter",
+            facts.name,
+            None,
+            module,
+            found.pass_index,
+            facts.shapes,
+            facts.dtype,
+            facts.device,
+            parameter=name,
         )
 
     def _numbered(self, stem: str, first: str | None = None) -> str:

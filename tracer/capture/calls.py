@@ -23,7 +23,7 @@ _GRAD = 2
 _FLAGS = 2  # bits
 
 _next_sequence_nr: Callable[[], int] = torch.autograd._get_sequence_nr  # type: ignore[attr-defined]
-_graph_task_id: Callable[[], int] = torch._C._current_graph_task_id  # type: ignore[attr-defined]
+_graph_task_id: Callable[[], int] = torch._C._current_graph_task_id
 _is_grad_enabled = torch.is_grad_enabled
 _is_compiling = torch.compiler.is_compiling
 
@@ -43,7 +43,8 @@ class CallLog:
         self._thread = get_ident()
 
     def enter(self, module: torch.nn.Module, args: Any) -> None:
-        """Global forward pre-hook. Silent while Dynamo traces, while backward recomputes a checkpoint, and on other threads."""
+        """Global forward pre-hook. Silent while Dynamo traces, while backward recomputes a checkpoint, and on other
+        threads."""
         if _is_compiling() or _graph_task_id() != -1 or get_ident() != self._thread:
             return
         if self._depth == 0:

@@ -13,7 +13,8 @@ Failed = Callable[[str, str], None]
 
 
 def guarded(hook: Callable[..., None], failed: Failed, strict: bool) -> Callable[..., None]:
-    """`hook` as PyTorch may call it: returns None at once while Dynamo traces, reports what it raises instead of raising.
+    """`hook` as PyTorch may call it: returns None at once while Dynamo traces, reports what it raises instead of
+    raising.
 
     `failed` is told once, and the hook stays silent from then on. With `strict` (in tests) the error goes on.
     """

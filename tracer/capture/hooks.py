@@ -7,7 +7,7 @@ import torch
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-_graph_task_id: Callable[[], int] = torch._C._current_graph_task_id  # type: ignore[attr-defined]
+_graph_task_id: Callable[[], int] = torch._C._current_graph_task_id
 
 Undo = Callable[[], None]
 

@@ -46,7 +46,8 @@ class Names:
         return self._module_names[token]
 
     def leaf_code(self, leaf: torch.Tensor) -> int:
-        """A small integer for a leaf tensor: of its name where it has one, else `LEAF_CODES` and below, for this step only."""
+        """A small integer for a leaf tensor: of its name where it has one, else `LEAF_CODES` and below, for this step
+        only."""
         code = self._codes.get(id(leaf))
         if code is not None:
             return code
@@ -173,7 +174,8 @@ def _parameter_ids(optimizer: torch.optim.Optimizer) -> set[int]:
 
 
 def _smallest_owner(module: nn.Module, parents: dict[int, list[nn.Module]], trained: list[set[int]]) -> nn.Module:
-    """The nearest of `module` and those around it that owns all parameters of the optimizer that trains it, else `module`."""
+    """The nearest of `module` and those around it that owns all parameters of the optimizer that trains it, else
+    `module`."""
     own = {id(parameter) for parameter in module.parameters()}
     wanted = [ids for ids in trained if ids & own]
     level, seen = [module], {id(module)}

@@ -1,4 +1,5 @@
-"""The backward passes of the step being formed: what each reached, remembered by digest so that a known pass costs no names."""
+"""The backward passes of the step being formed: what each reached, remembered by digest so that a known pass costs no
+names."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -89,7 +90,8 @@ def _root_facts(found: Walk) -> tuple[RootFacts, ...]:
 
 
 def overlap(passes: Sequence[RecordedPass]) -> list[NDArray[Any]]:
-    """What tells apart steps whose passes are alike but share different nodes: where each pass's numbers stand in those before."""
+    """What tells apart steps whose passes are alike but share different nodes: where each pass's numbers stand in
+    those before."""
     return [
         np.searchsorted(np.sort(earlier.sequence_nrs), later.sequence_nrs)
         for at, later in enumerate(passes)

@@ -23,8 +23,10 @@ from tracer.model.records import Pass
 from tracer.options import Options
 from tracer.store.writer import EventRecord, ScalarRecord, StepRecord, Writer
 
+
 class Recorder:
-    """Records from `start` to `stop`. Hooks run on the training thread, in microseconds; the writer's thread does the rest."""
+    """Records from `start` to `stop`. Hooks run on the training thread, in microseconds; the writer's thread does the
+    rest."""
 
     def __init__(self, path: str | os.PathLike[str], options: Options, command: list[str]) -> None:
         """Create the tape. `command` is what the user ran. Raises TapeError where the file cannot be written."""
@@ -76,7 +78,8 @@ class Recorder:
             self._undo.pop()()
 
     def log(self, name: str, number: Number) -> None:
-        """A scalar of the step being formed, or, where nothing of that has happened yet, of the step that just closed."""
+        """A scalar of the step being formed, or, where nothing of that has happened yet, of the step that just
+        closed."""
         if self._graph.has_begun or self._index == 0:
             self._scalars.set(name, number)
             return
@@ -91,7 +94,8 @@ class Recorder:
         self._is_manual = True
 
     def _log_anything(self, name: str, number: object) -> None:
-        """What a SummaryWriter was given: a number, a tensor or an array with one value; anything else is its own business."""
+        """What a SummaryWriter was given: a number, a tensor or an array with one value; anything else is its own
+        business."""
         if isinstance(number, (int, float, torch.Tensor)):
             self.log(name, number)
         elif getattr(number, "size", 0) == 1:
@@ -217,7 +221,8 @@ def _listen(control: RunControl) -> ControlServer | None:
 
 
 class _OptimizerWatch:
-    """Whether an optimizer was ever made. Looking through all objects takes tens of milliseconds, so less and less often."""
+    """Whether an optimizer was ever made. Looking through all objects takes tens of milliseconds, so less and less
+    often."""
 
     def __init__(self) -> None:
         self._found = False

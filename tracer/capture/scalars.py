@@ -1,4 +1,5 @@
-"""Numbers of a step. Those on the CPU are read at once; those on an accelerator are copied without waiting and read later."""
+"""Numbers of a step. Those on the CPU are read at once; those on an accelerator are copied without waiting and read
+later."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,14 +32,15 @@ class StepScalars:
         self._numbers[name] = number
 
     def add_loss(self, loss: Number, is_repeated: bool) -> None:
-        """The root of one backward. With `is_repeated` (a closure evaluated again) it does not count towards the step's loss."""
+        """The root of one backward. With `is_repeated` (a closure evaluated again) it does not count towards the
+        step's loss."""
         if not is_repeated:
             self._losses.append(loss)
 
     def take(self, step: int) -> dict[str, float]:
         """What is known now; the rest comes through `arrived`. Begins the next step.
 
-        "loss" is the sum over the step's backwards, as their gradients add up; of several each stands apart as "loss:k".
+        "loss" is the sum over the step's backwards, as their gradients add up; of several each is "loss:k" too.
         """
         numbers = self._numbers
         if self._losses:
@@ -82,4 +84,6 @@ def learning_rates(optimizer: torch.optim.Optimizer) -> dict[str, Number]:
     rates = [group["lr"] for group in optimizer.param_groups if "lr" in group]
     named = {f"lr:{at}" if at else "lr": rate for at, rate in enumerate(rates)}
     first = rates[0] if rates else None
-    return {name: rate for name, rate in named.items() if name == "lr" or isinstance(rate, torch.Tensor) or rate != first}
+    return {
+        name: rate for name, rate in named.items() if name == "lr" or isinstance(rate, torch.Tensor) or rate != first
+    }

@@ -70,7 +70,9 @@ class StepGraph:
             offset = len(calls)
             for call in module_calls(tokens, self._names, count)[0]:
                 parent = None if call.parent is None else call.parent + offset
-                calls.append(ModuleCall(call.path, call.class_name, call.call, parent, call.training, call.grad_enabled, count))
+                calls.append(
+                    ModuleCall(call.path, call.class_name, call.call, parent, call.training, call.grad_enabled, count)
+                )
         return tuple(calls)
 
     def clear(self) -> None:

@@ -12,7 +12,8 @@ Log = Callable[[str, Any], None]
 
 
 def watch_summary_writers(log: Log) -> Callable[[], None]:
-    """Call `log(tag, value)` for every `SummaryWriter.add_scalar` from now on; also of writers imported later. Returns the undo."""
+    """Call `log(tag, value)` for every `SummaryWriter.add_scalar` from now on; also of writers imported later.
+    Returns the undo."""
     undo: list[Callable[[], None]] = []
     for name in _MODULES:
         undo.append(after_import(name, lambda module: undo.append(_watch(module, log))))

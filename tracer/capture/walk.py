@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from tracer.model.structure import Shape
 
-AccumulateGrad = type(torch.ones(1, requires_grad=True).expand(1).grad_fn.next_functions[0][0])  # type: ignore[union-attr]
+_leaf_use: Any = torch.ones(1, requires_grad=True).expand(1).grad_fn
+AccumulateGrad = type(_leaf_use.next_functions[0][0])
 
 _NULL = -1
 _LEAF = -2
@@ -25,7 +26,8 @@ _END = -3
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """One traversal. `nodes` are alive autograd nodes in traversal order from the roots; `codes` describes them and their edges."""
+    """One traversal. `nodes` are alive autograd nodes in traversal order from the roots; `codes` describes them and
+    their edges."""
 
     roots: tuple[torch.Tensor, ...]
     nodes: list[Any]
@@ -34,7 +36,8 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """What is read of one autograd node. `inputs` are (position of the other node, output_nr, input_nr) for each non-null entry."""
+    """What is read of one autograd node. `inputs` are (position of the other node, output_nr, input_nr) for each non-
+    null entry."""
 
     name: str
     leaf: int | None  # code of the leaf tensor for AccumulateGrad, None for an op
@@ -57,10 +60,15 @@ class TypeCodes:
         return self._codes.setdefault(key, len(self._codes))
 
     def generic(self, node: Any) -> bool:
-        return type(node).__name__ != node.name()
+        return bool(type(node).__name__ != node.name())
 
 
-def walk(roots: Sequence[torch.Tensor], types: dict[type, int | None], type_codes: TypeCodes, leaf_code: Callable[[torch.Tensor], int]) -> Walk:
+def walk(
+    roots: Sequence[torch.Tensor],
+    types: dict[type, int | None],
+    type_codes: TypeCodes,
+    leaf_code: Callable[[torch.Tensor], int],
+) -> Walk:
     """Visit every node the roots reach, breadth first, in the order of `next_functions`.
 
     `types` caches the codes of classes (None for a class shared by functions of several names).
@@ -129,7 +137,9 @@ def _facts(node: Any, position: dict[Any, int], leaf_code: Callable[[torch.Tenso
         leaf = node.variable
         return NodeFacts(name, leaf_code(leaf), (), (tuple(leaf.shape),), _plain(leaf.dtype), str(leaf.device), False)
     inputs = tuple(
-        (position[child], output_nr, slot) for slot, (child, output_nr) in enumerate(node.next_functions) if child is not None
+        (position[child], output_nr, slot)
+        for slot, (child, output_nr) in enumerate(node.next_functions)
+        if child is not None
     )
     metadata = node._input_metadata
     shapes = tuple(tuple(_sizes(item)) for item in metadata)
@@ -154,4 +164,10 @@ def _is_opaque(name: str) -> bool:
     return name in _OPAQUE or name.startswith("CppNode<")
 
 
-_OPAQUE = frozenset({"CheckpointFunctionBackward", "CompiledFunctionBackward", "torch::jit::(anonymous namespace)::DifferentiableGraphBackward"})
+_OPAQUE = frozenset(
+    {
+        "CheckpointFunctionBackward",
+        "CompiledFunctionBackward",
+        "torch::jit::(anonymous namespace)::DifferentiableGraphBackward",
+    }
+)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import networkx as nx
 
-from tracer.steps import checked_step
 from tracer.model.diff import GraphDiff, diff
+from tracer.steps import checked_step
 from tracer.store.reader import Tape
 
 NAME = "diff"
@@ -41,7 +41,8 @@ def _lines(found: GraphDiff, before: nx.MultiDiGraph, after: nx.MultiDiGraph, fi
     if not found:
         yield f"Steps {first} and {second} have the same graph."
         return
-    yield f"Step {first} → {second}: {len(found.added)} added, {len(found.removed)} removed, {len(found.changed)} changed"
+    counts = f"{len(found.added)} added, {len(found.removed)} removed, {len(found.changed)} changed"
+    yield f"Step {first} → {second}: {counts}"
     yield from (f"  + {line}" for line in _by_module(found.added, after))
     yield from (f"  − {line}" for line in _by_module(found.removed, before))
     for key, differences in sorted(found.changed.items()):

@@ -51,11 +51,13 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
     yield f"  command     {run.get('command', '')}"
     yield f"  python      {run.get('python', '')}, torch {run.get('torch', '')}, {run.get('platform', '')}"
     yield f"  steps       {facts['steps']:,} in {facts['seconds']:.1f} s"
-    yield f"  structures  {facts['structures']:,}, with shapes {facts['shapes']:,}; changed {len(facts['changes']):,} times"
+    changes = f"changed {len(facts['changes']):,} times"
+    yield f"  structures  {facts['structures']:,}, with shapes {facts['shapes']:,}; {changes}"
     for name, value in facts["scalars"].items():
         yield f"  {name:<11} {value:.6g} (last)"
     for event in facts["events"]:
         if event["kind"] not in ("started", "closed"):
-            yield f"  {event['kind']} at step {event['step']}: {event.get('reason') or event.get('message') or event.get('passes') or ''}"
+            detail = event.get("reason") or event.get("message") or event.get("passes") or ""
+            yield f"  {event['kind']} at step {event['step']}: {detail}"
     for gap in facts["gaps"]:
         yield f"  steps {gap['first']} to {gap['last']} have gaps: {gap['reason']}"

@@ -22,15 +22,30 @@ HELP = "run a training script unmodified and record it"
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.usage = f"{parser.prog} [options] (SCRIPT | -m MODULE) [ARGS…]"
     parser.add_argument("--headless", action="store_true", help="do not open the app beside the running script")
-    parser.add_argument("-o", dest="tape", metavar="FILE.tape", type=Path, help="the tape to write (default: named like the script)")
+    parser.add_argument(
+        "-o", dest="tape", metavar="FILE.tape", type=Path, help="the tape to write (default: named like the script)"
+    )
     parser.add_argument("--level", default="structure", help="what to record of each step: structure (default)")
-    parser.add_argument("--every", type=int, default=1, metavar="K", help="keep the graph of every K-th step only; scalars are kept of all")
+    parser.add_argument(
+        "--every",
+        type=int,
+        default=1,
+        metavar="K",
+        help="keep the graph of every K-th step only; scalars are kept of all",
+    )
     parser.add_argument("--max-steps", type=int, metavar="N", help="end the script after N steps")
     parser.add_argument(
-        "--on-detach", choices=("resume", "hold"), default="resume", help="if the app goes away while paused: go on (default) or wait"
+        "--on-detach",
+        choices=("resume", "hold"),
+        default="resume",
+        help="if the app goes away while paused: go on (default) or wait",
     )
-    parser.add_argument("-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="run a module, as `python -m` does")
-    parser.add_argument("script", nargs=argparse.REMAINDER, metavar="SCRIPT [ARGS…]", help="the script and its own arguments")
+    parser.add_argument(
+        "-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="run a module, as `python -m` does"
+    )
+    parser.add_argument(
+        "script", nargs=argparse.REMAINDER, metavar="SCRIPT [ARGS…]", help="the script and its own arguments"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

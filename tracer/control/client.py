@@ -15,7 +15,8 @@ _GONE = "The training process can no longer be reached; it may have ended."
 
 
 class ControlClient:
-    """A connection to one training process. Commands take effect at its next step boundary and show as events on the tape."""
+    """A connection to one training process. Commands take effect at its next step boundary and show as events on the
+    tape."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
@@ -39,7 +40,8 @@ class ControlClient:
         self._send("terminate")
 
     def wait_for_answer(self) -> None:
-        """Wait (up to the connection's time-out) until the last command is understood. Raises ControlError where it is refused."""
+        """Wait (up to the connection's time-out) until the last command is understood. Raises ControlError where it
+        is refused."""
         while True:
             answer = self._receive()
             if not answer.get("ok"):
@@ -81,7 +83,8 @@ class ControlClient:
 
 
 def connect(tape: str | os.PathLike[str], timeout_secs: float = 2.0) -> ControlClient:
-    """A client of the process that writes `tape`. Raises ControlError where it has ended or does not listen, TapeError for no tape."""
+    """A client of the process that writes `tape`. Raises ControlError where it has ended or does not listen,
+    TapeError for no tape."""
     with Tape(tape) as opened:
         state, file = opened.state, opened.meta.get("control", "")
     if state != "live":

@@ -47,7 +47,8 @@ class RunControl:
             self._changed.notify_all()
 
     def boundary(self, stopped: Callable[[str], None], continued: Callable[[], None]) -> None:
-        """Wait if a stop was asked for: `stopped(reason)` before, `continued()` after. SystemExit where an end was asked for."""
+        """Wait if a stop was asked for: `stopped(reason)` before, `continued()` after. SystemExit where an end was
+        asked for."""
         if self._stop_reason is not None:
             reason = self._take_stop()
             if reason is not None:
@@ -74,4 +75,8 @@ class RunControl:
                     return
                 if is_alone and not has_told:
                     has_told = True
-                    print(f"tapescope: paused and nobody is attached. {self._how_to_continue}", file=sys.stderr, flush=True)
+                    print(
+                        f"tapescope: paused and nobody is attached. {self._how_to_continue}",
+                        file=sys.stderr,
+                        flush=True,
+                    )

@@ -90,7 +90,9 @@ class ControlServer:
         message = decode(line)
         if not client.is_trusted:
             token = message.get("token") if message else None
-            if not isinstance(token, str) or not hmac.compare_digest(token.encode(errors="replace"), self._token.encode()):
+            if not isinstance(token, str) or not hmac.compare_digest(
+                token.encode(errors="replace"), self._token.encode()
+            ):
                 self._drop(client)
                 return
             client.is_trusted = True
@@ -100,7 +102,9 @@ class ControlServer:
         number = message.get("id") if message else None
         command = message.get("command") if message else None
         if command not in COMMANDS:
-            self._send(client, {"id": number, "ok": False, "error": f"Unknown command; known are {', '.join(COMMANDS)}."})
+            self._send(
+                client, {"id": number, "ok": False, "error": f"Unknown command; known are {', '.join(COMMANDS)}."}
+            )
             return
         self._control.obey(command)
         self._send(client, {"id": number, "ok": True})

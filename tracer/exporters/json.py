@@ -14,7 +14,8 @@ TITLE = "JSON (networkx node-link)"
 
 
 def export(tape: Tape, step: int, out: Path) -> None:
-    """Write the graph with its attributes and, under "graph", the step's record. Raises ExportError where `out` cannot be written."""
+    """Write the graph with its attributes and, under "graph", the step's record. Raises ExportError where `out`
+    cannot be written."""
     graph = tape.graph(step)
     record = tape.steps[step]
     graph.graph["step"] = record.index

@@ -38,7 +38,8 @@ class Step:
 class Event:
     """Something that happened. `step` is the index of the step being formed then; `time_ns` is Unix time.
 
-    Kinds: started, stopped (data: reason), continued, exception (type, message, traceback), capture_failed (hook, message),
+    Kinds: started, stopped (data: reason), continued, exception (type, message, traceback), capture_failed (hook,
+    message),
     evaluated (passes), closed (state).
     """
 

@@ -33,7 +33,8 @@ class ModuleCall:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One autograd node, or one output. `call` is the index of the innermost module call that made it; see DESIGN's Read API."""
+    """One autograd node, or one output. `call` is the index of the innermost module call that made it; see DESIGN's
+    Read API."""
 
     key: str
     kind: str  # "op" | "parameter" | "output"
@@ -77,7 +78,8 @@ class Structure:
 
 
 def to_networkx(structure: Structure, evaluated: tuple[ModuleCall, ...] = ()) -> nx.MultiDiGraph:
-    """The graph of DESIGN's Read API; `evaluated` are the calls of the forward-only passes that came before it in the step."""
+    """The graph of DESIGN's Read API; `evaluated` are the calls of the forward-only passes that came before it in the
+    step."""
     graph = nx.MultiDiGraph()
     graph.graph["module_calls"] = [
         *_call_dicts(evaluated, offset=0),

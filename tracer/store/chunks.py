@@ -1,4 +1,5 @@
-"""Appending scalars: a small row per commit, merged into rows of some 2,000 values, so that a long curve is few reads."""
+"""Appending scalars: a small row per commit, merged into rows of some 2,000 values, so that a long curve is few
+reads."""
 
 import sqlite3
 
@@ -13,7 +14,9 @@ class ChunkWriter:
         self._connection = connection
         self._pending: dict[str, tuple[list[int], list[float]]] = {}
         self._ids: dict[str, int] = {}
-        self._ends: dict[int, tuple[int, int]] = {}  # scalar id -> (values written, first value not yet in a full chunk)
+        self._ends: dict[
+            int, tuple[int, int]
+        ] = {}  # scalar id -> (values written, first value not yet in a full chunk)
         self._committed = ({}, {})  # type: tuple[dict[str, int], dict[int, tuple[int, int]]]
 
     def add(self, name: str, step: int, value: float) -> None:

@@ -15,7 +15,9 @@ def open_read_only(path: Path) -> sqlite3.Connection:
     """A connection whose schema is exactly ours. Raises TapeError with one sentence on anything else."""
     _check_file(path)
     try:
-        connection = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, isolation_level=None, timeout=2)
+        connection = sqlite3.connect(
+            f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, isolation_level=None, timeout=2
+        )
         _harden(connection)
         _check_schema(connection, path)
     except sqlite3.Error as error:
@@ -51,10 +53,14 @@ def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
         raise TapeError(f"{path} is another program's database, not a tape.")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > schema.FORMAT:
-        raise TapeError(f"{path} was written by format {version}; this version reads up to {schema.FORMAT}. Update Tapescope.")
+        raise TapeError(
+            f"{path} was written by format {version}; this version reads up to {schema.FORMAT}. Update Tapescope."
+        )
     expected = {("table", name): sql for name, sql in schema.TABLES.items()}
     expected.update((("index", name), sql) for name, sql in schema.INDEXES.items())
     rows = connection.execute("SELECT type, name, sql FROM sqlite_schema LIMIT 100").fetchall()
     found = {(kind, name): sql for kind, name, sql in rows if not name.startswith("sqlite_")}
     if found != expected:
-        raise TapeError(f"{path} does not have the tables of a tape of format {schema.FORMAT}; it is damaged or was altered.")
+        raise TapeError(
+            f"{path} does not have the tables of a tape of format {schema.FORMAT}; it is damaged or was altered."
+        )

@@ -28,7 +28,9 @@ def prepare(path: Path) -> Iterator[None]:
     try:
         path.open("ab").close()
     except OSError as error:
-        raise UsageError(f"Cannot write the tape {path}: {error.strerror}. Choose a place that can be written.") from None
+        raise UsageError(
+            f"Cannot write the tape {path}: {error.strerror}. Choose a place that can be written."
+        ) from None
     try:
         yield
     finally:

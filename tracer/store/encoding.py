@@ -1,4 +1,5 @@
-"""Bytes of structures, calls and values: columns in JSON, compressed; no pickle, sizes checked before anything is unpacked."""
+"""Bytes of structures, calls and values: columns in JSON, compressed; no pickle, sizes checked before anything is
+unpacked."""
 
 import json
 import zlib
@@ -70,7 +71,9 @@ def compress(data: bytes) -> bytes:
 def decompress(data: bytes, size: int) -> bytes:
     """Exactly `size` bytes; refuses a blob that would unpack to more, before it does."""
     if not 0 <= size <= MAX_BLOB_BYTES:
-        raise TapeError(f"A stored graph claims a size of {size} bytes, more than a tape can hold; the file is damaged.")
+        raise TapeError(
+            f"A stored graph claims a size of {size} bytes, more than a tape can hold; the file is damaged."
+        )
     unpacker = zlib.decompressobj()
     content = unpacker.decompress(data, size + 1)
     if len(content) != size:

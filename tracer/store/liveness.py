@@ -7,7 +7,8 @@ from pathlib import Path
 
 
 def process_start(pid: int) -> str:
-    """A text that changes when the number is given to another process; empty where the system does not tell cheaply (not Linux)."""
+    """A text that changes when the number is given to another process; empty where the system does not tell cheaply
+    (not Linux)."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

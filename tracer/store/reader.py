@@ -30,7 +30,17 @@ Values = tuple[NDArray[np.int64], NDArray[np.float64]]
 _POLL_SECS = 0.02
 _CACHED_STRUCTURES = 64
 _STEP = "SELECT id, structure, evaluation, phase, optimizer, started_ns, duration_ns, level, passes, crc FROM step"
-_DAMAGE = (sqlite3.Error, UnicodeError, TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, MemoryError)
+_DAMAGE = (
+    sqlite3.Error,
+    UnicodeError,
+    TypeError,
+    ValueError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    MemoryError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,9 @@ class Tape:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -90,7 +102,8 @@ class Tape:
 
     @property
     def state(self) -> str:
-        """ "live" while the training runs, "closed" after a proper end, "abrupt" where its process is gone without one."""
+        """ "live" while the training runs, "closed" after a proper end, "abrupt" where its process is gone without
+        one."""
         meta = self.meta
         if meta.get("state") != "live":
             return meta.get("state", "closed")
@@ -147,7 +160,10 @@ class Tape:
         batch = self._read_new()
         if first is None:
             return batch
-        scalars = {name: _joined(first.scalars.get(name), batch.scalars.get(name)) for name in {**first.scalars, **batch.scalars}}
+        scalars = {
+            name: _joined(first.scalars.get(name), batch.scalars.get(name))
+            for name in {**first.scalars, **batch.scalars}
+        }
         return Batch(first.steps + batch.steps, first.events + batch.events, scalars)
 
     def follow(self) -> Iterator[Step | Event]:
@@ -183,19 +199,28 @@ class Tape:
         rows = self._connection.execute(
             "SELECT id, scalar, first, n, crc, data FROM chunk WHERE id > ? ORDER BY id", (self._last_chunk,)
         ).fetchall()
-        self._names.update(self._connection.execute("SELECT id, name FROM scalar WHERE id >= ?", (len(self._names),)).fetchall())
+        self._names.update(
+            self._connection.execute("SELECT id, name FROM scalar WHERE id >= ?", (len(self._names),)).fetchall()
+        )
         parts: dict[str, list[Values]] = {}
         for _, scalar, first, n, crc, data in sorted(rows, key=lambda row: row[2]):
             if checksum(scalar, first, n, data) != crc:
-                raise TapeError(f"{self.path} is damaged: a piece of {self._names[scalar]!r} does not match its checksum.")
+                raise TapeError(
+                    f"{self.path} is damaged: a piece of {self._names[scalar]!r} does not match its checksum."
+                )
             series = self._series.setdefault(self._names[scalar], Series())
-            steps, values = (array[max(0, len(series) - first) :] for array in unpack_values(data, n))
+            n_known = max(0, len(series) - first)
+            steps, values = unpack_values(data, n)
+            steps, values = steps[n_known:], values[n_known:]
             if len(steps):  # else: a merged chunk of values seen before
                 series.extend(steps, values)
                 parts.setdefault(self._names[scalar], []).append((steps, values))
         self._last_chunk = max((row[0] for row in rows), default=self._last_chunk)
         self._series = {name: self._series[name] for name in self._names.values() if name in self._series}
-        return {name: (np.concatenate([p[0] for p in some]), np.concatenate([p[1] for p in some])) for name, some in parts.items()}
+        return {
+            name: (np.concatenate([p[0] for p in some]), np.concatenate([p[1] for p in some]))
+            for name, some in parts.items()
+        }
 
     def _read_steps(self, scalars: dict[str, Values]) -> tuple[Step, ...]:
         rows = self._connection.execute(f"{_STEP} WHERE id >= ? ORDER BY id", (self._n_steps,)).fetchall()
@@ -217,7 +242,9 @@ class Tape:
             for row in rows:
                 if checksum(*row[1:5]) != row[5]:
                     raise TapeError(f"{self.path} is damaged: event {row[0]} does not match its checksum.")
-            return [Event(number, kind, step, time_ns, json.loads(data)) for number, kind, step, time_ns, data, _ in rows]
+            return [
+                Event(number, kind, step, time_ns, json.loads(data)) for number, kind, step, time_ns, data, _ in rows
+            ]
 
     def _step(self, row: tuple[Any, ...], scalars: dict[str, float]) -> Step:
         with self._reading():
@@ -230,7 +257,9 @@ class Tape:
 
     def _ids(self, structure: int) -> tuple[str, str]:
         if structure not in self._structure_ids:
-            row = self._connection.execute("SELECT topology_id, shape_id FROM structure WHERE id = ?", (structure,)).fetchone()
+            row = self._connection.execute(
+                "SELECT topology_id, shape_id FROM structure WHERE id = ?", (structure,)
+            ).fetchone()
             self._structure_ids[structure] = row[0], row[1]
         return self._structure_ids[structure]
 
@@ -253,7 +282,9 @@ class Tape:
         if number is None:
             return ()
         with self._reading():
-            size, crc, data = self._connection.execute("SELECT size, crc, data FROM evaluation WHERE id = ?", (number,)).fetchone()
+            size, crc, data = self._connection.execute(
+                "SELECT size, crc, data FROM evaluation WHERE id = ?", (number,)
+            ).fetchone()
             if checksum(data) != crc:
                 raise TapeError(f"{self.path} is damaged: a list of module calls does not match its checksum.")
             return decode_calls(decompress(data, size))

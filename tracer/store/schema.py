@@ -3,15 +3,18 @@
 `meta`       one row a key: state (live, closed), pid, start of the process, command line, versions, control endpoint
 `structure`  one row a distinct structure, addressed by the BLAKE2b digest of its encoding (see `encoding`)
 `evaluation` the calls of forward-only passes, likewise addressed by content
-`step`       one light row a step; `structure` and `evaluation` point into the two above (`structure` is null where the queue
+`step`       one light row a step; `structure` and `evaluation` point into the two above (`structure` is null where
+the queue
              was full and the graph was dropped), `passes` is JSON
 `scalar`     the names of the scalars
-`chunk`      up to some 2,000 values of one scalar from the `first`-th on: int64 steps, then float64 values, little endian, in
+`chunk`      up to some 2,000 values of one scalar from the `first`-th on: int64 steps, then float64 values, little
+endian, in
              order of logging; the last value for a step counts. Small chunks are merged as the series grows
 `gap`        steps that were not recorded, and why
 `event`      what happened; `data` is JSON
 
-Every blob carries a CRC-32 over itself and its row's identity, so that damage is found, never shown. The training process
+Every blob carries a CRC-32 over itself and its row's identity, so that damage is found, never shown. The training
+process
 has the one writing connection; readers open the file read-only. While the run is on, SQLite's -wal and -shm files lie
 beside the tape; closing leaves one plain file.
 """
@@ -41,10 +44,13 @@ TABLES = {
         "CREATE TABLE chunk(id INTEGER PRIMARY KEY AUTOINCREMENT, scalar INTEGER NOT NULL, first INTEGER NOT NULL, "
         "n INTEGER NOT NULL, crc INTEGER NOT NULL, data BLOB NOT NULL) STRICT"
     ),
-    "gap": "CREATE TABLE gap(id INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL, reason TEXT NOT NULL) STRICT",
+    "gap": (
+        "CREATE TABLE gap(id INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL, "
+        "reason TEXT NOT NULL) STRICT"
+    ),
     "event": (
-        "CREATE TABLE event(id INTEGER PRIMARY KEY, kind TEXT NOT NULL, step INTEGER NOT NULL, time_ns INTEGER NOT NULL, "
-        "data TEXT NOT NULL, crc INTEGER NOT NULL) STRICT"
+        "CREATE TABLE event(id INTEGER PRIMARY KEY, kind TEXT NOT NULL, step INTEGER NOT NULL, "
+        "time_ns INTEGER NOT NULL, data TEXT NOT NULL, crc INTEGER NOT NULL) STRICT"
     ),
 }
 INDEXES = {"chunk_scalar": "CREATE INDEX chunk_scalar ON chunk(scalar, first)"}

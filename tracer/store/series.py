@@ -43,7 +43,7 @@ class Series:
         steps = self._steps[: self._n]
         if self._is_sorted:
             matches = np.searchsorted(steps, [step, step + 1])
-            found = range(int(matches[0]), int(matches[1]))
+            found = list(range(int(matches[0]), int(matches[1])))
         else:
             found = np.flatnonzero(steps == step).tolist()
         return float(self._values[found[-1]]) if found else None

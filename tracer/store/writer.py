@@ -1,6 +1,7 @@
 """Writing a tape: the training thread appends records to a queue, one thread of ours commits them.
 
-The training never waits for the disk. Where the disk is slower than the training, graphs are dropped first (the step and
+The training never waits for the disk. Where the disk is slower than the training, graphs are dropped first (the step
+and
 its scalars stay), then steps (a gap says so), events never.
 """
 
@@ -79,7 +80,8 @@ Record = StepRecord | ScalarRecord | EventRecord
 
 
 class Writer:
-    """The one writing connection of a tape. `append` is called by the training thread, everything else happens on a thread of its own."""
+    """The one writing connection of a tape. `append` is called by the training thread, everything else happens on a
+    thread of its own."""
 
     def __init__(self, path: Path, meta: Mapping[str, str]) -> None:
         """Create the file, replacing one of that name. Raises TapeError where that is not possible."""
@@ -212,8 +214,16 @@ class Writer:
         data = encode_structure(record.structure)
         packed, digest = compress(data), address(data)
         self._connection.execute(
-            "INSERT INTO structure(digest, topology_id, shape_id, size, crc, data) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            (digest, record.topology_id, record.shape_id, len(data), checksum(record.topology_id, record.shape_id, packed), packed),
+            "INSERT INTO structure(digest, topology_id, shape_id, size, crc, data) VALUES (?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT DO NOTHING",
+            (
+                digest,
+                record.topology_id,
+                record.shape_id,
+                len(data),
+                checksum(record.topology_id, record.shape_id, packed),
+                packed,
+            ),
         )
         row = self._connection.execute("SELECT id FROM structure WHERE digest = ?", (digest,)).fetchone()
         self._structures[record] = row[0]
@@ -231,7 +241,10 @@ class Writer:
     def _warn(self, error: sqlite3.Error) -> None:
         if not self._has_warned:
             self._has_warned = True
-            print(f"tapescope: {self.path} cannot be written ({error}); the training goes on, recording waits.", file=sys.stderr)
+            print(
+                f"tapescope: {self.path} cannot be written ({error}); the training goes on, recording waits.",
+                file=sys.stderr,
+            )
 
 
 def _create(path: Path, meta: Mapping[str, str]) -> sqlite3.Connection:
@@ -258,4 +271,3 @@ def _create(path: Path, meta: Mapping[str, str]) -> sqlite3.Connection:
 def _event_row(record: EventRecord) -> tuple[object, ...]:
     fields = (record.kind, record.step, record.time_ns, json.dumps(dict(record.data), default=str))
     return (*fields, checksum(*fields))
-
