@@ -1,14 +1,14 @@
 """What can be done to a training step: Tapescope, its peers, and the least that any of them could do.
 
-An instrument is switched on and off between steps, outside the measured time, so that bare and instrumented steps
-can alternate in one process.
+An instrument is switched on and off between blocks of steps, outside the measured time, so that bare and instrumented
+ones can alternate in one process.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor
 from torch.autograd.graph import Node
@@ -16,9 +16,12 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 
 from benchmarks.steps import TrainingStep
 
+if TYPE_CHECKING:
+    from tracer.capture.recorder import Recorder
+
 
 class Instrument(Protocol):
-    """`run` is measured; `on` and `off`, called around each `run`, are not."""
+    """`run` is measured; `on` and `off`, called around a block of runs, are not."""
 
     def on(self) -> None: ...
     def off(self) -> None: ...
@@ -62,18 +65,13 @@ class EmptyHooks:
 
 
 class Recording:
-    """Tapescope, recording to a tape; paused, with its hooks out, while the bare step runs."""
+    """Tapescope, recording to a tape; its hooks are out while the bare step runs."""
 
-    def __init__(self, step: TrainingStep, recorder: Any) -> None:
+    def __init__(self, step: TrainingStep, recorder: "Recorder") -> None:
         self.run = step.run
-        self.recorder = recorder
-        recorder.pause_capture()
-
-    def on(self) -> None:
-        self.recorder.resume_capture()
-
-    def off(self) -> None:
-        self.recorder.pause_capture()
+        self.on = recorder.start
+        self.off = recorder.abandon
+        self.off()
 
 
 def count_nodes(loss: Tensor) -> int:
@@ -94,7 +92,7 @@ def count_nodes(loss: Tensor) -> int:
 def recorded(step: TrainingStep) -> Iterator[Instrument]:
     from tracer import record
 
-    with TemporaryDirectory() as folder, record(str(Path(folder) / "bench.tape")) as recorder:
+    with TemporaryDirectory() as folder, record(Path(folder) / "bench.tape", strict=True) as recorder:
         yield Recording(step, recorder)
 
 

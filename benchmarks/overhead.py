@@ -2,9 +2,11 @@
 
     python -m benchmarks.overhead [--quick] [--threads N] [STEP ...]
 
-Each figure comes from pairs of one bare and one instrumented step in the same process, in alternating order, so that
-whatever else the machine does falls on both. The extra time is the median of the differences within the pairs, the
-range behind it the median's 95 % confidence interval. Each step has a process of its own, for torchlens changes torch.
+Each figure comes from pairs in the same process: a block of bare steps beside a block of instrumented ones, in
+alternating order, so that whatever else the machine does falls on both. A block lasts about 50 ms, a step at least, and
+counts with its mean, so that what happens now and then (a commit, a collection) counts too. The extra time is the
+median of the differences within the pairs, the range behind it the median's 95 % confidence interval. Each training
+step has a process of its own, for torchlens changes torch.
 """
 
 import argparse
@@ -14,7 +16,8 @@ import statistics
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -23,8 +26,9 @@ import torch
 from benchmarks.instruments import INSTRUMENTS, Instrument, count_nodes
 from benchmarks.steps import STEPS, TrainingStep, make_step
 
-WARM_UP_PAIRS = 3
-MIN_PAIRS, MAX_PAIRS = 5, 2000
+WARM_UP_STEPS = 3
+MIN_PAIRS = 5
+BLOCK_MS, MAX_BLOCK = 50.0, 100
 BUDGET_SECS, QUICK_BUDGET_SECS = 10.0, 2.0
 SHARE_OF_TORCHVIZ = 1 / 5
 BARS = ("ResNet-18", "12-layer transformer")
@@ -86,23 +90,34 @@ def measure_all(step_name: str, budget_secs: float) -> Costs:
 
 
 def measure(step: TrainingStep, instrument: Instrument, budget_secs: float) -> Cost:
-    """Alternate bare and instrumented steps until the budget is spent, the first few for warming up."""
+    """Alternate blocks of bare and of instrumented steps, both warm, until the budget is spent."""
+    for _ in range(2):  # the first round is slow: what is new is read in full, and torch warms up itself
+        bare_ms = mean_duration_ms(step.run, WARM_UP_STEPS)
+        with switched_on(instrument):
+            with_ms = mean_duration_ms(instrument.run, WARM_UP_STEPS)
+    block = max(1, min(MAX_BLOCK, round(2 * BLOCK_MS / (bare_ms + with_ms))))
     bare: list[float] = []
     instrumented: list[float] = []
     gc.collect()
     end = perf_counter() + budget_secs
-    while len(bare) < WARM_UP_PAIRS + MIN_PAIRS or (perf_counter() < end and len(bare) < WARM_UP_PAIRS + MAX_PAIRS):
-        bare_first = len(bare) % 2 == 0
-        if bare_first:
-            bare.append(duration_ms(step.run))
-        instrument.on()
-        try:
-            instrumented.append(duration_ms(instrument.run))
-        finally:
-            instrument.off()
-        if not bare_first:
-            bare.append(duration_ms(step.run))
-    return summarize(bare[WARM_UP_PAIRS:], instrumented[WARM_UP_PAIRS:])
+    while len(bare) < MIN_PAIRS or perf_counter() < end:
+        is_bare_first = len(bare) % 2 == 0
+        if is_bare_first:
+            bare.append(mean_duration_ms(step.run, block))
+        with switched_on(instrument):
+            instrumented.append(mean_duration_ms(instrument.run, block))
+        if not is_bare_first:
+            bare.append(mean_duration_ms(step.run, block))
+    return summarize(bare, instrumented)
+
+
+@contextmanager
+def switched_on(instrument: Instrument) -> Iterator[None]:
+    instrument.on()
+    try:
+        yield
+    finally:
+        instrument.off()
 
 
 def summarize(bare: list[float], instrumented: list[float]) -> Cost:
@@ -125,10 +140,11 @@ def confidence_interval(ordered: list[float]) -> tuple[float, float]:
     return ordered[max(0, middle - margin)], ordered[min(len(ordered) - 1, middle + margin)]
 
 
-def duration_ms(run: Callable[[], None]) -> float:
+def mean_duration_ms(run: Callable[[], None], times: int) -> float:
     started = perf_counter()
-    run()
-    return (perf_counter() - started) * 1e3
+    for _ in range(times):
+        run()
+    return (perf_counter() - started) * 1e3 / times
 
 
 def describe(cost: Cost) -> str:

@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str] | None] = {
         "tracer.control.run_control",
         "tracer.control.server",
         "tracer.errors",
+        "tracer.imports",
         "tracer.model",
         "tracer.store.liveness",
         "tracer.store.writer",
