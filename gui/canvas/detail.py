@@ -21,11 +21,11 @@ class Detail(IntEnum):
     ALL = 4
 
 
-def detail_at(scale: float, box_height: float, visible_boxes: int) -> Detail:
+def detail_at(scale: float, box_height: float, visible_boxes: int, most_labels: float = MAX_LABELS) -> Detail:
     """The level for a zoom, for the typical height of a box in scene units, and for how many boxes are in sight."""
     if scale * box_height < _FLAT_BELOW_PX:
         return Detail.FLAT
-    if scale < _SHAPES_FROM_SCALE or visible_boxes > MAX_LABELS:
+    if scale < _SHAPES_FROM_SCALE or visible_boxes > most_labels:
         return Detail.OUTLINES
     if scale < _TITLES_FROM_SCALE:
         return Detail.SHAPES

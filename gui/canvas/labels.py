@@ -16,7 +16,7 @@ class Labels:
         """The text, shortened in its middle where `room` is too narrow, and its width."""
         key = text, round(room)
         if key not in self._fitted:
-            elided = self._metrics.elidedText(_one_line(text), Qt.TextElideMode.ElideMiddle, room)
+            elided = self._metrics.elidedText(one_line(text), Qt.TextElideMode.ElideMiddle, room)
             width = self._metrics.horizontalAdvance(elided)
             self._fitted[key] = (elided, width) if width <= room else ("", 0.0)
         return self._fitted[key]
@@ -27,6 +27,6 @@ class Labels:
         return self._metrics.capHeight() / 2
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Names come from other people's code: no line breaks, no control characters, no more than anyone reads."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text[:400])

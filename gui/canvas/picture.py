@@ -1,5 +1,6 @@
 """A scene as a finished picture: a heading, the whole graph, its legend. What every picture exporter draws."""
 
+import math
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRectF
@@ -63,7 +64,7 @@ class Picture:
         else:
             margin = _MARGIN / 2
             area = (-margin, -margin, graph_width + 2 * margin, graph_height + 2 * margin)
-            self._renderer.paint(painter, area, scale)
+            self._renderer.paint(painter, area, scale, most_labels=math.inf)
         painter.restore()
         self._legend.paint(painter, _MARGIN, self._graph_top + graph_height + _GAP)
 

@@ -4,7 +4,7 @@ import numpy as np
 from PySide6.QtGui import QPainter
 
 from gui.canvas.box_painter import BoxPainter
-from gui.canvas.detail import Detail, detail_at
+from gui.canvas.detail import MAX_LABELS, Detail, detail_at
 from gui.canvas.geometry import Area, Curves, Floats, Ints, curves_of, rows_in
 from gui.canvas.group_painter import GroupPainter
 from gui.canvas.link_painter import LinkPainter
@@ -31,10 +31,10 @@ class Renderer:
         self._links = LinkPainter(scene, self.curves, theme)
         self._boxes = BoxPainter(scene, theme)
 
-    def paint(self, painter: QPainter, area: Area, scale: float) -> None:
-        """Frames, links and boxes of the area, with the detail that the zoom allows."""
+    def paint(self, painter: QPainter, area: Area, scale: float, most_labels: float = MAX_LABELS) -> None:
+        """Frames, links and boxes of the area, with the detail that the zoom and the number of boxes in it allow."""
         rows = rows_in(self.scene.layout.boxes, area)
-        detail = detail_at(scale, self._box_height, len(rows))
+        detail = detail_at(scale, self._box_height, len(rows), most_labels)
         self.paint_groups(painter, self.scene.layout.groups, area, detail)
         self._links.paint(painter, area, detail, scale)
         self._boxes.paint(painter, self.scene.layout.boxes, rows, detail, scale)
