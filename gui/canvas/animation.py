@@ -43,10 +43,13 @@ class Transition:
         x, y, width, height = area
         old_area = (x - self._shift[0], y - self._shift[1], width, height)
         painter.setOpacity(1.0 - progress)
-        self._before.paint_groups(painter, _between(self._old_groups, self._group_ends, progress), area, detail)
+        old_groups = _between(self._old_groups, self._group_ends, progress)
+        self._before.paint_groups(painter, old_groups, area, detail)
+        self._before.paint_titles(painter, old_groups, area, detail)
         painter.setOpacity(progress)
         groups = _between(self._group_starts, self._after.scene.layout.groups, progress)
         self._after.paint_groups(painter, groups, area, detail)
+        self._after.paint_titles(painter, groups, area, detail)
         if progress < 0.4:
             painter.setOpacity(1.0 - progress / 0.4)
             painter.save()

@@ -13,8 +13,8 @@ from gui.fonts import text_font
 from gui.theme import Swatch, Theme
 from tracer.model.view import Box
 
-_PADDING = 8.0
-_CHEVRON_ROOM = 12.0
+_PADDING = 5.0
+_CHEVRON_ROOM = 9.0
 _BADGE_RADIUS = 7.5
 # Two lines of text need this height.
 _TWO_LINES = 33.0
@@ -75,17 +75,17 @@ class BoxPainter:
             paint_badge(painter, rect.topRight() + QPointF(-3.0, 2.0), MARKS[state], pens.strong, self._theme)
 
     def _paint_text(self, painter: QPainter, box: Box, rect: QRectF, pens: "_Pens", detail: Detail) -> None:
-        left, right = rect.left() + _PADDING, rect.right() - _PADDING
+        left = rect.left() + _PADDING
         if box.kind == "module":
-            _paint_chevron(painter, QPointF(left + 3.0, rect.center().y()), pens.muted_text)
-            left, right = left + _CHEVRON_ROOM, right - _CHEVRON_ROOM
+            _paint_chevron(painter, QPointF(left + 4.0, rect.center().y()), pens.muted_text)
+            left += _CHEVRON_ROOM
         titles = self._quiet_titles if box.kind == "parameter" else self._titles
         has_subtitle = bool(box.subtitle) and rect.height() >= _TWO_LINES and detail == Detail.ALL
-        offset = rect.height() * 0.17 if has_subtitle else 0.0
-        _paint_line(painter, titles, box.title, (left, right), rect.center().y() - offset, pens.text)
+        middle = rect.center().y() - rect.height() * (0.17 if has_subtitle else 0.0)
+        _paint_line(painter, titles, box.title, rect, left, middle, pens.text)
         if has_subtitle:
             middle = rect.center().y() + rect.height() * 0.21
-            _paint_line(painter, self._subtitles, box.subtitle, (left, right), middle, pens.muted_text)
+            _paint_line(painter, self._subtitles, box.subtitle, rect, left, middle, pens.muted_text)
 
 
 class _Pens:
@@ -143,12 +143,13 @@ def _paint_chevron(painter: QPainter, center: QPointF, color: QColor) -> None:
 
 
 def _paint_line(
-    painter: QPainter, labels: Labels, text: str, between: tuple[float, float], middle: float, color: QColor
+    painter: QPainter, labels: Labels, text: str, rect: QRectF, left: float, middle: float, color: QColor
 ) -> None:
-    fitted, width = labels.fitted(text, between[1] - between[0])
+    """A line of text in the middle of a box, further right only where it would begin before `left`."""
+    fitted, width = labels.fitted(text, rect.right() - _PADDING - left)
     painter.setFont(labels.font)
     painter.setPen(color)
-    painter.drawText(QPointF((between[0] + between[1] - width) / 2, middle + labels.middle), fitted)
+    painter.drawText(QPointF(max(rect.center().x() - width / 2, left), middle + labels.middle), fitted)
 
 
 def _at_least(rects: Floats, length: float) -> Floats:

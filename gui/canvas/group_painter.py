@@ -41,8 +41,14 @@ class GroupPainter:
             painter.setPen(self._ghost_border if self._is_ghost[row] else self._border)
             painter.setBrush(self._fill(row))
             painter.drawRoundedRect(frame, radius, radius)
-            if detail >= Detail.SHAPES:
-                self._paint_title(painter, row, frame)
+
+    def paint_titles(self, painter: QPainter, rects: Floats, rows: Ints, detail: Detail) -> None:
+        """Paint the title bars' texts: after the links, which may run through a title bar."""
+        if detail < Detail.SHAPES:
+            return
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        for row, rect in zip(rows.tolist(), rects[rows].tolist(), strict=True):
+            self._paint_title(painter, row, QRectF(*rect))
 
     def _paint_flat(self, painter: QPainter, rects: Floats, rows: Ints) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
@@ -56,12 +62,15 @@ class GroupPainter:
         color = QColor(self._theme.ghost.text if self._is_ghost[row] else self._theme.group_text)
         left = frame.left() + _PADDING
         middle = frame.top() + min(self._theme.sizes.group_title_height, frame.height()) / 2
+        room = frame.width() - 2 * _PADDING - _CHEVRON_ROOM
+        text, width = self._titles.fitted(self._groups[row].title, room)
         painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._fill(row))
+        painter.drawRect(QRectF(left - 2.0, middle - 9.0, _CHEVRON_ROOM + width + 5.0, 18.0))
         painter.setBrush(color)
         painter.drawPolygon(
             [QPointF(left, middle - 2.5), QPointF(left + 7.0, middle - 2.5), QPointF(left + 3.5, middle + 2.5)]
         )
-        text, _ = self._titles.fitted(self._groups[row].title, frame.width() - 2 * _PADDING - _CHEVRON_ROOM)
         painter.setPen(color)
         painter.setFont(self._titles.font)
         painter.drawText(QPointF(left + _CHEVRON_ROOM, middle + self._titles.middle), text)

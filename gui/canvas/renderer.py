@@ -37,6 +37,7 @@ class Renderer:
         detail = detail_at(scale, self._box_height, len(rows), most_labels)
         self.paint_groups(painter, self.scene.layout.groups, area, detail)
         self._links.paint(painter, area, detail, scale)
+        self.paint_titles(painter, self.scene.layout.groups, area, detail)
         self._boxes.paint(painter, self.scene.layout.boxes, rows, detail, scale)
 
     def paint_everything(self, painter: QPainter) -> None:
@@ -45,11 +46,16 @@ class Renderer:
         area = (-1e9, -1e9, 2e9, 2e9)
         self.paint_groups(painter, layout.groups, area, Detail.ALL)
         self._links.paint(painter, area, Detail.ALL, 1.0, as_paths=True)
+        self.paint_titles(painter, layout.groups, area, Detail.ALL)
         self._boxes.paint(painter, layout.boxes, np.arange(len(layout.boxes)), Detail.ALL, 1.0)
 
     def paint_groups(self, painter: QPainter, rects: Floats, area: Area, detail: Detail) -> None:
         """The frames that touch the area, at rectangles that may differ from the layout's."""
         self._groups.paint(painter, rects, rows_in(rects, area), detail)
+
+    def paint_titles(self, painter: QPainter, rects: Floats, area: Area, detail: Detail) -> None:
+        """The titles of those frames."""
+        self._groups.paint_titles(painter, rects, rows_in(rects, area), detail)
 
     def paint_links(self, painter: QPainter, area: Area, scale: float) -> None:
         """The links alone."""
