@@ -30,7 +30,7 @@ def node_labels(key: str, node: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def call_title(call: Call, is_repeated: bool) -> str:
-    """The last word of the path, two words where that is only a number, the class for a path of none; #3 if repeated."""
+    """The last word of the path, two where that is only a number, the class for the root; with #3 if repeated."""
     words = call.path.split(".")
     title = ".".join(words[-2:] if words[-1].isdecimal() else words[-1:]) or call.class_name
     return f"{title} #{call.number}" if is_repeated else title

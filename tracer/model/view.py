@@ -1,4 +1,4 @@
-"""What is drawn of a graph, before it has positions: open modules as groups, everything else as boxes, edges between boxes."""
+"""What is drawn of a graph, before it has positions: open modules as groups, the rest as boxes, edges between boxes."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 class Box:
     """One rectangle of the drawing: an op, a parameter, an output, or a closed module call.
 
-    `key` is the node key, or the call key of a closed module; `members` are the node keys it stands for (itself for a node).
-    `group` is the key of the open module call it lies in, None at the top.
+    `key` is the node key, or the call key of a closed module, or `name@call key` for a parameter drawn once more;
+    `members` are the node keys it stands for (itself for a node). `group` is the key of the open module call it lies
+    in, None at the top.
     """
 
     key: str
