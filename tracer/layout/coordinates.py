@@ -1,6 +1,8 @@
 """Where the nodes of ordered layers stand sideways."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 
 from tracer.layout.layered import Layered, Tie
 from tracer.layout.projection import project
@@ -10,36 +12,73 @@ ROUNDS = 14
 STILL = 0.5  # a round that moves nothing further than this is the last
 HOME_WEIGHT = 3.0  # of a node's previous place, against 1 of an edge
 NEWCOMER_WEIGHT = 0.2  # a node without a previous place gives way
+SHARPNESS = 4  # makes the strong stand firm against the weak when lines are straightened
+STAIRCASE = 1.4  # a drawing that much wider than its widest layer runs off sideways
+LOOSE = 0.01  # a node tied to nothing does too
 
 
-def place_rows(graph: Layered, homes: Sequence[float | None]) -> list[float]:
+def place_rows(graph: Layered, homes: Sequence[float | None], items: int) -> list[float]:
     """Centre x of every node, dummies too, apart from each other and close to what they are tied to.
 
-    `homes` are previous centres (None: new): a weak pull, so that what stays moves little.
+    `homes` are previous centres (None: new): a weak pull, so that what stays moves little. Nodes below `items` are
+    boxes and frames, the other real ones ports.
     """
-    gaps = [_row_gaps(graph, row) for row in graph.rows]
-    placing = _Placing(graph, homes, gaps)
+    xs = _place(graph, homes)
+    widest = max(sum(_row_gaps(graph, row)) + graph.widths[row[0]] for row in graph.rows)
+    if _extent(graph, xs) > STAIRCASE * widest + BOX_GAP:
+        aligned = _place(_with_centred_ties(graph, items), homes)
+        if _extent(graph, aligned) < _extent(graph, xs):
+            return aligned
+    return xs
+
+
+def _place(graph: Layered, homes: Sequence[float | None]) -> list[float]:
+    placing = _Placing(graph, homes)
+    down, up = range(len(graph.rows)), range(len(graph.rows) - 1, -1, -1)
     if any(home is not None for home in homes):
         placing.start_at_home()
     else:
         placing.start_packed()
-        placing.sweep(range(len(graph.rows)), [graph.above])
-        placing.sweep(range(len(graph.rows) - 1, -1, -1), [graph.below])
+        placing.sweep(down, [graph.above])
+        placing.sweep(up, [graph.below])
     for _ in range(ROUNDS):
-        moved = placing.sweep(range(len(graph.rows)), [graph.above, graph.below])
-        moved = max(moved, placing.sweep(range(len(graph.rows) - 1, -1, -1), [graph.above, graph.below]))
+        moved = max(placing.sweep(down, placing.both), placing.sweep(up, placing.both))
         if moved < STILL:
             break
-    return placing.xs
+    placing.straighten(up, graph.below)
+    placing.straighten(down, None)
+    return [round(x, 1) for x in placing.xs]
+
+
+def _extent(graph: Layered, xs: list[float]) -> float:
+    """Width of it all."""
+    right = max(x + width / 2 for x, width in zip(xs, graph.widths, strict=True))
+    return right - min(x - width / 2 for x, width in zip(xs, graph.widths, strict=True))
+
+
+def _with_centred_ties(graph: Layered, items: int) -> Layered:
+    """The same graph, items wanting to be right below each other even if that bends the edges between their ports.
+
+    Straight edges through frames whose ports come in left and go out right would make a staircase.
+    """
+
+    def centred(side: list[list[Tie]]) -> list[list[Tie]]:
+        return [
+            [tie._replace(offset=0.0) if node < items and tie.node < items else tie for tie in ties]
+            for node, ties in enumerate(side)
+        ]
+
+    return replace(graph, above=centred(graph.above), below=centred(graph.below))
 
 
 class _Placing:
     """Block coordinate descent: layer by layer, each to the best place its neighbours allow."""
 
-    def __init__(self, graph: Layered, homes: Sequence[float | None], gaps: list[list[float]]) -> None:
+    def __init__(self, graph: Layered, homes: Sequence[float | None]) -> None:
         self.graph = graph
         self.homes = [*homes, *[None] * (len(graph.layers) - len(homes))]
-        self.gaps = gaps
+        self.gaps = [_row_gaps(graph, row) for row in graph.rows]
+        self.both = [graph.above, graph.below]
         self.xs = [0.0] * len(graph.layers)
 
     def start_packed(self) -> None:
@@ -70,6 +109,35 @@ class _Placing:
             longest = max(longest, self._set(row, placed))
         return longest
 
+    def straighten(self, layers: range, leading: list[list[Tie]] | None) -> None:
+        """Gathers the many small bends of a line in one: every node right below or above a neighbour, if it can be.
+
+        The mean shares a step sideways out among all the edges on its way, the median lets one edge have it. Where
+        the median is a range, the neighbours on the `leading` side choose; without one, the node stays.
+        """
+        for layer in layers:
+            row = self.graph.rows[layer]
+            wanted, weights = [], []
+            for node in row:
+                wanted.append(self._median(node, leading[node] if leading else []))
+                weights.append(self._wish(node, self.both)[1] ** SHARPNESS)
+            self._set(row, project(wanted, weights, self.gaps[layer]))
+
+    def _median(self, node: int, leading: list[Tie]) -> float:
+        """The weighted median of the places its neighbours, and its home, would like it to have."""
+        places = [(self.xs[tie.node] + tie.offset, tie.weight) for side in self.both for tie in side[node]]
+        home = self.homes[node]
+        if home is not None:
+            places.append((home, HOME_WEIGHT))
+        if not places:
+            return self.xs[node]
+        low, high = _median_range(sorted(places))
+        wish = self.xs[node]
+        if leading:
+            wish = sum(tie.weight * (self.xs[tie.node] + tie.offset) for tie in leading)
+            wish /= sum(tie.weight for tie in leading)
+        return min(max(wish, low), high)
+
     def _wish(self, node: int, sides: list[list[list[Tie]]]) -> tuple[float, float]:
         """Where a node would like to be, and how much."""
         total = weight = 0.0
@@ -81,7 +149,7 @@ class _Placing:
         if home is not None:
             total += HOME_WEIGHT * home
             weight += HOME_WEIGHT
-        return (total / weight, weight) if weight else (self.xs[node], 0.01)
+        return (total / weight, weight) if weight else (self.xs[node], LOOSE)
 
     def _set(self, row: list[int], places: list[float]) -> float:
         longest = 0.0
@@ -89,6 +157,19 @@ class _Placing:
             longest = max(longest, abs(self.xs[node] - x))
             self.xs[node] = x
         return longest
+
+
+def _median_range(places: list[tuple[float, float]]) -> tuple[float, float]:
+    """All medians of sorted (place, weight)."""
+    half = sum(weight for _, weight in places) / 2
+    reached = 0.0
+    for index, (place, weight) in enumerate(places):
+        reached += weight
+        if reached > half + 1e-9:
+            return place, place
+        if reached > half - 1e-9:
+            return place, places[min(index + 1, len(places) - 1)][0]
+    return places[-1][0], places[-1][0]
 
 
 def guess_places(graph: Layered, homes: Sequence[float | None]) -> list[float]:
@@ -114,5 +195,5 @@ def _row_gaps(graph: Layered, row: list[int]) -> list[float]:
     return [
         (graph.widths[left] + graph.widths[right]) / 2
         + (BOX_GAP if left < graph.real and right < graph.real else EDGE_GAP)
-        for left, right in zip(row, row[1:], strict=False)
+        for left, right in pairwise(row)
     ]

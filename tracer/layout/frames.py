@@ -10,7 +10,7 @@ from tracer.layout.nesting import ENTRY, EXIT, Scope
 from tracer.layout.sizes import FRAME_HEAD, FRAME_PAD, box_size, frame_width
 from tracer.model.view import View
 
-DATA_WEIGHT, PARAMETER_WEIGHT = 1.0, 0.25  # data makes the straight spine, parameters stand aside
+DATA_WEIGHT, PARAMETER_WEIGHT = 1.0, 0.05  # data makes the straight spine, parameters stand aside
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ class _Placing:
         self.frames[number] = Frame(
             content,
             width,
-            content.height + head + FRAME_PAD,
+            content.height + head + (0.0 if scope.exits else FRAME_PAD),
             shift,
             {source: content.centres[first_entry + port][0] + side for source, port in scope.entries.items()},
             {source: content.centres[first_exit + port][0] + side for source, port in scope.exits.items()},

@@ -1,4 +1,4 @@
-"""Which layer each node stands in: data flows from layer 0 downwards, everything as close to where it is used as can be."""
+"""Which layer each node stands in: data flows from layer 0 down, everything close to where it is used."""
 
 from collections.abc import Sequence
 

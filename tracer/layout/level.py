@@ -93,7 +93,7 @@ def _place_part(level: Level, check: Callable[[], None]) -> _Part:
     homes = [*level.homes, *[None] * ports]
     graph = make_layered(widths, level.edges, layers)
     order_rows(graph, homes, check)
-    xs = place_rows(graph, homes)
+    xs = place_rows(graph, homes, len(level.sizes))
     bands = stack_layers(graph, heights, xs, level.entries > 0, level.exits > 0)
     routes = [route_edge(graph, index, edge, heights, xs, bands) for index, edge in enumerate(level.edges)]
     left = min(x - width / 2 for x, width in zip(xs, graph.widths, strict=True))

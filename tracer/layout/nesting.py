@@ -1,4 +1,4 @@
-"""A view taken apart into levels: what lies in which frame, and which pieces every link has on its way through frames."""
+"""A view taken apart into levels: what lies in which frame, and the pieces of links on their way."""
 
 from dataclasses import dataclass, field
 
@@ -31,7 +31,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Nesting:
-    """`scopes` has one scope per frame, parents first, then the scene's. `paths` are the (scope, piece) of each link."""
+    """`scopes` has one scope per frame, then the scene's. `paths` are the (scope, piece) of each link."""
 
     scopes: list[Scope]
     paths: list[list[tuple[int, int]]]

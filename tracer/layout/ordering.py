@@ -2,6 +2,7 @@
 
 import bisect
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from tracer.layout.coordinates import guess_places
 from tracer.layout.layered import Layered, Tie
@@ -43,7 +44,7 @@ def order_rows(graph: Layered, homes: Sequence[float | None], check: Callable[[]
 def count_crossings(rows: Rows, above: list[list[int]], position: list[int]) -> int:
     """How many pairs of edges between adjacent layers cross; `above` are each node's neighbours one layer up."""
     total = 0
-    for upper, row in zip(rows, rows[1:], strict=False):
+    for upper, row in pairwise(rows):
         if len(upper) > 1 and len(row) > 1:
             ends: list[int] = []
             for node in row:
@@ -53,7 +54,7 @@ def count_crossings(rows: Rows, above: list[list[int]], position: list[int]) -> 
 
 
 def _inversions(values: list[int]) -> int:
-    if all(left <= right for left, right in zip(values, values[1:], strict=False)):
+    if all(left <= right for left, right in pairwise(values)):
         return 0
     total = 0
     done: list[int] = []
@@ -158,8 +159,9 @@ class _Search:
                 if self.known[row[left]] and self.known[row[right]]:
                     continue
                 if _saved(up[left], up[right]) + _saved(down[left], down[right]) > 0:
-                    for column in (row, up, down):
-                        column[left], column[right] = column[right], column[left]  # type: ignore[index]
+                    row[left], row[right] = row[right], row[left]
+                    up[left], up[right] = up[right], up[left]
+                    down[left], down[right] = down[right], down[left]
                     again = has_gained = True
         return has_gained
 

@@ -64,8 +64,8 @@ def route_edge(
 def without_straights(points: list[Point]) -> list[Point]:
     """The same line without the points in the middle of a vertical stretch."""
     kept = points[:1]
-    for point, after in zip(points[1:], points[2:], strict=False):
-        if not kept[-1][0] == point[0] == after[0]:
+    for (before, _), point, (after, _) in zip(points, points[1:], points[2:], strict=False):
+        if not before == point[0] == after:
             kept.append(point)
     return [*kept, points[-1]]
 

@@ -14,7 +14,7 @@ EDGE_WIDTH = 2.0
 PART_GAP = 36.0  # between parts that no edge connects
 LAYER_GAP = 28.0  # between layers, where edges bend
 MOST_EXTRA_GAP = 36.0  # added where edges run far sideways
-PORT_GAP = 18.0  # between a frame's ports and its content
+PORT_GAP = 16.0  # between a frame's ports and its content
 LOOP_GAP = 8.0  # how far an edge that runs upwards dips below its source
 
 FRAME_PAD = 12.0
