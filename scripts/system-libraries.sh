@@ -44,11 +44,11 @@ missing_packages() {
 }
 
 required=$(missing_packages "$to_load_qt")
+optional=$(missing_packages "$to_open_windows")
 if ! find -L /usr/share/fonts /usr/local/share/fonts "${HOME:-/root}/.local/share/fonts" -name '*.[to]tf' 2>/dev/null |
     grep -q .; then
-    required="${required}fonts-dejavu-core " # without any font Qt draws empty boxes for letters
+    optional="${optional}fonts-dejavu-core " # for scripts that the shipped fonts lack, and to spare Qt's warning
 fi
-optional=$(missing_packages "$to_open_windows")
 [ -n "$required$optional" ] || exit 0
 
 # shellcheck disable=SC2086  # two lists of words
