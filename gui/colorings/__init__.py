@@ -1,7 +1,5 @@
 """Colourings: one file each. Being in this folder is all the registration there is; `Coloring` is the contract."""
 
-import importlib
-import pkgutil
 from functools import cache
 from typing import Protocol, cast
 
@@ -9,6 +7,7 @@ import networkx as nx
 
 from gui.theme import Swatch, Theme
 from tracer.model.view import Box
+from tracer.plugins import load, names
 
 DEFAULT = "kind"
 
@@ -29,7 +28,6 @@ class Coloring(Protocol):
 @cache
 def colorings() -> dict[str, Coloring]:
     """Every colouring by NAME, the default first, the rest by title."""
-    names = [info.name for info in pkgutil.iter_modules(__path__)]
-    found = [cast(Coloring, importlib.import_module(f"{__name__}.{name}")) for name in names]
+    found = [cast(Coloring, load(module)) for module in names(__name__).values()]
     found.sort(key=lambda coloring: (coloring.NAME != DEFAULT, coloring.TITLE))
     return {coloring.NAME: coloring for coloring in found}
