@@ -10,10 +10,10 @@ from tracer.layout.sizes import BOX_GAP, EDGE_GAP
 
 ROUNDS = 14
 STILL = 0.5  # a round that moves nothing further than this is the last
-HOME_WEIGHT = 3.0  # of a node's previous place, against 1 of an edge
+HOME_WEIGHT = 20.0  # of a node's previous place, against 1 of an edge
 NEWCOMER_WEIGHT = 0.2  # a node without a previous place gives way
 SHARPNESS = 4  # makes the strong stand firm against the weak when lines are straightened
-STAIRCASE = 1.4  # a drawing that much wider than its widest layer runs off sideways
+STAIRCASE = 1.3  # a drawing that much wider than its widest layer, or than it need be, runs off sideways
 LOOSE = 0.01  # a node tied to nothing does too
 
 
@@ -24,10 +24,10 @@ def place_rows(graph: Layered, homes: Sequence[float | None], items: int) -> lis
     boxes and frames, the other real ones ports.
     """
     xs = _place(graph, homes)
-    widest = max(sum(_row_gaps(graph, row)) + graph.widths[row[0]] for row in graph.rows)
-    if _extent(graph, xs) > STAIRCASE * widest + BOX_GAP:
+    extent = _extent(graph, xs)
+    if extent > STAIRCASE * max(_packed_width(graph, row) for row in graph.rows):
         aligned = _place(_with_centred_ties(graph, items), homes)
-        if _extent(graph, aligned) < _extent(graph, xs):
+        if extent > STAIRCASE * _extent(graph, aligned):
             return aligned
     return xs
 
@@ -48,6 +48,10 @@ def _place(graph: Layered, homes: Sequence[float | None]) -> list[float]:
     placing.straighten(up, graph.below)
     placing.straighten(down, None)
     return [round(x, 1) for x in placing.xs]
+
+
+def _packed_width(graph: Layered, row: list[int]) -> float:
+    return sum(_row_gaps(graph, row)) + (graph.widths[row[0]] + graph.widths[row[-1]]) / 2
 
 
 def _extent(graph: Layered, xs: list[float]) -> float:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from tracer.layout.sizes import EDGE_WIDTH
 
 # How strongly the ends of an edge pull each other: long edges should be straight.
-TO_DUMMY, BETWEEN_DUMMIES = 2.0, 8.0
+TO_DUMMY, BETWEEN_DUMMIES = 1.0, 2.0
 
 
 class Edge(NamedTuple):
