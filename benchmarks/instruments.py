@@ -69,8 +69,8 @@ class Recording:
 
     def __init__(self, step: TrainingStep, recorder: "Recorder") -> None:
         self.run = step.run
-        self.on = recorder.start
-        self.off = recorder.abandon
+        self.on = recorder.resume
+        self.off = recorder.suspend
         self.off()
 
 

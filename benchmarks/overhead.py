@@ -84,7 +84,7 @@ def measure_all(step_name: str, budget_secs: float) -> Costs:
         except ImportError as error:
             result = f"not installed ({error.name})"
         except Exception as error:  # a peer may fail in any way: the line says how, and the others go on
-            result = f"fails: {type(error).__name__}"
+            result = f"fails: {type(error).__name__}: {str(error)[:60]}"
         print(f"  {name:<26}{result}", flush=True)
     return costs
 

@@ -1,8 +1,12 @@
 """The arithmetic of the overhead benchmark, and the size of the graphs it measures on."""
 
-import pytest
+from pathlib import Path
 
-from benchmarks.instruments import count_nodes, floor
+import pytest
+from torch.nn.modules import module
+
+import tracer
+from benchmarks.instruments import INSTRUMENTS, Recording, count_nodes
 from benchmarks.overhead import Cost, confidence_interval, measure, summarize, verdict
 from benchmarks.steps import make_step
 
@@ -40,12 +44,24 @@ def test_steps_have_the_graphs_they_are_known_for(name: str, nodes: int) -> None
     assert count_nodes(make_step(name).forward()) == nodes
 
 
-def test_measuring_leaves_no_hook_behind() -> None:
-    from torch.nn.modules import module
-
+@pytest.mark.parametrize("instrument_name", ["recorded", "floor: walk + empty hooks"])
+def test_measuring_leaves_no_hook_behind(instrument_name: str) -> None:
     step = make_step("MLP")
-    with floor(step) as instrument:
+    with INSTRUMENTS[instrument_name](step) as instrument:
         measured = measure(step, instrument, budget_secs=0.0)
 
     assert measured.pairs >= 5
     assert not module._global_forward_hooks and not module._global_forward_pre_hooks
+
+
+def test_recording_is_on_only_between_on_and_off(tmp_path: Path) -> None:
+    step = make_step("MLP")
+    with tracer.record(tmp_path / "run.tape", strict=True) as recorder:
+        recording = Recording(step, recorder)
+        step.run()
+        recording.on()
+        recording.run()
+        recording.off()
+        step.run()
+
+    assert len(tracer.Tape(tmp_path / "run.tape")) == 1
