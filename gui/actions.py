@@ -1,0 +1,169 @@
+"""Every action of the app in one table: menu, toolbar and shortcuts all come from here."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import qtawesome
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QWidget
+
+from gui.session import Session
+from gui.theme import Theme
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """One row of the table. `icon` is a name of qtawesome's, "" for none; `group` makes actions exclusive."""
+
+    name: str
+    text: str
+    shortcuts: tuple[str, ...] = ()
+    icon: str = ""
+    tip: str = ""
+    is_checkable: bool = False
+    group: str = ""
+
+
+SPECS = (
+    ActionSpec("open", "Open…", ("Ctrl+O",), "mdi6.folder-open-outline", "Open a tape, recorded or being written"),
+    ActionSpec(
+        "run_script", "Run script…", ("Ctrl+R",), "mdi6.play-box-outline", "Run a training script and record it"
+    ),
+    ActionSpec("export", "Export snapshot…", ("Ctrl+E",), "mdi6.export-variant", "Write the shown step to a file"),
+    ActionSpec("welcome", "Close tape", ("Ctrl+W",), "", "Go back to the welcome page"),
+    ActionSpec("quit", "Quit", ("Ctrl+Q",)),
+    ActionSpec("pause", "Pause", ("F6",), "mdi6.pause", "Stop the training at the end of the current step"),
+    ActionSpec("step", "Step", ("F10",), "mdi6.debug-step-over", "Run exactly one step, then stop"),
+    ActionSpec("continue", "Continue", ("F5",), "mdi6.play", "Let the training run on"),
+    ActionSpec("stop", "Stop", ("Shift+F5",), "mdi6.stop", "End the training"),
+    ActionSpec("first", "First step", ("Home",), "mdi6.skip-backward", "Show the first step"),
+    ActionSpec("previous", "Previous step", ("Left", ","), "mdi6.step-backward", "Show the step before"),
+    ActionSpec("next", "Next step", ("Right", "."), "mdi6.step-forward", "Show the step after"),
+    ActionSpec("last", "Last step", ("End",), "mdi6.skip-forward", "Show the last step"),
+    ActionSpec("follow", "Follow live", ("L",), "mdi6.access-point", "Always show the latest step", True),
+    ActionSpec(
+        "previous_change",
+        "Previous change of structure",
+        ("Ctrl+Left", "["),
+        "mdi6.arrow-collapse-left",
+        "Show the last step before this one whose structure was new to its predecessor",
+    ),
+    ActionSpec(
+        "next_change",
+        "Next change of structure",
+        ("Ctrl+Right", "]"),
+        "mdi6.arrow-collapse-right",
+        "Show the next step whose structure differs from its predecessor's",
+    ),
+    ActionSpec("fit", "Fit view", ("F",), "mdi6.fit-to-page-outline", "Show the whole graph"),
+    ActionSpec("zoom_in", "Zoom in", ("Ctrl++", "Ctrl+=", "+"), "mdi6.magnify-plus-outline", "Show the graph larger"),
+    ActionSpec("zoom_out", "Zoom out", ("Ctrl+-", "-"), "mdi6.magnify-minus-outline", "Show the graph smaller"),
+    ActionSpec("actual_size", "Actual size", ("Ctrl+0", "0"), "", "Show the graph at 100 %"),
+    ActionSpec("zoom_selection", "Zoom to selection", ("Z",), "", "Show the selection as large as is useful"),
+    ActionSpec("toggle_call", "Open or close module", ("Ctrl+Space",), "", "Open or close the selected module call"),
+    ActionSpec("open_all", "Open all modules", ("Shift+E",), "mdi6.unfold-more-horizontal", "Show every op"),
+    ActionSpec(
+        "close_all", "Close all modules", ("Shift+C",), "mdi6.unfold-less-horizontal", "Show modules as single boxes"
+    ),
+    ActionSpec("default_depth", "Default depth", (), "", "Open modules to a depth that fits the screen"),
+    ActionSpec("parameters", "Show parameters", ("P",), "mdi6.alpha-p-box-outline", "Draw the parameters", True),
+    ActionSpec(
+        "bookkeeping", "Show views and transposes", ("B",), "", "Draw ops that only look at the same numbers", True
+    ),
+    ActionSpec("legend", "Show legend", (), "", "Explain the colours in a corner of the graph", True),
+    ActionSpec("minimap", "Show overview", (), "", "Show where in a large graph the view is", True),
+    ActionSpec("theme_system", "System theme", (), "", "Light or dark as the desktop is", True, "theme"),
+    ActionSpec("theme_light", "Light theme", (), "", "", True, "theme"),
+    ActionSpec("theme_dark", "Dark theme", (), "", "", True, "theme"),
+    ActionSpec("shortcuts", "Keyboard shortcuts", ("F1", "?"), "", "List every shortcut"),
+    ActionSpec("about", "About Tapescope"),
+)
+
+
+class Actions(QObject):
+    """The QActions by name, `actions["pause"]`; their enabled states follow the session."""
+
+    def __init__(self, session: Session, window: QWidget) -> None:
+        super().__init__(window)
+        self._session = session
+        self._can_control = False
+        self._can_stop = False
+        self._groups: dict[str, QActionGroup] = {}
+        self._actions = {spec.name: self._make(spec, window) for spec in SPECS}
+        self._connect()
+        self.refresh()
+
+    def __getitem__(self, name: str) -> QAction:
+        return self._actions[name]
+
+    def __iter__(self) -> Iterator[QAction]:
+        return iter(self._actions.values())
+
+    def set_reach(self, can_control: bool, can_stop: bool) -> None:
+        """Whether commands reach the training process, and whether it can at least be ended."""
+        self._can_control, self._can_stop = can_control, can_stop
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Enables what makes sense now."""
+        session = self._session
+        state, count = session.run_state, len(session.timeline)
+        is_alive = state in ("starting", "running", "paused")
+        has_graph = session.drawing is not None
+        enabled = {
+            "welcome": session.tape is not None,
+            "export": has_graph,
+            "pause": self._can_control and state == "running",
+            "step": self._can_control and state in ("running", "paused"),
+            "continue": self._can_control and state == "paused",
+            "stop": is_alive and (self._can_control or self._can_stop),
+            "first": session.step > 0,
+            "previous": session.step > 0,
+            "next": session.step < count - 1,
+            "last": session.step < count - 1,
+            "follow": is_alive,
+            "previous_change": session.timeline.previous_change(session.step) is not None,
+            "next_change": session.timeline.next_change(session.step) is not None,
+        }
+        enabled |= dict.fromkeys(
+            ("fit", "zoom_in", "zoom_out", "actual_size", "open_all", "close_all", "default_depth"), has_graph
+        )
+        enabled["zoom_selection"] = has_graph and bool(session.selection)
+        enabled["toggle_call"] = has_graph and session.selection in session.drawing.calls
+        for name, is_enabled in enabled.items():
+            self._actions[name].setEnabled(is_enabled)
+        self._actions["follow"].setChecked(session.follows_live)
+
+    def set_theme(self, theme: Theme) -> None:
+        for spec in SPECS:
+            if spec.icon:
+                icon = qtawesome.icon(spec.icon, color=theme.text, color_disabled=theme.disabled_text)
+                self._actions[spec.name].setIcon(icon)
+
+    def _connect(self) -> None:
+        session = self._session
+        for fact in (
+            session.tape_changed,
+            session.step_changed,
+            session.steps_appended,
+            session.run_state_changed,
+            session.follow_changed,
+            session.selection_changed,
+            session.drawing_changed,
+        ):
+            fact.connect(self.refresh)
+
+    def _make(self, spec: ActionSpec, window: QWidget) -> QAction:
+        action = QAction(self.tr(spec.text), window)
+        action.setObjectName(spec.name)
+        action.setShortcuts([QKeySequence(keys) for keys in spec.shortcuts])
+        action.setCheckable(spec.is_checkable)
+        tip = self.tr(spec.tip or spec.text)
+        keys = f" ({action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)})" if spec.shortcuts else ""
+        action.setToolTip(tip + keys)
+        action.setStatusTip(tip)
+        if spec.group:
+            self._groups.setdefault(spec.group, QActionGroup(self)).addAction(action)
+        window.addAction(action)
+        return action

@@ -1,0 +1,28 @@
+"""`tapescope open`: show a tape, or join a run that is being recorded."""
+
+import argparse
+from pathlib import Path
+
+NAME = "open"
+HELP = "show a tape, or join a run that is being recorded"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("tape", type=Path, metavar="FILE.tape")
+    parser.add_argument("--step", type=int, metavar="N", help="the step to show first")
+    # For the documentation's pictures: the window as a PNG once it has drawn the step, without staying open.
+    parser.add_argument("--screenshot", type=Path, metavar="FILE.png", help=argparse.SUPPRESS)
+    parser.add_argument("--size", default="1440x900", help=argparse.SUPPRESS)
+    parser.add_argument("--theme", choices=("light", "dark"), help=argparse.SUPPRESS)
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.screenshot is not None:
+        from gui.screenshot import Shot, take_screenshot
+
+        width, _, height = args.size.partition("x")
+        take_screenshot(Shot(args.tape, args.screenshot, (int(width), int(height)), args.step, args.theme or "light"))
+        return 0
+    from gui.application import run_app
+
+    return run_app(tape=args.tape, step=args.step)

@@ -1,0 +1,120 @@
+"""The console: what the script writes, its errors tinted, and what the app has to say of the run in between."""
+
+from PySide6.QtCore import Slot
+from PySide6.QtGui import QColor, QTextCharFormat, QTextCursor
+from PySide6.QtWidgets import QPlainTextEdit
+
+from gui.appearance import Appearance
+from gui.docks.dock import Dock
+from gui.fonts import code_font
+from gui.terminal import Terminal
+from gui.theme import Theme
+
+MOST_LINES = 5000
+LONGEST_LINE = 4000
+
+
+class ConsoleDock(Dock):
+    def __init__(self, appearance: Appearance) -> None:
+        self._text = _output_view()
+        super().__init__("console", _output_view_title(), self._text)
+        self._streams: dict[bool, _Stream] = {}
+        self._notice_color = QColor()
+        self._dress(appearance.theme)
+        self.clear()
+        appearance.theme_changed.connect(self._dress)
+
+    @property
+    def text(self) -> str:
+        return self._text.toPlainText()
+
+    def clear(self) -> None:
+        self._text.clear()
+        self._streams = {is_error: _Stream(self._text, is_error) for is_error in (False, True)}
+
+    @Slot(bytes, bool)
+    def write(self, data: bytes, is_error: bool) -> None:
+        """Adds raw output of the script."""
+        bar = self._text.verticalScrollBar()
+        is_at_end = bar.value() >= bar.maximum() - 2
+        self._streams[is_error].write(data, self._color(is_error))
+        if is_at_end:
+            bar.setValue(bar.maximum())
+
+    @Slot(str)
+    def note(self, message: str) -> None:
+        """Adds a line of the app's own."""
+        _append_line(self._text, message, self._notice_color)
+
+    def _color(self, is_error: bool) -> QColor:
+        return QColor(self._theme.console_error if is_error else self._theme.console_text)
+
+    @Slot(object)
+    def _dress(self, theme: Theme) -> None:
+        self._theme = theme
+        self._notice_color = QColor(theme.console_notice)
+        self._text.setFont(code_font(theme.sizes.code_text))
+        self._text.setStyleSheet(
+            f"QPlainTextEdit {{ background: {theme.console_background}; border: 0; padding: 4px 6px; }}"
+        )
+
+
+class _Stream:
+    """One of the script's two streams in the document: lines that are finished, and the one it is still writing."""
+
+    def __init__(self, view: QPlainTextEdit, is_error: bool) -> None:
+        self._view = view
+        self._is_error = is_error
+        self._terminal = Terminal()
+        self._open_line: QTextCursor | None = None
+
+    def write(self, data: bytes, color: QColor) -> None:
+        output = self._terminal.feed(data)
+        lines = output.finished[-MOST_LINES:]
+        if lines and self._open_line is not None:
+            _replace_line(self._open_line, lines[0], color)
+            self._open_line, lines = None, lines[1:]
+        if lines:
+            _append_line(self._view, "\n".join(line[:LONGEST_LINE] for line in lines), color)
+        if not output.current:
+            return
+        if self._open_line is None:
+            self._open_line = _append_line(self._view, output.current[:LONGEST_LINE], color)
+        else:
+            _replace_line(self._open_line, output.current, color)
+
+
+def _output_view() -> QPlainTextEdit:
+    view = QPlainTextEdit()
+    view.setReadOnly(True)
+    view.setMaximumBlockCount(MOST_LINES)
+    view.setUndoRedoEnabled(False)
+    view.setPlaceholderText(view.tr("What the script prints appears here"))
+    view.setAccessibleName(view.tr("Console"))
+    return view
+
+
+def _output_view_title() -> str:
+    return ConsoleDock.tr("Console")
+
+
+def _append_line(view: QPlainTextEdit, text: str, color: QColor) -> QTextCursor:
+    """Adds a line (or several) at the end; a cursor that stays in it."""
+    cursor = QTextCursor(view.document())
+    cursor.movePosition(QTextCursor.MoveOperation.End)
+    if not view.document().isEmpty():
+        cursor.insertBlock()
+    cursor.insertText(text, _format(color))
+    return cursor
+
+
+def _replace_line(cursor: QTextCursor, text: str, color: QColor) -> None:
+    cursor.movePosition(QTextCursor.MoveOperation.StartOfBlock)
+    cursor.movePosition(QTextCursor.MoveOperation.EndOfBlock, QTextCursor.MoveMode.KeepAnchor)
+    cursor.insertText(text[:LONGEST_LINE], _format(color))
+
+
+def _format(color: QColor) -> QTextCharFormat:
+    result = QTextCharFormat()
+    result.setForeground(color)
+    return result

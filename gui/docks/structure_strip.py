@@ -1,0 +1,154 @@
+"""The strip under the plot: which structure each step had, one colour each, and a mark wherever it changed."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QHelpEvent, QImage, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from gui import format as fmt
+from gui.theme import Theme
+from gui.timeline import UNRECORDED, Timeline
+
+MARK_HEIGHT = 5
+BAND_HEIGHT = 14
+SHAPE_MARK_HEIGHT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which steps lie between which pixels: step `first` at `left_px`, step `last` at `right_px`."""
+
+    first: float
+    last: float
+    left_px: float
+    right_px: float
+
+    @property
+    def px_per_step(self) -> float:
+        return (self.right_px - self.left_px) / max(self.last - self.first, 1e-9)
+
+    def step_at(self, x_px: NDArray[np.float64] | float) -> NDArray[np.float64] | float:
+        return self.first + (x_px - self.left_px) / self.px_per_step
+
+    def px_at(self, step: NDArray[np.float64] | float) -> NDArray[np.float64] | float:
+        return self.left_px + (step - self.first) * self.px_per_step
+
+
+class StructureStrip(QWidget):
+    """A step fills the pixels half a step to either side of it."""
+
+    step_picked = Signal(int)
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+        self._timeline = Timeline()
+        self._span = Span(0, 1, 0, 1)
+        self._step = -1
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setAccessibleName(self.tr("Structure of each step"))
+
+    def sizeHint(self) -> QSize:
+        return QSize(200, MARK_HEIGHT + BAND_HEIGHT + SHAPE_MARK_HEIGHT + 6)
+
+    def set_theme(self, theme: Theme) -> None:
+        self._theme = theme
+        self.update()
+
+    def set_timeline(self, timeline: Timeline) -> None:
+        """Another timeline, or the same one grown."""
+        self._timeline = timeline
+        self.update()
+
+    def set_span(self, span: Span) -> None:
+        if span != self._span:
+            self._span = span
+            self.update()
+
+    def set_step(self, step: int) -> None:
+        if step != self._step:
+            self._step = step
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        left, right = round(self._span.left_px), round(self._span.right_px)
+        if right - left < 2 or not len(self._timeline):
+            return
+        painter.setClipRect(QRect(left, 0, right - left, self.height()))
+        self._paint_band(painter, left, right)
+        visible = (self._span.first - 1, self._span.last + 1)
+        self._paint_marks(painter, self._timeline.changes_between(*visible), self._theme.text, 0, MARK_HEIGHT - 1)
+        below = MARK_HEIGHT + BAND_HEIGHT + 1
+        shape_changes = self._timeline.shape_changes_between(*visible)
+        self._paint_marks(painter, shape_changes, self._theme.muted_text, below, SHAPE_MARK_HEIGHT)
+        self._paint_cursor(painter)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._pick(event.position().x())
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if event.buttons() & Qt.MouseButton.LeftButton:
+            self._pick(event.position().x())
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            self._show_tip(event.pos(), event.globalPos())
+            return True
+        return super().event(event)
+
+    def tip(self, step: int) -> str:
+        """What hovering over a step says."""
+        structure = self._timeline.structure(step)
+        if structure == UNRECORDED:
+            return self.tr("Step {0}\nGraph not recorded").format(fmt.count(step))
+        same = int(np.count_nonzero(self._timeline.structures == structure))
+        share = self.tr("shared by {0}").format(fmt.plural(same, "step"))
+        return self.tr("Step {0}\nStructure {1} of {2}, {3}").format(
+            fmt.count(step), fmt.count(structure + 1), fmt.count(self._timeline.structure_count), share
+        )
+
+    def _pick(self, x_px: float) -> None:
+        step = round(float(self._span.step_at(x_px)))
+        if len(self._timeline):
+            self.step_picked.emit(max(0, min(step, len(self._timeline) - 1)))
+
+    def _show_tip(self, place: QPoint, global_place: QPoint) -> None:
+        step = round(float(self._span.step_at(place.x() + 0.5)))
+        if 0 <= step < len(self._timeline):
+            QToolTip.showText(global_place, self.tip(step), self)
+
+    def _paint_band(self, painter: QPainter, left: int, right: int) -> None:
+        columns = np.arange(left, right) + 0.5
+        steps = np.rint(self._span.step_at(columns)).astype(np.int64)
+        inside = (steps >= 0) & (steps < len(self._timeline))
+        structures = np.where(inside, self._timeline.structures[np.where(inside, steps, 0)], UNRECORDED)
+        palette = np.array([QColor(color).rgb() for color in self._theme.structure_colors], np.uint32)
+        empty = np.where(inside, QColor(self._theme.border).rgb(), QColor(self._theme.plot_background).rgb())
+        pixels = np.where(structures == UNRECORDED, empty, palette[structures % len(palette)])
+        pixels = np.ascontiguousarray(pixels, np.uint32)
+        image = QImage(pixels.data, len(pixels), 1, QImage.Format.Format_RGB32)
+        painter.drawImage(QRect(left, MARK_HEIGHT, right - left, BAND_HEIGHT), image)
+
+    def _paint_marks(
+        self, painter: QPainter, steps: NDArray[np.int64], color: str, top_px: int, height_px: int
+    ) -> None:
+        """A tick at the border before each of the steps."""
+        places = np.rint(np.asarray(self._span.px_at(steps - 0.5))).astype(int)
+        for x_px in np.unique(places).tolist():
+            painter.fillRect(x_px, top_px, 1, height_px, QColor(color))
+
+    def _paint_cursor(self, painter: QPainter) -> None:
+        if self._step < 0:
+            return
+        center = float(self._span.px_at(self._step))
+        width = max(self._span.px_per_step, 3.0)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QColor(self._theme.plot_cursor))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRect(QRectF(center - width / 2, MARK_HEIGHT - 1.5, width, BAND_HEIGHT + 3))

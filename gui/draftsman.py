@@ -1,0 +1,75 @@
+"""The thread that draws: takes the latest question, answers it with a finished scene."""
+
+import threading
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QThread, Signal
+
+from gui.drawing import Drafter, Question
+from tracer import Tape
+from tracer.errors import TapeError
+from tracer.layout import Cancelled
+
+
+class Draftsman(QThread):
+    """Keeps one question waiting, the latest; a drawing under way is given up only for other options, or at the end.
+
+    Otherwise a run that is faster than its layout would never be shown.
+    """
+
+    drawn = Signal(object)  # Drawing
+    failed = Signal(int, str)  # the step that cannot be drawn, and why in one sentence
+
+    def __init__(self, tape: Path, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._path = tape
+        self._changed = threading.Condition()
+        self._waiting: Question | None = None
+        self._current: Question | None = None
+        self._is_finishing = False
+
+    def ask(self, question: Question) -> None:
+        with self._changed:
+            self._waiting = question
+            self._changed.notify()
+
+    def finish(self) -> None:
+        """Ends the thread and waits for it, some milliseconds."""
+        with self._changed:
+            self._is_finishing = True
+            self._changed.notify()
+        self.wait()
+
+    def run(self) -> None:
+        question = self._next_question()
+        if question is None:
+            return
+        try:
+            with Tape(self._path) as tape:
+                drafter = Drafter(tape, self._is_unwanted)
+                while question is not None:
+                    self._answer(drafter, question)
+                    question = self._next_question()
+        except TapeError as error:
+            self.failed.emit(question.step if question else -1, str(error))
+
+    def _answer(self, drafter: Drafter, question: Question) -> None:
+        try:
+            self.drawn.emit(drafter.draw(question))
+        except Cancelled:
+            pass
+        except (TapeError, IndexError) as error:
+            self.failed.emit(question.step, str(error))
+
+    def _next_question(self) -> Question | None:
+        """Waits for a question; None at the end."""
+        with self._changed:
+            while self._waiting is None and not self._is_finishing:
+                self._changed.wait()
+            self._current, self._waiting = self._waiting, None
+            return None if self._is_finishing else self._current
+
+    def _is_unwanted(self) -> bool:
+        waiting, current = self._waiting, self._current
+        has_other_options = waiting is not None and current is not None and waiting.options != current.options
+        return self._is_finishing or has_other_options

@@ -1,0 +1,132 @@
+"""From a step to what the canvas shows: union of the structures seen, view, layout, scene. No widget; runs in a worker.
+
+The layout is that of the union, so going from step to step moves nothing; it is made anew when the union grows or other
+modules are open, and then starts from the one before.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+import networkx as nx
+
+from gui.canvas.scene import Scene, scene_for
+from gui.colorings import colorings
+from gui.theme import Theme
+from tracer import GraphDiff, Step, Tape
+from tracer.layout import Layout, LayoutCache, lay_out
+from tracer.model.diff import diff
+from tracer.model.union import Union
+from tracer.model.view_builder import ViewOptions, build_view, default_open
+
+CACHED_GRAPHS = 64
+CACHED_LAYOUTS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class DrawingOptions:
+    """What of a graph is drawn, and how. `open_calls` are keys of module calls, None for the default depth."""
+
+    shows_parameters: bool = True
+    shows_bookkeeping: bool = False
+    open_calls: frozenset[str] | None = None
+    coloring: str = "kind"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What to draw. `compared_step` is the step shown before, -1 for none."""
+
+    step: int
+    compared_step: int
+    options: DrawingOptions
+    theme: Theme
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawing:
+    """The answer. `diff` leads from the compared step to this one, if there is one; `calls` are all calls ever seen."""
+
+    question: Question
+    step: Step
+    graph: nx.MultiDiGraph
+    diff: GraphDiff | None
+    scene: Scene
+    open_calls: frozenset[str]
+    calls: frozenset[str]
+
+
+class Drafter:
+    """Draws steps of one tape, in the thread that made it."""
+
+    def __init__(self, tape: Tape, cancelled: Callable[[], bool]) -> None:
+        self._tape = tape
+        self._cancelled = cancelled
+        self._union = Union()
+        self._graphs: OrderedDict[Hashable, nx.MultiDiGraph] = OrderedDict()
+        self._layouts: OrderedDict[ViewOptions, Layout] = OrderedDict()
+        self._last_layout: Layout | None = None
+        self._layout_cache = LayoutCache()
+
+    def draw(self, question: Question) -> Drawing:
+        """Raises TapeError where the step's graph was not recorded, `tracer.layout.Cancelled` when no longer wanted."""
+        if question.step >= len(self._tape):
+            self._tape.refresh()
+        step = self._tape.step(question.step)
+        graph = self._graph(step)
+        changes = self._diff(question.compared_step, step, graph)
+        if self._union.add(graph, step.topology_id):
+            self._layouts.clear()
+        options = self._view_options(question.options)
+        layout = self._layout(options)
+        coloring = colorings()[question.options.coloring]
+        scene = scene_for(layout, graph, changes, coloring, question.theme)
+        calls = frozenset(call["key"] for call in self._union.graph.graph["module_calls"])
+        return Drawing(question, step, graph, changes, scene, options.open_groups, calls)
+
+    def _graph(self, step: Step) -> nx.MultiDiGraph:
+        key = _graph_key(step)
+        if key not in self._graphs:
+            self._graphs[key] = self._tape.graph(step.index)
+            if len(self._graphs) > CACHED_GRAPHS:
+                self._graphs.popitem(last=False)
+        self._graphs.move_to_end(key)
+        return self._graphs[key]
+
+    def _diff(self, compared_step: int, step: Step, graph: nx.MultiDiGraph) -> GraphDiff | None:
+        if compared_step < 0 or compared_step == step.index:
+            return None
+        before = self._tape.step(compared_step)
+        if before.shape_id == step.shape_id:
+            return GraphDiff(frozenset(), frozenset(), {})
+        if not before.topology_id:
+            return None
+        return diff(self._graph(before), graph)
+
+    def _view_options(self, options: DrawingOptions) -> ViewOptions:
+        opened = options.open_calls
+        if opened is None:
+            opened = default_open(
+                self._union.graph,
+                show_parameters=options.shows_parameters,
+                show_bookkeeping=options.shows_bookkeeping,
+            )
+        return ViewOptions(opened, options.shows_parameters, options.shows_bookkeeping)
+
+    def _layout(self, options: ViewOptions) -> Layout:
+        if options not in self._layouts:
+            view = build_view(self._union.graph, options)
+            self._layouts[options] = lay_out(
+                view, self._last_layout, cache=self._layout_cache, cancelled=self._cancelled
+            )
+            if len(self._layouts) > CACHED_LAYOUTS:
+                self._layouts.popitem(last=False)
+        self._layouts.move_to_end(options)
+        self._last_layout = self._layouts[options]
+        return self._last_layout
+
+
+def _graph_key(step: Step) -> Hashable:
+    """Steps of one shape share their graph, unless forward-only passes add module calls of their own."""
+    has_evaluation = any(one.kind == "forward" for one in step.passes)
+    return step.index if has_evaluation else step.shape_id

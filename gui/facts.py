@@ -1,0 +1,234 @@
+"""Everything known of a step, a node, a module call or an edge, as titled rows of text."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import networkx as nx
+
+from gui import format as fmt
+from tracer import GraphDiff, Pass, Step
+
+MOST_LINKS = 200
+"""Rows of one list; a weight may feed thousands of nodes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One row. `key` names the node or module call that the row leads to, "" for none."""
+
+    name: str
+    value: str
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    title: str
+    facts: tuple[Fact, ...]
+
+
+def step_facts(step: Step, graph: nx.MultiDiGraph, structure: int) -> tuple[Section, ...]:
+    """What is known of a whole step; `structure` is its structure's number on the timeline."""
+    unreached = graph.graph["unreached"]
+    return _filled(
+        Section("Step", tuple(_step_rows(step, structure))),
+        Section("Scalars", tuple(Fact(name, fmt.number(value)) for name, value in step.scalars.items())),
+        Section("Graph", tuple(_graph_rows(graph))),
+        Section("Passes", tuple(_pass_row(number, one) for number, one in enumerate(step.passes, 1))),
+        Section(f"Unreached parameters ({fmt.count(len(unreached))})", _capped(Fact("", name) for name in unreached)),
+    )
+
+
+def node_facts(graph: nx.MultiDiGraph, key: str, diff: GraphDiff | None = None) -> tuple[Section, ...]:
+    """What is known of one op, parameter or output of the graph. Raises KeyError where it has no such node."""
+    node = graph.nodes[key]
+    source = node.get("source")
+    source_rows = (
+        (Fact("file", f"{source['file']}:{source['line']}"), Fact("function", source["function"])) if source else ()
+    )
+    return _filled(
+        Section("Node", tuple(_node_rows(graph, key, node))),
+        Section("Tensor", tuple(_tensor_rows(node))),
+        Section("Source", source_rows),
+        Section("Changed", tuple(_change_rows(diff.changed.get(key, {}) if diff else {}))),
+        _link_section("Inputs", _input_rows(graph, key)),
+        _link_section("Outputs", _output_rows(graph, key)),
+    )
+
+
+def call_facts(graph: nx.MultiDiGraph, key: str) -> tuple[Section, ...]:
+    """What is known of one module call. Raises KeyError where the step has none of that key."""
+    calls = graph.graph["module_calls"]
+    number = call_number(calls, key)
+    call = calls[number]
+    inside = _members(graph, _subtree(calls, number))
+    children = [Fact(child["class"], child["key"], child["key"]) for child in calls if child["parent"] == number]
+    return _filled(
+        Section("Module call", tuple(_call_rows(calls, call))),
+        Section("Content", tuple(_content_rows(graph, inside))),
+        _link_section("Calls", children),
+        _link_section("Inputs", _outside((source for source, _ in graph.in_edges(inside)), inside)),
+        _link_section("Outputs", _outside((target for _, target in graph.out_edges(inside)), inside)),
+    )
+
+
+def link_facts(graph: nx.MultiDiGraph, sources: Sequence[str], targets: Sequence[str]) -> tuple[Section, ...]:
+    """What is known of the edges that lead straight from one set of nodes to another."""
+    wanted = set(targets)
+    edges = [edge for edge in graph.out_edges((key for key in sources if key in graph), data=True) if edge[1] in wanted]
+    if not edges:
+        return (Section("Edge", (Fact("", "No direct edge in this step"),)),)
+    shown = edges[:MOST_LINKS]
+    ends = tuple(fact for source, target, data in shown for fact in _edge_rows(source, target, data))
+    tensor = tuple(_tensor_rows(graph.nodes[edges[0][0]])) if len(edges) == 1 else ()
+    return _filled(Section(f"Edges ({fmt.count(len(edges))})", ends), Section("Tensor", tensor))
+
+
+def call_number(calls: Sequence[Mapping[str, Any]], key: str) -> int:
+    """The place of a module call with grad among a graph's `module_calls`. Raises KeyError."""
+    fallback = None
+    for number, call in enumerate(calls):
+        if call["key"] == key:
+            if call["grad_enabled"]:
+                return number
+            fallback = number
+    if fallback is None:
+        raise KeyError(key)
+    return fallback
+
+
+def _filled(*sections: Section) -> tuple[Section, ...]:
+    return tuple(section for section in sections if section.facts)
+
+
+def _capped(facts: Iterable[Fact]) -> tuple[Fact, ...]:
+    every = tuple(facts)
+    if len(every) <= MOST_LINKS:
+        return every
+    return (*every[:MOST_LINKS], Fact("", f"and {fmt.count(len(every) - MOST_LINKS)} more"))
+
+
+def _link_section(title: str, facts: Iterable[Fact]) -> Section:
+    every = tuple(facts)
+    return Section(f"{title} ({fmt.count(len(every))})", _capped(every))
+
+
+def _step_rows(step: Step, structure: int) -> Iterable[Fact]:
+    yield Fact("step", fmt.count(step.index))
+    yield Fact("structure", f"{fmt.count(structure + 1)} ({step.topology_id[:10]})")
+    yield Fact("shapes", step.shape_id[:10])
+    yield Fact("phase", step.phase)
+    yield Fact("optimizer", step.optimizer or "none")
+    yield Fact("started", fmt.moment(step.started_ns))
+    yield Fact("duration", fmt.duration(step.duration_secs))
+    yield Fact("recorded", step.level)
+
+
+def _graph_rows(graph: nx.MultiDiGraph) -> Iterable[Fact]:
+    kinds = [kind for _, kind in graph.nodes(data="kind")]
+    yield Fact("nodes", fmt.count(graph.number_of_nodes()))
+    yield Fact("ops", fmt.count(kinds.count("op")))
+    yield Fact("parameters", fmt.count(kinds.count("parameter")))
+    yield Fact("edges", fmt.count(graph.number_of_edges()))
+    yield Fact("module calls", fmt.count(len(graph.graph["module_calls"])))
+
+
+def _pass_row(number: int, one: Pass) -> Fact:
+    loss = "" if one.loss is None else f", loss {fmt.number(one.loss)}"
+    times = f" ×{fmt.count(one.count)}" if one.count > 1 else ""
+    return Fact(str(number), f"{one.kind}{times}{loss}")
+
+
+def _node_rows(graph: nx.MultiDiGraph, key: str, node: Mapping[str, Any]) -> Iterable[Fact]:
+    yield Fact("kind", node["kind"])
+    if node["op"]:
+        yield Fact("op", node["op"])
+    if node["parameter"]:
+        yield Fact("parameter", node["parameter"])
+    call_key = node.get("call_key")
+    if call_key:
+        calls = graph.graph["module_calls"]
+        yield Fact("module", node["module"] or "(the model)", call_key)
+        yield Fact("class", calls[call_number(calls, call_key)]["class"])
+        yield Fact("call", str(node["call"]))
+    yield Fact("pass", str(node["pass_index"]))
+    if node["opaque"]:
+        yield Fact("opaque", "stands for a graph that autograd does not show")
+    yield Fact("key", key)
+
+
+def _tensor_rows(node: Mapping[str, Any]) -> Iterable[Fact]:
+    shapes = node["shapes"]
+    for number, sizes in enumerate(shapes):
+        yield Fact("shape" if len(shapes) == 1 else f"shape {number}", fmt.shape(sizes))
+    if node["dtype"]:
+        yield Fact("dtype", node["dtype"])
+    if node["device"]:
+        yield Fact("device", node["device"])
+
+
+def _change_rows(changes: Mapping[str, tuple[Any, Any]]) -> Iterable[Fact]:
+    for name, (before, after) in changes.items():
+        yield Fact(name, f"{_plain(name, before)} → {_plain(name, after)}")
+
+
+def _plain(name: str, value: Any) -> str:
+    if name == "shapes":
+        return ", ".join(map(fmt.shape, value))
+    if name == "inputs":
+        return ", ".join(source for source, _, _ in value) or "none"
+    return str(value)
+
+
+def _input_rows(graph: nx.MultiDiGraph, key: str) -> list[Fact]:
+    edges = sorted(graph.in_edges(key, data=True), key=lambda edge: edge[2]["input_nr"])
+    return [Fact(str(data["input_nr"]), _with_output(source, data["output_nr"]), source) for source, _, data in edges]
+
+
+def _output_rows(graph: nx.MultiDiGraph, key: str) -> list[Fact]:
+    edges = sorted(graph.out_edges(key, data=True), key=lambda edge: edge[2]["output_nr"])
+    return [Fact(str(data["output_nr"]), target, target) for _, target, data in edges]
+
+
+def _with_output(source: str, output_nr: int) -> str:
+    return source if output_nr == 0 else f"{source} (output {output_nr})"
+
+
+def _call_rows(calls: Sequence[Mapping[str, Any]], call: Mapping[str, Any]) -> Iterable[Fact]:
+    yield Fact("module", call["path"] or "(the model)")
+    yield Fact("class", call["class"])
+    yield Fact("call", str(call["call"]))
+    if call["parent"] is not None:
+        parent = calls[call["parent"]]["key"]
+        yield Fact("called by", parent, parent)
+    yield Fact("mode", "training" if call["training"] else "evaluation")
+    yield Fact("gradients", "on" if call["grad_enabled"] else "off")
+
+
+def _content_rows(graph: nx.MultiDiGraph, inside: set[str]) -> Iterable[Fact]:
+    ops = sum(graph.nodes[key]["kind"] == "op" for key in inside)
+    yield Fact("ops", fmt.count(ops))
+    yield Fact("parameters", fmt.count(len(inside) - ops))
+
+
+def _subtree(calls: Sequence[Mapping[str, Any]], root: int) -> set[str]:
+    """Keys of a call and all calls below it. A parent stands before its children."""
+    inside = {root}
+    for number, call in enumerate(calls):
+        if call["parent"] in inside:
+            inside.add(number)
+    return {calls[number]["key"] for number in inside if calls[number]["grad_enabled"]}
+
+
+def _members(graph: nx.MultiDiGraph, call_keys: set[str]) -> set[str]:
+    return {key for key, call_key in graph.nodes(data="call_key") if call_key in call_keys}
+
+
+def _edge_rows(source: str, target: str, data: Mapping[str, Any]) -> Iterable[Fact]:
+    yield Fact(f"output {data['output_nr']}", source, source)
+    yield Fact(f"input {data['input_nr']}", target, target)
+
+
+def _outside(ends: Iterable[str], inside: set[str]) -> list[Fact]:
+    return [Fact("", end, end) for end in dict.fromkeys(end for end in ends if end not in inside)]

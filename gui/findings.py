@@ -1,0 +1,65 @@
+"""What the inspector says about a selection: which facts belong to a key, and how they are headed."""
+
+from dataclasses import dataclass
+
+from gui import format as fmt
+from gui.drawing import Drawing
+from gui.facts import Section, call_facts, link_facts, node_facts, step_facts
+from tracer.model.labels import op_title
+from tracer.model.view import Link
+
+LINK = " → "
+"""Stands between the two box keys of a selected edge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    title: str
+    subtitle: str
+    sections: tuple[Section, ...]
+
+
+def link_key(link: Link) -> str:
+    return f"{link.source}{LINK}{link.target}"
+
+
+def find(drawing: Drawing, structure: int, selection: str) -> Finding:
+    """What is known of the selected node, module call or edge in the drawn step; of the step where there is none."""
+    if not selection:
+        return _of_step(drawing, structure)
+    if LINK in selection:
+        return _of_link(drawing, selection)
+    if selection in drawing.graph:
+        return _of_node(drawing, selection)
+    if any(call["key"] == selection for call in drawing.graph.graph["module_calls"]):
+        return _of_call(drawing, selection)
+    return Finding(selection, f"Not in step {fmt.count(drawing.step.index)}", ())
+
+
+def _of_step(drawing: Drawing, structure: int) -> Finding:
+    step = drawing.step
+    return Finding(
+        f"Step {fmt.count(step.index)}",
+        f"Structure {fmt.count(structure + 1)} · {fmt.plural(drawing.graph.number_of_nodes(), 'node')}",
+        step_facts(step, drawing.graph, structure),
+    )
+
+
+def _of_node(drawing: Drawing, key: str) -> Finding:
+    node = drawing.graph.nodes[key]
+    title = node["parameter"] or op_title(node["op"] or "") or key
+    where = f" in {node['module']}" if node["module"] else ""
+    return Finding(title, f"{node['kind'].capitalize()}{where}", node_facts(drawing.graph, key, drawing.diff))
+
+
+def _of_call(drawing: Drawing, key: str) -> Finding:
+    call = next(call for call in drawing.graph.graph["module_calls"] if call["key"] == key)
+    title, subtitle = call["path"] or call["class"], f"{call['class']} · call {call['call']}"
+    return Finding(title, subtitle, call_facts(drawing.graph, key))
+
+
+def _of_link(drawing: Drawing, selection: str) -> Finding:
+    source, _, target = selection.partition(LINK)
+    members = {box.key: box.members for box in drawing.scene.layout.view.boxes}
+    sections = link_facts(drawing.graph, members.get(source, (source,)), members.get(target, (target,)))
+    return Finding("Edge", selection, sections)

@@ -1,0 +1,77 @@
+"""Reads what is appended to a tape, in a thread of its own with a connection of its own."""
+
+import threading
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QThread, Signal
+
+from tracer import Tape
+from tracer.errors import TapeError
+
+POLL_SECS = 0.04
+
+
+class Follower(QThread):
+    """Sends the whole tape so far, then whatever is added, until the run has ended or `finish` is called.
+
+    Receivers must be methods of QObjects (a plain function would run in this thread) and call `took_batch` when they
+    are done with a batch: the next is read only then, so a slow app gets few large batches, never a long queue.
+    """
+
+    opened = Signal(object)  # the tape's meta
+    batch_read = Signal(object)  # tracer.store.reader.Batch
+    state_read = Signal(str)  # Tape.state
+    failed = Signal(str)  # one sentence; nothing follows
+
+    def __init__(self, tape: Path, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._path = tape
+        self._is_finishing = threading.Event()
+        self._is_ready = threading.Event()
+        self._is_ready.set()
+
+    def finish(self) -> None:
+        """Ends the thread and waits for it, a few milliseconds unless a large read is under way."""
+        self._is_finishing.set()
+        self._is_ready.set()
+        self.wait()
+
+    def took_batch(self) -> None:
+        self._is_ready.set()
+
+    def run(self) -> None:
+        try:
+            self._wait_for_file()
+            if not self._is_finishing.is_set():
+                self._follow()
+        except TapeError as error:
+            self.failed.emit(str(error))
+
+    def _wait_for_file(self) -> None:
+        """A run holds the place of its tape with an empty file until it has imported torch."""
+        while not _has_content(self._path) and not self._is_finishing.wait(POLL_SECS):
+            pass
+
+    def _follow(self) -> None:
+        with Tape(self._path) as tape:
+            self.opened.emit(dict(tape.meta))
+            while not self._is_finishing.is_set():
+                # The state is read before the rest: what was added before the run ended is then in this batch.
+                state = tape.state
+                self._send(tape.refresh())
+                self.state_read.emit(state)
+                if state != "live":
+                    return
+                self._is_finishing.wait(POLL_SECS)
+                self._is_ready.wait()
+
+    def _send(self, batch: object) -> None:
+        self._is_ready.clear()
+        self.batch_read.emit(batch)
+
+
+def _has_content(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False

@@ -1,0 +1,53 @@
+"""How numbers, times and shapes read on screen."""
+
+import math
+import time
+from collections.abc import Sequence
+
+
+def number(value: float) -> str:
+    """Four significant digits, without an exponent between 0.00001 and a million."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if value == 0:
+        return "0"
+    if float(value).is_integer() and abs(value) < 1e6:
+        return count(int(value))
+    if 1e-5 <= abs(value) < 1e6:
+        decimals = max(0, 3 - math.floor(math.log10(abs(value))))
+        text = f"{value:.{decimals}f}".rstrip("0").rstrip(".") if decimals else f"{value:.0f}"
+    else:
+        text = f"{value:.3e}"
+    return text.replace("-", "−")
+
+
+def count(value: int) -> str:
+    return f"{value:,}"
+
+
+def duration(secs: float) -> str:
+    for limit, factor, unit in ((1e-3, 1e6, "µs"), (1, 1e3, "ms"), (120, 1, "s")):
+        if secs < limit:
+            return f"{secs * factor:.3g} {unit}"
+    return f"{secs / 60:.3g} min"
+
+
+def moment(time_ns: int) -> str:
+    """Local time of day to the millisecond."""
+    secs, rest = divmod(time_ns, 1_000_000_000)
+    return f"{time.strftime('%H:%M:%S', time.localtime(secs))}.{rest // 1_000_000:03d}"
+
+
+def date(secs: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(secs))
+
+
+def shape(sizes: Sequence[int]) -> str:
+    return " × ".join(map(str, sizes)) if sizes else "scalar"
+
+
+def plural(value: int, one: str, many: str | None = None) -> str:
+    """The count with its noun: "1 step", "1,204 steps"."""
+    return f"{count(value)} {one if value == 1 else many or one + 's'}"

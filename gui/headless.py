@@ -1,0 +1,62 @@
+"""The main job without a display: a demo trained and watched by the real window offscreen, its results in files."""
+
+import os
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from gui.demos import DEFAULT, Demo, find_demo
+from tracer.errors import TapescopeError, UsageError
+
+OUT_FOLDER = "tapescope-out"
+STEPS = 60
+WINDOW_SIZE_PX = (1440, 900)
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    tape: Path
+    window: Path
+    graph: Path
+
+
+def run_demo(name: str = DEFAULT, steps: int = STEPS, folder: Path | None = None) -> int:
+    """Trains a demo for some steps, writes its tape, a picture of the window and one of the graph; the exit code."""
+    demo = find_demo(name)
+    out = folder or Path.cwd() / OUT_FOLDER
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"Cannot write to {out}: {error.strerror}. Start in a folder that can be written.") from None
+    results = Results(out / f"{name}.tape", out / f"{name}-window.png", out / f"{name}-graph.svg")
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    _train_and_picture(demo, steps, results)
+    for title, path in (("tape", results.tape), ("window", results.window), ("graph", results.graph)):
+        print(f"{title + ':':8} {path}")
+    return 0
+
+
+def _train_and_picture(demo: Demo, steps: int, results: Results) -> None:
+    from gui.export import export_drawing
+    from gui.screenshot import save_window, temporary_window, wait_until
+
+    with tempfile.TemporaryDirectory() as folder:
+        window = temporary_window(Path(folder), "light", WINDOW_SIZE_PX)
+        workbench = window.workbench
+        workbench.output_read.connect(_echo)
+        window.show()
+        workbench.run_script(demo.path, options=("--max-steps", str(steps)), tape=results.tape)
+        wait_until(lambda: workbench.session.run_state == "ended" and not workbench.can_stop)
+        if workbench.session.step < 0:
+            raise TapescopeError("The demo ended without a step; what it wrote stands above.")
+        save_window(window, results.window)
+        export_drawing(workbench.session.drawing, results.tape, "svg", results.graph)
+        workbench.close_tape()
+        window.close()
+
+
+def _echo(data: bytes, is_error: bool) -> None:
+    stream = sys.stderr if is_error else sys.stdout
+    stream.write(data.decode("utf-8", "replace"))
+    stream.flush()

@@ -1,0 +1,152 @@
+"""The module calls of a step as a tree: who called whom, of which class, with how many ops."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import networkx as nx
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, Qt
+
+from gui import format as fmt
+from gui.models.tree import KEY_ROLE, Index
+
+_ROOT = QModelIndex()
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    key: str
+    name: str
+    class_name: str
+    ops: int
+    grad_enabled: bool
+    parent: int | None
+    row: int
+    children: tuple[int, ...]
+
+
+class ModuleModel(QAbstractItemModel):
+    """Rows are calls, an index's internal id is the call's place in `module_calls`."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._calls: tuple[_Call, ...] = ()
+        self._top: tuple[int, ...] = ()
+
+    def set_graph(self, graph: nx.MultiDiGraph | None) -> None:
+        calls = _calls(graph) if graph is not None else ()
+        if calls == self._calls:
+            return
+        self.beginResetModel()
+        self._calls = calls
+        self._top = tuple(number for number, call in enumerate(calls) if call.parent is None)
+        self.endResetModel()
+
+    def find(self, key: str) -> QModelIndex:
+        """The row of a call with grad by its key, of any call where there is none; invalid if there is no such call."""
+        found = [number for number, call in enumerate(self._calls) if call.key == key]
+        found.sort(key=lambda number: not self._calls[number].grad_enabled)
+        return self._index(found[0]) if found else QModelIndex()
+
+    def index(self, row: int, column: int, parent: Index = _ROOT) -> QModelIndex:
+        if not self.hasIndex(row, column, parent):
+            return QModelIndex()
+        return self.createIndex(row, column, self._children(parent)[row])
+
+    def parent(self, index: Index = _ROOT) -> QModelIndex:  # type: ignore[override]
+        if not index.isValid():
+            return QModelIndex()
+        above = self._calls[index.internalId()].parent
+        return QModelIndex() if above is None else self._index(above)
+
+    def rowCount(self, parent: Index = _ROOT) -> int:
+        return 0 if parent.column() > 0 else len(self._children(parent))
+
+    def columnCount(self, parent: Index = _ROOT) -> int:
+        return 3
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        if not index.isValid():
+            return None
+        call = self._calls[index.internalId()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            ops = fmt.count(call.ops) if call.grad_enabled else "–"
+            return (call.name, call.class_name, ops)[index.column()]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return call.key if call.grad_enabled else self.tr("{0}, without gradients").format(call.key)
+        if role == Qt.ItemDataRole.TextAlignmentRole and index.column() == 2:
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        return call.key if role == KEY_ROLE else None
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return (self.tr("Module"), self.tr("Class"), self.tr("Ops"))[section]
+        if role == Qt.ItemDataRole.TextAlignmentRole and section == 2:
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+    def _children(self, parent: Index) -> tuple[int, ...]:
+        return self._calls[parent.internalId()].children if parent.isValid() else self._top
+
+    def _index(self, number: int) -> QModelIndex:
+        return self.createIndex(self._calls[number].row, 0, number)
+
+
+def _calls(graph: nx.MultiDiGraph) -> tuple[_Call, ...]:
+    dicts: Sequence[Mapping[str, Any]] = graph.graph["module_calls"]
+    children: list[list[int]] = [[] for _ in dicts]
+    rows, top = [], 0
+    for number, call in enumerate(dicts):
+        if call["parent"] is None:
+            rows.append(top)
+            top += 1
+        else:
+            rows.append(len(children[call["parent"]]))
+            children[call["parent"]].append(number)
+    ops = _op_counts(graph, dicts)
+    paths = _repeated_paths(dicts)
+    return tuple(
+        _Call(
+            call["key"],
+            _name(call, dicts, paths),
+            call["class"],
+            ops[number],
+            call["grad_enabled"],
+            call["parent"],
+            rows[number],
+            tuple(children[number]),
+        )
+        for number, call in enumerate(dicts)
+    )
+
+
+def _op_counts(graph: nx.MultiDiGraph, calls: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Ops made inside each call, those of its inner calls included."""
+    numbers = {call["key"]: number for number, call in enumerate(calls) if call["grad_enabled"]}
+    counts = [0] * len(calls)
+    for _, node in graph.nodes(data=True):
+        number = numbers.get(node.get("call_key"))
+        if node["kind"] == "op" and number is not None:
+            counts[number] += 1
+    # A parent stands before its children, so backwards every count is complete when it is handed up.
+    for number in range(len(calls) - 1, -1, -1):
+        parent = calls[number]["parent"]
+        if parent is not None:
+            counts[parent] += counts[number]
+    return counts
+
+
+def _repeated_paths(calls: Sequence[Mapping[str, Any]]) -> set[str]:
+    return {call["path"] for call in calls if call["call"] > 0}
+
+
+def _name(call: Mapping[str, Any], calls: Sequence[Mapping[str, Any]], repeated: set[str]) -> str:
+    """The path below the calling module's, with the call's number where the module is called again."""
+    path = call["path"]
+    above = calls[call["parent"]]["path"] if call["parent"] is not None else ""
+    name = path.removeprefix(f"{above}.") if above else path
+    if path in repeated:
+        name = f"{name} #{call['call']}"
+    if call["count"] > 1:
+        name = f"{name} ×{fmt.count(call['count'])}"
+    return name or call["class"]

@@ -1,0 +1,86 @@
+"""Pictures of the real window, for the documentation and for machines without a display."""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QSettings
+from PySide6.QtWidgets import QApplication
+
+from gui.settings import Settings
+from gui.windows.main_window import MainWindow
+from tracer.display import has_display
+from tracer.errors import ExportError, TapescopeError
+
+WAIT_SECS = 60.0
+SETTLE_SECS = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """Which tape and step (None: the last) to picture, where to write the PNG, and how large the window is."""
+
+    tape: Path
+    out: Path
+    size: tuple[int, int]
+    step: int | None
+    theme: str
+
+
+def take_screenshot(shot: Shot) -> None:
+    """Writes the window as it shows the step. Raises TapeError, ExportError."""
+    if not has_display():
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    with tempfile.TemporaryDirectory() as folder:
+        window = temporary_window(Path(folder), shot.theme, shot.size)
+        window.workbench.open_tape(shot.tape)
+        window.show()
+        session = window.workbench.session
+        wait_until(lambda: session.step >= 0)
+        session.go_to(len(session.timeline) - 1 if shot.step is None else shot.step)
+        save_window(window, shot.out)
+        window.workbench.close_tape()
+        window.close()
+
+
+def temporary_window(folder: Path, theme: str, size: tuple[int, int]) -> MainWindow:
+    """A window that neither reads nor changes the user's settings; `folder` takes its own."""
+    from gui.application import make_application, make_window
+
+    app = make_application()
+    settings = Settings(QSettings(str(folder / "settings.ini"), QSettings.Format.IniFormat))
+    settings.theme = theme
+    settings.tapes_folder = folder
+    window = make_window(app, settings)
+    window.resize(*size)
+    return window
+
+
+def save_window(window: MainWindow, out: Path) -> None:
+    """Waits until the shown step is drawn and nothing moves any more, then writes the window as a PNG."""
+    session = window.workbench.session
+    wait_until(lambda: session.drawing is not None and session.drawing.question.step == session.step)
+    process_events(SETTLE_SECS)
+    if not window.grab().save(str(out), "PNG"):
+        raise ExportError(f"Cannot write {out}. Choose a place that can be written.")
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Runs the app until something holds. Raises TapescopeError after a minute."""
+    deadline = time.monotonic() + WAIT_SECS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TapescopeError("The window did not show the step within a minute.")
+        process_events(0.02)
+
+
+def process_events(secs: float) -> None:
+    end = time.monotonic() + secs
+    while True:
+        QApplication.processEvents()
+        if time.monotonic() >= end:
+            return
+        time.sleep(0.005)

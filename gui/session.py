@@ -1,0 +1,231 @@
+"""The one mutable state of the window: which tape, which step, what is selected. It knows no widget."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from gui.drawing import Drawing, DrawingOptions
+from gui.series import Series
+from gui.timeline import Timeline
+from tracer import Batch, Event, Step
+
+FOLLOW_INTERVAL_MSECS = 66
+"""While live, the shown step jumps at most fifteen times a second, always to the latest."""
+
+RUN_STATES = ("none", "starting", "running", "paused", "ended")
+
+
+class Session(QObject):
+    """Steps count from 0; `step` is -1 while there is none. Signals are sent only when something changed."""
+
+    tape_changed = Signal()
+    step_changed = Signal(int)
+    steps_appended = Signal(int, int)  # the first and the last of them
+    scalars_appended = Signal()
+    events_appended = Signal(object)  # tuple[Event, ...]
+    structure_added = Signal()
+    selection_changed = Signal(str)
+    revealed = Signal(str)  # the user wants to see this key
+    drawing_changed = Signal()
+    options_changed = Signal()
+    follow_changed = Signal(bool)
+    run_state_changed = Signal(str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.tape: Path | None = None
+        self.meta: Mapping[str, Any] = {}
+        self.timeline = Timeline()
+        self.series: dict[str, Series] = {}
+        self.options = DrawingOptions()
+        self.drawing: Drawing | None = None
+        self.selection = ""
+        self.run_state = "none"
+        self.stop_reason = ""
+        self.step = -1
+        self.follows_live = False
+        self._wished_step: int | None = None
+        self._follow_timer = QTimer(self)
+        self._follow_timer.setInterval(FOLLOW_INTERVAL_MSECS)
+        self._follow_timer.setSingleShot(True)
+        self._follow_timer.timeout.connect(self._catch_up)
+
+    def open(self, tape: Path, *, follows_live: bool) -> None:
+        """Starts over with another tape, of which nothing is known yet."""
+        self._start_over()
+        self.tape = tape
+        self.follows_live = follows_live
+        self.run_state = "starting"
+        self._tell_all()
+
+    def wish_for(self, step: int | None) -> None:
+        """Shows this step as soon as the tape has it, negative from its end; None for the usual first one."""
+        self._wished_step = step
+
+    def close(self) -> None:
+        self._start_over()
+        self._tell_all()
+
+    def append(self, batch: Batch) -> None:
+        """Takes in what was added to the tape."""
+        self._append_scalars(batch.scalars)
+        self._append_steps(batch.steps)
+        self._append_events(batch.events)
+
+    def set_tape_state(self, tape_state: str) -> None:
+        """Takes in `Tape.state`: "live", "closed" or "abrupt"."""
+        if tape_state != "live":
+            self._set_run_state("ended", "")
+        elif self.run_state == "starting":
+            self._set_run_state("running", "")
+
+    def end(self) -> None:
+        """The training process is gone, whatever its tape says."""
+        self._set_run_state("ended", "")
+
+    def go_to(self, step: int) -> None:
+        """Shows a step, clamped to those there are, and stops following."""
+        self._set_follows_live(False)
+        self._show(step)
+
+    def previous(self) -> None:
+        self.go_to(self.step - 1)
+
+    def next(self) -> None:
+        self.go_to(self.step + 1)
+
+    def first(self) -> None:
+        self.go_to(0)
+
+    def last(self) -> None:
+        self.go_to(len(self.timeline) - 1)
+
+    def previous_change(self) -> None:
+        """Shows the last step before this one that changed the structure."""
+        step = self.timeline.previous_change(self.step)
+        if step is not None:
+            self.go_to(step)
+
+    def next_change(self) -> None:
+        step = self.timeline.next_change(self.step)
+        if step is not None:
+            self.go_to(step)
+
+    def follow_live(self, follows: bool) -> None:
+        self._set_follows_live(follows)
+        if follows:
+            self._catch_up()
+
+    def select(self, key: str) -> None:
+        """Selects a node, a module call or an edge by its key, "" for nothing."""
+        if key != self.selection:
+            self.selection = key
+            self.selection_changed.emit(key)
+
+    def reveal(self, key: str) -> None:
+        """Selects something that may be out of sight, and asks for it to be brought into view."""
+        self.select(key)
+        self.revealed.emit(key)
+
+    def set_drawing(self, drawing: Drawing) -> None:
+        """Takes in what is shown from now on; the shown step may already be another one."""
+        self.drawing = drawing
+        self.drawing_changed.emit()
+
+    def toggle_call(self, key: str) -> None:
+        """Opens a closed module call, closes an open one."""
+        if self.drawing is not None:
+            self.set_options(open_calls=self.drawing.open_calls ^ {key})
+
+    def open_all_calls(self) -> None:
+        if self.drawing is not None:
+            self.set_options(open_calls=self.drawing.calls)
+
+    def close_all_calls(self) -> None:
+        self.set_options(open_calls=frozenset())
+
+    def open_default_calls(self) -> None:
+        """Leaves it to the drawing which module calls are open."""
+        self.set_options(open_calls=None)
+
+    def set_options(self, **changes: Any) -> None:
+        """Changes fields of `options`."""
+        options = replace(self.options, **changes)
+        if options != self.options:
+            self.options = options
+            self.options_changed.emit()
+
+    def _start_over(self) -> None:
+        self._follow_timer.stop()
+        self.tape, self.meta = None, {}
+        self.timeline, self.series = Timeline(), {}
+        self.options = replace(self.options, open_calls=None)
+        self.drawing = None
+        self.selection, self.step, self.follows_live = "", -1, False
+        self.run_state, self.stop_reason = "none", ""
+
+    def _tell_all(self) -> None:
+        self.tape_changed.emit()
+        self.run_state_changed.emit(self.run_state)
+        self.follow_changed.emit(self.follows_live)
+        self.selection_changed.emit(self.selection)
+        self.step_changed.emit(self.step)
+        self.drawing_changed.emit()
+
+    def _append_scalars(self, scalars: Mapping[str, tuple[Any, Any]]) -> None:
+        for name, (steps, values) in scalars.items():
+            self.series.setdefault(name, Series()).append(steps, values)
+        if scalars:
+            self.scalars_appended.emit()
+
+    def _append_steps(self, steps: tuple[Step, ...]) -> None:
+        if not steps:
+            return
+        first = len(self.timeline)
+        has_new_structure = self.timeline.append(steps)
+        self.steps_appended.emit(first, len(self.timeline) - 1)
+        if has_new_structure:
+            self.structure_added.emit()
+        if self._wished_step is not None:
+            step, self._wished_step = self._wished_step, None
+            self.go_to(step if step >= 0 else len(self.timeline) + step)
+        elif self.follows_live and not self._follow_timer.isActive():
+            self._catch_up()
+        elif self.step < 0:
+            self._show(0)
+
+    def _append_events(self, events: Iterable[Event]) -> None:
+        events = tuple(events)
+        for event in events:
+            if event.kind == "stopped":
+                self._set_run_state("paused", str(event.data.get("reason", "")))
+            elif event.kind == "continued" or (event.kind == "started" and self.run_state == "starting"):
+                self._set_run_state("running", "")
+            elif event.kind == "closed":
+                self._set_run_state("ended", "")
+        if events:
+            self.events_appended.emit(events)
+
+    def _catch_up(self) -> None:
+        if self.follows_live and self.step < len(self.timeline) - 1:
+            self._show(len(self.timeline) - 1)
+            self._follow_timer.start()
+
+    def _show(self, step: int) -> None:
+        step = max(min(step, len(self.timeline) - 1), 0 if len(self.timeline) else -1)
+        if step != self.step:
+            self.step = step
+            self.step_changed.emit(step)
+
+    def _set_follows_live(self, follows: bool) -> None:
+        if follows != self.follows_live:
+            self.follows_live = follows
+            self.follow_changed.emit(follows)
+
+    def _set_run_state(self, run_state: str, reason: str) -> None:
+        if (run_state, reason) != (self.run_state, self.stop_reason):
+            self.run_state, self.stop_reason = run_state, reason
+            self.run_state_changed.emit(run_state)

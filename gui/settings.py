@@ -1,0 +1,107 @@
+"""What the app remembers between runs: one typed wrapper, the only place that knows QSettings' keys."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QSettings, QStandardPaths
+
+from gui.theme import PREFERENCES
+
+RECENT_TAPES = 12
+
+
+class Settings:
+    """Reads and writes at once; a value that makes no sense reads as the default."""
+
+    def __init__(self, store: QSettings | None = None) -> None:
+        self._store = store if store is not None else QSettings("Tapescope", "Tapescope")
+
+    @property
+    def theme(self) -> str:
+        """One of `gui.theme.PREFERENCES`."""
+        stored = str(self._store.value("theme", "system"))
+        return stored if stored in PREFERENCES else "system"
+
+    @theme.setter
+    def theme(self, theme: str) -> None:
+        self._store.setValue("theme", theme)
+
+    @property
+    def tapes_folder(self) -> Path:
+        """Where the tapes of runs started in the app go."""
+        stored = self._store.value("tapes_folder")
+        if stored:
+            return Path(str(stored))
+        data = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppDataLocation)
+        return Path(data) / "tapes"
+
+    @tapes_folder.setter
+    def tapes_folder(self, folder: Path) -> None:
+        self._store.setValue("tapes_folder", str(folder))
+
+    @property
+    def recent_tapes(self) -> tuple[Path, ...]:
+        """The tapes opened or recorded last that still exist, the latest first."""
+        return tuple(path for path in self._remembered_tapes() if path.is_file())
+
+    def remember_tape(self, path: Path) -> None:
+        path = path.absolute()
+        kept = [path, *(other for other in self._remembered_tapes() if other != path)]
+        self._store.setValue("recent_tapes", [str(other) for other in kept[:RECENT_TAPES]])
+
+    @property
+    def shows_parameters(self) -> bool:
+        return self._flag("shows_parameters", True)
+
+    @shows_parameters.setter
+    def shows_parameters(self, shown: bool) -> None:
+        self._store.setValue("shows_parameters", shown)
+
+    @property
+    def shows_bookkeeping(self) -> bool:
+        return self._flag("shows_bookkeeping", False)
+
+    @shows_bookkeeping.setter
+    def shows_bookkeeping(self, shown: bool) -> None:
+        self._store.setValue("shows_bookkeeping", shown)
+
+    @property
+    def last_folder(self) -> str:
+        """Where a file dialog starts."""
+        return str(self._store.value("last_folder", ""))
+
+    @last_folder.setter
+    def last_folder(self, folder: str) -> None:
+        self._store.setValue("last_folder", folder)
+
+    @property
+    def geometry(self) -> QByteArray:
+        """`QMainWindow.saveGeometry()`, empty before the first run."""
+        return self._bytes("geometry")
+
+    @geometry.setter
+    def geometry(self, geometry: QByteArray) -> None:
+        self._store.setValue("geometry", geometry)
+
+    @property
+    def window_state(self) -> QByteArray:
+        """`QMainWindow.saveState()`: where the docks are; empty before the first run."""
+        return self._bytes("window_state")
+
+    @window_state.setter
+    def window_state(self, state: QByteArray) -> None:
+        self._store.setValue("window_state", state)
+
+    def _remembered_tapes(self) -> tuple[Path, ...]:
+        stored = self._store.value("recent_tapes", [])
+        # An ini file gives a list of one back as a text.
+        names: Sequence[object] = [stored] if isinstance(stored, str) else stored if isinstance(stored, list) else []
+        return tuple(map(Path, map(str, names)))
+
+    def _flag(self, key: str, default: bool) -> bool:
+        # An ini file gives the text "true" back.
+        return str(self._store.value(key, default)).lower() == "true"
+
+    def _bytes(self, key: str) -> QByteArray:
+        stored = self._store.value(key)
+        return stored if isinstance(stored, QByteArray) else QByteArray()

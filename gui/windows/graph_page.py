@@ -1,0 +1,218 @@
+"""The graph of the shown step: a line that says what changed, and the canvas under it."""
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+
+from gui import format as fmt
+from gui.appearance import Appearance
+from gui.canvas.canvas import GraphCanvas
+from gui.drawing import Drawing
+from gui.findings import LINK, link_key
+from gui.session import Session
+from gui.theme import Swatch, Theme
+from tracer.model.view_builder import box_of
+
+
+class GraphPage(QWidget):
+    """Keeps the canvas and the session's selection in step: the one speaks of boxes, the other of nodes and calls."""
+
+    changes_requested = Signal()
+
+    def __init__(self, session: Session, appearance: Appearance) -> None:
+        super().__init__()
+        self._session = session
+        self._appearance = appearance
+        self.canvas = GraphCanvas(appearance.theme)
+        self._bar = ChangesBar(appearance.theme)
+        self._owners: dict[str, str] = {}
+        self._layout_of_owners: object = None
+        self._is_applying = False
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._bar)
+        column.addWidget(self.canvas, 1)
+        self._connect()
+        self._show()
+
+    def _connect(self) -> None:
+        self._appearance.theme_changed.connect(self._dress)
+        self._session.drawing_changed.connect(self._show)
+        self._session.run_state_changed.connect(self._show_placeholder)
+        self._session.selection_changed.connect(self._apply_selection)
+        self._session.revealed.connect(self._reveal)
+        self._bar.requested.connect(self.changes_requested)
+        self.canvas.box_selected.connect(self._on_box_selected)
+        self.canvas.link_selected.connect(self._on_link_selected)
+        self.canvas.group_toggled.connect(self._session.toggle_call)
+
+    def say(self, message: str) -> None:
+        """Shows a sentence where the graph would be."""
+        self.canvas.placeholder = message
+        self.canvas.set_scene(None)
+
+    @Slot()
+    def _show(self) -> None:
+        drawing = self._session.drawing
+        self._bar.show_drawing(drawing, self._session)
+        self._is_applying = True
+        if drawing is None:
+            self.canvas.set_scene(None)
+            self._show_placeholder()
+        else:
+            self.canvas.set_scene(drawing.scene)
+        self._is_applying = False
+        self._apply_selection(self._session.selection)
+
+    @Slot()
+    def _show_placeholder(self) -> None:
+        texts = {
+            "starting": self.tr("Starting the training…"),
+            "running": self.tr("Waiting for the first step…"),
+            "ended": self.tr("The run ended without a step"),
+        }
+        if self._session.drawing is None:
+            has_steps = len(self._session.timeline) > 0
+            self.canvas.placeholder = (
+                self.tr("Laying out the graph…") if has_steps else texts.get(self._session.run_state, "")
+            )
+            self.canvas.update()
+
+    @Slot(str)
+    def _apply_selection(self, key: str) -> None:
+        """Selects in the canvas what stands for the key: itself, the closed module it is in, or nothing."""
+        scene = self.canvas.scene
+        if self._is_applying or scene is None:
+            return
+        self._is_applying = True
+        if LINK in key:
+            links = [link_key(link) for link in scene.layout.view.links]
+            self.canvas.select_link(links.index(key) if key in links else -1)
+        else:
+            self.canvas.select(self._box_key(key))
+        self._is_applying = False
+
+    @Slot(str)
+    def _reveal(self, key: str) -> None:
+        if self.canvas.scene is not None:
+            self.canvas.center_on(self._box_key(key))
+
+    @Slot(str)
+    def _on_box_selected(self, box_key: str) -> None:
+        if not self._is_applying:
+            self._session.select(self._node_key(box_key))
+
+    @Slot(int)
+    def _on_link_selected(self, number: int) -> None:
+        scene = self.canvas.scene
+        if not self._is_applying and scene is not None and number >= 0:
+            self._session.select(link_key(scene.layout.view.links[number]))
+
+    @Slot(object)
+    def _dress(self, theme: Theme) -> None:
+        self.canvas.set_theme(theme)
+        self._bar.dress(theme)
+
+    def _box_key(self, key: str) -> str:
+        scene = self.canvas.scene
+        if scene is None or not key:
+            return ""
+        view = scene.layout.view
+        if self._layout_of_owners is not scene.layout:
+            self._layout_of_owners = scene.layout
+            self._owners = box_of(view) | {box.key: box.key for box in view.boxes} | {g.key: g.key for g in view.groups}
+        return self._owners.get(key) or self._nearest_call(key)
+
+    def _nearest_call(self, key: str) -> str:
+        """The closed module around a module call that is not drawn itself."""
+        drawing = self._session.drawing
+        calls = drawing.graph.graph["module_calls"] if drawing is not None else []
+        number = next((number for number, call in enumerate(calls) if call["key"] == key), None)
+        while number is not None:
+            if calls[number]["key"] in self._owners:
+                return self._owners[calls[number]["key"]]
+            number = calls[number]["parent"]
+        return ""
+
+    def _node_key(self, box_key: str) -> str:
+        """A parameter drawn again is `name@call`: its node is its only member."""
+        scene = self.canvas.scene
+        boxes = scene.layout.view.boxes if scene is not None else ()
+        box = next((box for box in boxes if box.key == box_key), None)
+        return box.members[0] if box is not None and box.kind == "parameter" else box_key
+
+
+class ChangesBar(QWidget):
+    """One line: which step, which structure, and how much differs from the step shown before."""
+
+    requested = Signal()
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.setObjectName("changes_bar")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._step, self._against = QLabel(), QLabel()
+        self._chips = {name: _chip() for name in ("added", "removed", "changed")}
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 5, 12, 5)
+        row.setSpacing(6)
+        row.addWidget(self._step)
+        row.addStretch(1)
+        for chip in self._chips.values():
+            row.addWidget(chip)
+            chip.clicked.connect(self.requested)
+        row.addWidget(self._against)
+        self.setFixedHeight(36)
+        self.dress(theme)
+
+    def show_drawing(self, drawing: Drawing | None, session: Session) -> None:
+        diff = drawing.diff if drawing is not None else None
+        counts = {
+            "added": ("+", len(diff.added) if diff else 0),
+            "removed": ("−", len(diff.removed) if diff else 0),
+            "changed": ("~", len(diff.changed) if diff else 0),
+        }
+        for name, (sign, count) in counts.items():
+            self._chips[name].setText(f"{sign}{fmt.count(count)}")
+            self._chips[name].setVisible(count > 0)
+            self._chips[name].setToolTip(f"{fmt.plural(count, 'node')} {name}")
+        self._step.setText(self._step_text(drawing, session))
+        self._against.setText(self._against_text(drawing))
+
+    def dress(self, theme: Theme) -> None:
+        self.setStyleSheet(
+            f"#changes_bar {{ background: {theme.panel}; border-bottom: 1px solid {theme.border}; }}"
+            f"QLabel {{ color: {theme.muted_text}; }}"
+        )
+        swatches: dict[str, Swatch] = {"added": theme.added, "removed": theme.removed, "changed": theme.changed}
+        for name, swatch in swatches.items():
+            self._chips[name].setStyleSheet(
+                f"QToolButton {{ background: {swatch.fill}; color: {swatch.text}; border: 1px solid {swatch.border};"
+                " border-radius: 9px; padding: 1px 8px; font-weight: 600; }"
+                f"QToolButton:hover, QToolButton:focus {{ border-color: {theme.accent}; }}"
+            )
+
+    def _step_text(self, drawing: Drawing | None, session: Session) -> str:
+        if drawing is None:
+            return ""
+        structure = session.timeline.structure(drawing.step.index)
+        parts = [
+            self.tr("Structure {0} of {1}").format(fmt.count(structure + 1), session.timeline.structure_count),
+            fmt.plural(drawing.graph.number_of_nodes(), "node"),
+            fmt.duration(drawing.step.duration_secs),
+        ]
+        return "   ·   ".join(parts)
+
+    def _against_text(self, drawing: Drawing | None) -> str:
+        if drawing is None or drawing.diff is None:
+            return ""
+        step = fmt.count(drawing.question.compared_step)
+        if drawing.diff:
+            return self.tr("against step {0}").format(step)
+        return self.tr("Same graph as step {0}").format(step)
+
+
+def _chip() -> QToolButton:
+    chip = QToolButton()
+    chip.setCursor(Qt.CursorShape.PointingHandCursor)
+    return chip

@@ -1,0 +1,202 @@
+"""The window: places pages, docks, menus and the toolbar, and remembers how the user left them."""
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QLabel, QMainWindow, QMenu, QStackedWidget, QTabWidget
+
+from gui import format as fmt
+from gui.actions import Actions
+from gui.appearance import Appearance
+from gui.demos import find_demos
+from gui.docks.changes import ChangesDock
+from gui.docks.console import ConsoleDock
+from gui.docks.dock import Dock
+from gui.docks.inspector import InspectorDock
+from gui.docks.modules import ModulesDock
+from gui.docks.scalars import ScalarsDock
+from gui.errors import warn
+from gui.theme import Theme
+from gui.windows.commands import Commands
+from gui.windows.graph_page import GraphPage
+from gui.windows.menus import fill_menu_bar, make_toolbar
+from gui.windows.run_pill import RunPill
+from gui.windows.step_box import StepBox
+from gui.windows.welcome import WelcomePage
+from gui.workbench import Workbench
+
+DEFAULT_SIZE_PX = (1440, 900)
+MESSAGE_MSECS = 6000
+LAYOUT_VERSION = 1
+
+
+class MainWindow(QMainWindow):
+    def __init__(self, workbench: Workbench, appearance: Appearance) -> None:
+        super().__init__()
+        self.workbench = workbench
+        self._appearance = appearance
+        session = workbench.session
+        self.actions_ = Actions(session, self)
+        self.graph = GraphPage(session, appearance)
+        self.scalars = ScalarsDock(session, appearance)
+        self.console = ConsoleDock(appearance)
+        self.inspector = InspectorDock(session, appearance)
+        self.modules = ModulesDock(session, appearance)
+        self.changes = ChangesDock(session, appearance)
+        self.commands = Commands(self.actions_, workbench, self.graph.canvas, appearance, self)
+        self.welcome = WelcomePage(find_demos(), (self.actions_["open"], self.actions_["run_script"]), appearance)
+        self._pages = QStackedWidget()
+        self._pill = RunPill(session, appearance.theme)
+        self._facts = QLabel()
+        self._place()
+        self._connect()
+        self._dress(appearance.theme)
+        self._restore()
+        self._show_page()
+
+    @property
+    def docks(self) -> tuple[Dock, ...]:
+        return (self.modules, self.changes, self.inspector, self.scalars, self.console)
+
+    def _place(self) -> None:
+        self.setAcceptDrops(True)
+        self.setDockNestingEnabled(True)
+        self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
+        self._pages.addWidget(self.welcome)
+        self._pages.addWidget(self.graph)
+        self.setCentralWidget(self._pages)
+        theme = self._appearance.theme
+        self._tools = make_toolbar(self.actions_, StepBox(self.workbench.session), self._pill, theme.sizes.icon)
+        self.addToolBar(self._tools)
+        for corner in (Qt.Corner.BottomLeftCorner, Qt.Corner.BottomRightCorner):
+            self.setCorner(corner, Qt.DockWidgetArea.BottomDockWidgetArea)
+        self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, self.modules)
+        self.tabifyDockWidget(self.modules, self.changes)
+        self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.inspector)
+        self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, self.scalars)
+        self.splitDockWidget(self.scalars, self.console, Qt.Orientation.Horizontal)
+        self.modules.raise_()
+        view_menu = QMenu(self.tr("&View"), self)
+        for dock in self.docks:
+            view_menu.addAction(dock.toggleViewAction())
+        fill_menu_bar(self.menuBar(), self.actions_, view_menu)
+        self.statusBar().addPermanentWidget(self._facts)
+        self.statusBar().setSizeGripEnabled(False)
+
+    def _connect(self) -> None:
+        workbench, session = self.workbench, self.workbench.session
+        self._appearance.theme_changed.connect(self._dress)
+        session.tape_changed.connect(self._show_page)
+        session.steps_appended.connect(self._show_facts)
+        session.run_state_changed.connect(self._show_facts)
+        workbench.reach_changed.connect(self._show_reach)
+        workbench.output_read.connect(self.console.write)
+        workbench.noted.connect(self.console.note)
+        workbench.failed.connect(self._warn)
+        workbench.undrawable.connect(self.graph.say)
+        workbench.exported.connect(self._on_exported)
+        self.graph.changes_requested.connect(self._show_changes)
+        self.welcome.demo_requested.connect(self.commands.start_demo)
+        self.welcome.tape_requested.connect(self.commands.open_tape)
+
+    @Slot()
+    def _show_page(self) -> None:
+        """The welcome page while there is no tape, the graph and everything around it otherwise."""
+        tape = self.workbench.session.tape
+        has_tape = tape is not None
+        self.setWindowTitle(f"{tape.stem} – Tapescope" if tape is not None else "Tapescope")
+        if not has_tape:
+            self.welcome.set_recent(self.workbench.settings.recent_tapes)
+        elif self._pages.currentWidget() is self.welcome:
+            self._arrange()
+        self._pages.setCurrentWidget(self.graph if has_tape else self.welcome)
+        self._tools.setVisible(has_tape)
+        self.statusBar().setVisible(has_tape)
+        if not has_tape:
+            self.console.clear()
+            for dock in self.docks:
+                dock.hide()
+        self._show_facts()
+
+    def _arrange(self) -> None:
+        """Puts the docks where the user left them, or where they belong."""
+        for dock in self.docks:
+            dock.show()
+        state = self.workbench.settings.window_state
+        if state.isEmpty() or not self.restoreState(state, LAYOUT_VERSION):
+            self.resizeDocks([self.modules, self.inspector], [264, 300], Qt.Orientation.Horizontal)
+            bottom = max(230, self.height() * 28 // 100)
+            self.resizeDocks([self.scalars, self.console], [bottom, bottom], Qt.Orientation.Vertical)
+            widths = [self.width() * 6 // 10, self.width() * 4 // 10]
+            self.resizeDocks([self.scalars, self.console], widths, Qt.Orientation.Horizontal)
+            self.modules.raise_()
+        for dock in self.docks:
+            dock.refresh_title()
+
+    @Slot()
+    def _show_facts(self) -> None:
+        session = self.workbench.session
+        steps = fmt.plural(len(session.timeline), "step")
+        structures = fmt.plural(session.timeline.structure_count, "structure")
+        self._facts.setText(f"{steps}   ·   {structures}   ·   {session.tape}   " if session.tape else "")
+
+    @Slot()
+    def _show_reach(self) -> None:
+        self.actions_.set_reach(self.workbench.control.is_available, self.workbench.can_stop)
+
+    @Slot()
+    def _show_changes(self) -> None:
+        self.changes.show()
+        self.changes.raise_()
+
+    @Slot(str)
+    def _on_exported(self, path: str) -> None:
+        self.statusBar().showMessage(self.tr("Written: {0}").format(path), MESSAGE_MSECS)
+
+    @Slot(str)
+    def _warn(self, message: str) -> None:
+        warn(self, message)
+
+    @Slot(object)
+    def _dress(self, theme: Theme) -> None:
+        self.actions_.set_theme(theme)
+        self._pill.set_theme(theme)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if not self.commands.settle_training():
+            event.ignore()
+            return
+        self._remember()
+        self.hide()
+        self.workbench.close_tape()
+        event.accept()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if _dropped_file(event) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        path = _dropped_file(event)
+        if path is not None:
+            event.acceptProposedAction()
+            # A dialog must not open inside the drop: the program dragged from would wait for it.
+            QTimer.singleShot(0, self, lambda: self.commands.open_path(path))
+
+    def _restore(self) -> None:
+        geometry = self.workbench.settings.geometry
+        if geometry.isEmpty() or not self.restoreGeometry(geometry):
+            room = self.screen().availableSize()
+            self.resize(min(DEFAULT_SIZE_PX[0], room.width()), min(DEFAULT_SIZE_PX[1], room.height()))
+
+    def _remember(self) -> None:
+        self.workbench.settings.geometry = self.saveGeometry()
+        if self._pages.currentWidget() is self.graph:
+            self.workbench.settings.window_state = self.saveState(LAYOUT_VERSION)
+
+
+def _dropped_file(event: QDropEvent) -> Path | None:
+    """The tape or script that is dragged, if it is one."""
+    urls = event.mimeData().urls()
+    path = Path(urls[0].toLocalFile()) if len(urls) == 1 and urls[0].isLocalFile() else None
+    return path if path is not None and path.suffix in (".tape", ".py") else None

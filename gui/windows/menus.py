@@ -1,0 +1,64 @@
+"""Which actions stand where: menus and toolbar as lists of the names in `gui.actions`, "" for a separator."""
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QMenu, QMenuBar, QSizePolicy, QToolBar, QWidget
+
+from gui.actions import Actions
+
+MENUS = (
+    ("&File", ("open", "run_script", "", "export", "", "welcome", "quit")),
+    ("&Run", ("pause", "step", "continue", "stop")),
+    ("&Go", ("previous", "next", "first", "last", "", "follow", "", "previous_change", "next_change")),
+    (
+        "&Graph",
+        (
+            *("fit", "zoom_in", "zoom_out", "actual_size", "zoom_selection", ""),
+            *("toggle_call", "open_all", "close_all", "default_depth", ""),
+            *("parameters", "bookkeeping", "", "legend", "minimap"),
+        ),
+    ),
+)
+THEMES = ("theme_system", "theme_light", "theme_dark")
+HELP = ("shortcuts", "about")
+RUN_TOOLS = ("continue", "pause", "step", "stop")
+BACK_TOOLS = ("previous_change", "first", "previous")
+FORWARD_TOOLS = ("next", "last", "next_change")
+GRAPH_TOOLS = ("fit", "open_all", "close_all", "parameters", "", "export")
+
+
+def fill_menu_bar(bar: QMenuBar, actions: Actions, view_menu: QMenu) -> None:
+    """All menus; `view_menu` (docks) goes between Graph and Help, with the themes below the docks."""
+    for title, names in MENUS:
+        _fill(bar.addMenu(bar.tr(title)), names, actions)
+    view_menu.addSeparator()
+    _fill(view_menu.addMenu(bar.tr("Theme")), THEMES, actions)
+    bar.addMenu(view_menu)
+    _fill(bar.addMenu(bar.tr("&Help")), HELP, actions)
+
+
+def make_toolbar(actions: Actions, step_box: QWidget, pill: QWidget, icon_px: int) -> QToolBar:
+    """Run controls, the shown step between the ways to change it, the graph's tools, and the run's state at the end."""
+    bar = QToolBar(step_box.tr("Tools"))
+    bar.setObjectName("tools")
+    bar.setMovable(False)
+    bar.setIconSize(QSize(icon_px, icon_px))
+    bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+    _fill(bar, RUN_TOOLS, actions)
+    bar.addSeparator()
+    _fill(bar, BACK_TOOLS, actions)
+    bar.addWidget(step_box)
+    _fill(bar, (*FORWARD_TOOLS, "follow", ""), actions)
+    _fill(bar, GRAPH_TOOLS, actions)
+    spacer = QWidget()
+    spacer.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+    bar.addWidget(spacer)
+    bar.addWidget(pill)
+    return bar
+
+
+def _fill(place: QMenu | QToolBar, names: tuple[str, ...], actions: Actions) -> None:
+    for name in names:
+        if name:
+            place.addAction(actions[name])
+        else:
+            place.addSeparator()

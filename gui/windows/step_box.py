@@ -1,0 +1,57 @@
+"""The number of the shown step, to read and to type: "Step [41] of 1,204"."""
+
+from PySide6.QtCore import QSignalBlocker, Qt, Slot
+from PySide6.QtWidgets import QAbstractSpinBox, QHBoxLayout, QLabel, QSpinBox, QWidget
+
+from gui import format as fmt
+from gui.session import Session
+
+
+class StepBox(QWidget):
+    """Steps count from 0, so that the last of n is n − 1; the label tells that last one."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self.spin = _StepSpin()
+        self._total = QLabel()
+        self._total.setMinimumWidth(self._total.fontMetrics().horizontalAdvance("of 000,000"))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(6, 0, 6, 0)
+        row.setSpacing(6)
+        row.addWidget(QLabel(self.tr("Step")))
+        row.addWidget(self.spin)
+        row.addWidget(self._total)
+        self.spin.valueChanged.connect(self._on_typed)
+        session.tape_changed.connect(self._show)
+        session.step_changed.connect(self._show)
+        session.steps_appended.connect(self._show)
+        self._show()
+
+    @Slot()
+    def _show(self) -> None:
+        last = len(self._session.timeline) - 1
+        # While the user types, the number under the cursor must not change.
+        with QSignalBlocker(self.spin):
+            self.spin.setRange(0, max(last, 0))
+            if not self.spin.hasFocus() or not self._session.follows_live:
+                self.spin.setValue(max(self._session.step, 0))
+        self.spin.setEnabled(last >= 0)
+        self._total.setText(self.tr("of {0}").format(fmt.count(last)) if last >= 0 else "")
+
+    @Slot(int)
+    def _on_typed(self, step: int) -> None:
+        if step != self._session.step:
+            self._session.go_to(step)
+
+
+class _StepSpin(QSpinBox):
+    def __init__(self) -> None:
+        super().__init__()
+        self.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
+        self.setGroupSeparatorShown(True)
+        self.setKeyboardTracking(False)
+        self.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.setFixedWidth(84)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setAccessibleName(self.tr("Shown step"))

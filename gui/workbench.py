@@ -1,0 +1,243 @@
+"""What stands behind the window: opens tapes, runs training, has steps drawn, and tells the session of it all."""
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from gui.appearance import Appearance
+from gui.draftsman import Draftsman
+from gui.drawing import Drawing, Question
+from gui.export import Export
+from gui.follower import Follower
+from gui.process import Launch, TrainingProcess, new_tape_path, output_paths
+from gui.run_control import RunControl
+from gui.session import Session
+from gui.settings import Settings
+from tracer import Batch, Tape
+
+
+class Workbench(QObject):
+    """Owns every thread and process of the app; `close_tape` ends those of a tape."""
+
+    output_read = Signal(bytes, bool)  # of the script; whether to stderr
+    noted = Signal(str)  # something to say in the console
+    failed = Signal(str)  # something the user wanted did not work, one sentence
+    undrawable = Signal(str)  # why the shown step has no graph
+    exported = Signal(str)
+    reach_changed = Signal()
+
+    def __init__(self, settings: Settings, appearance: Appearance, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.settings = settings
+        self.session = Session(self)
+        self.session.set_options(
+            shows_parameters=settings.shows_parameters, shows_bookkeeping=settings.shows_bookkeeping
+        )
+        self.control = RunControl(self)
+        self._appearance = appearance
+        self._follower: Follower | None = None
+        self._draftsman: Draftsman | None = None
+        self._process: TrainingProcess | None = None
+        self._exports: set[Export] = set()
+        self._connect()
+
+    def _connect(self) -> None:
+        self.control.availability_changed.connect(self.reach_changed)
+        self.control.failed.connect(self.failed)
+        self.session.step_changed.connect(self._draw)
+        self.session.options_changed.connect(self._draw)
+        self._appearance.theme_changed.connect(self._draw)
+        self.session.run_state_changed.connect(self._on_run_state_changed)
+
+    # What the user asks for
+
+    def open_tape(self, path: Path) -> None:
+        """Shows a tape, from its end if it is being written. Raises TapeError where it is none."""
+        path = path.absolute()
+        with Tape(path) as tape:
+            is_live = tape.state == "live"
+        self.close_tape()
+        self._show_tape(path, is_live)
+        if is_live:
+            self.control.follow(path)
+        self._show_kept_output(path)
+
+    def run_script(
+        self, script: Path, arguments: tuple[str, ...] = (), options: tuple[str, ...] = (), tape: Path | None = None
+    ) -> Path:
+        """Starts a script in a process of its own and follows it; the path of its tape. Raises OSError.
+
+        `options` are those of `tapescope run`; without `tape` it gets a new file in the folder of the settings.
+        """
+        script = script.absolute()
+        self.close_tape()
+        tape = tape or new_tape_path(self.settings.tapes_folder, script)
+        tape.unlink(missing_ok=True)
+        self._process = TrainingProcess(Launch(script, arguments, tape, options), self)
+        self._process.output_read.connect(self.output_read)
+        self._process.ended.connect(self._on_process_ended)
+        self._process.start()
+        self._show_tape(tape, is_live=True)
+        self.noted.emit(self.tr("Running {0}").format(" ".join([str(script), *arguments])))
+        self.control.follow(tape)
+        self.settings.remember_tape(tape)
+        self.reach_changed.emit()
+        return tape
+
+    def step_once(self) -> None:
+        """Runs exactly one step and shows it."""
+        self.session.follow_live(True)
+        self.control.next()
+
+    def stop(self) -> None:
+        """Ends the training: asked at its next step boundary, by signal if that does not help within 3 s."""
+        was_asked = self.control.terminate()
+        if self._process is not None and was_asked:
+            self._process.stop()
+        elif self._process is not None:
+            self._process.terminate()
+
+    def export(self, name: str, out: Path) -> None:
+        """Writes the shown step in a format, in a thread; `exported` or `failed` says how it went."""
+        if self.session.drawing is None or self.session.tape is None:
+            return
+        export = Export(self.session.drawing, self.session.tape, name, out, self)
+        self._exports.add(export)
+        export.written.connect(self.exported)
+        export.failed.connect(self.failed)
+        export.finished.connect(self._sweep_exports)
+        export.start()
+
+    def close_tape(self, *, stops_run: bool = False) -> None:
+        """Lets go of the tape, its threads and, unless told to end it, its training, which then runs on."""
+        if stops_run:
+            self._end_process()
+        else:
+            self._let_run_on()
+        self.control.release()
+        if self._follower is not None:
+            self._follower.finish()
+            self._follower = None
+        if self._draftsman is not None:
+            self._draftsman.finish()
+            self._draftsman = None
+        for export in tuple(self._exports):
+            export.wait()
+        self.session.close()
+        self.reach_changed.emit()
+
+    @property
+    def has_training(self) -> bool:
+        """Whether closing the tape leaves a training to decide about."""
+        is_reachable = self._process is not None or self.control.is_available
+        return is_reachable and self.session.run_state in ("starting", "running", "paused")
+
+    @property
+    def can_stop(self) -> bool:
+        return self._process is not None and self._process.is_running
+
+    # What comes back
+
+    @Slot(object)
+    def _on_opened(self, meta: dict[str, str]) -> None:
+        self.session.meta = meta
+
+    @Slot(object)
+    def _on_batch(self, batch: Batch) -> None:
+        self.session.append(batch)
+        if self._follower is not None:
+            self._follower.took_batch()
+
+    @Slot(str)
+    def _on_tape_failed(self, message: str) -> None:
+        self.session.end()
+        self.failed.emit(message)
+
+    @Slot(int)
+    def _on_process_ended(self, code: int) -> None:
+        if self.sender() is not self._process or self._process is None:
+            return
+        if not _has_content(self._process.launch.tape):
+            if self._follower is not None:
+                self._follower.finish()
+            self.session.end()
+        self.noted.emit(_ending(code))
+        self.reach_changed.emit()
+
+    @Slot(str)
+    def _on_run_state_changed(self, run_state: str) -> None:
+        if run_state == "ended":
+            self.control.release()
+
+    @Slot(object)
+    def _on_drawn(self, drawing: Drawing) -> None:
+        if self.sender() is self._draftsman:
+            self.session.set_drawing(drawing)
+
+    @Slot(int, str)
+    def _on_not_drawn(self, step: int, message: str) -> None:
+        if step == self.session.step:
+            self.undrawable.emit(message)
+
+    @Slot()
+    def _sweep_exports(self) -> None:
+        done = {export for export in self._exports if export.isFinished()}
+        self._exports -= done
+        for export in done:
+            export.deleteLater()
+
+    @Slot()
+    def _draw(self) -> None:
+        """Asks for the shown step, compared with the step on screen before it."""
+        session = self.session
+        if self._draftsman is None or session.step < 0:
+            return
+        compared_step = -1
+        if session.drawing is not None:
+            shown = session.drawing.question
+            compared_step = shown.step if shown.step != session.step else shown.compared_step
+        self._draftsman.ask(Question(session.step, compared_step, session.options, self._appearance.theme))
+
+    def _show_tape(self, path: Path, is_live: bool) -> None:
+        self.session.open(path, follows_live=is_live)
+        self._draftsman = Draftsman(path, self)
+        self._draftsman.drawn.connect(self._on_drawn)
+        self._draftsman.failed.connect(self._on_not_drawn)
+        self._draftsman.start()
+        self._follower = Follower(path, self)
+        self._follower.opened.connect(self._on_opened)
+        self._follower.batch_read.connect(self._on_batch)
+        self._follower.state_read.connect(self.session.set_tape_state)
+        self._follower.failed.connect(self._on_tape_failed)
+        self._follower.start()
+
+    def _show_kept_output(self, tape: Path) -> None:
+        """The output of a run started in the app lies beside its tape."""
+        for path, is_error in zip(output_paths(tape), (False, True), strict=True):
+            if path.is_file():
+                self.output_read.emit(path.read_bytes(), is_error)
+
+    def _end_process(self) -> None:
+        self.control.terminate()
+        if self._process is not None:
+            self._process.finish()
+            self._process = None
+
+    def _let_run_on(self) -> None:
+        if self.session.run_state == "paused":
+            self.control.continue_()
+        if self._process is not None:
+            self._process.release()
+            self._process = None
+
+
+def _ending(code: int) -> str:
+    if code == 0:
+        return "The script finished"
+    if code < 0:
+        return f"The script was ended by signal {-code}"
+    return f"The script ended with exit code {code}"
+
+
+def _has_content(tape: Path) -> bool:
+    return tape.is_file() and tape.stat().st_size > 0
