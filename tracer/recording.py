@@ -72,7 +72,7 @@ def _abandon() -> None:
     global _active
     if _active is not None:
         recorder, _active = _active, None
-        recorder.abandon()
+        recorder.suspend()
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,5 +1,6 @@
 """From the passes and the call log of one step to its `Structure`: keys, modules, edges, outputs."""
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,15 +18,14 @@ class _Found:
 
     facts: NodeFacts
     pass_index: int
-    log_position: int
-    sequence_nr: int
+    number: int
     inputs: tuple[tuple[int, int, int], ...]
 
     @property
     def order(self) -> tuple[bool, int]:
         """Ops as they were made, then leaves by their code, those without a name last."""
         leaf = self.facts.leaf
-        return (False, self.sequence_nr) if leaf is None else (True, leaf if leaf >= 0 else (1 << 62) - leaf)
+        return (False, self.number) if leaf is None else (True, leaf if leaf >= 0 else (1 << 62) - leaf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,16 @@ class _Output:
     pass_index: int
 
 
-def assemble(passes: Sequence[RecordedPass], tokens: Sequence[int], names: Names) -> Structure:
-    """The structure of a step: the nodes that its passes reached, each once, and the calls that the log tells of."""
+def assemble(passes: Sequence[RecordedPass], tokens: Sequence[int], marks: Sequence[int], names: Names) -> Structure:
+    """The structure of a step: the nodes that its passes reached, each once, and the calls that the log tells of.
+
+    `marks` are the sequence numbers at the entries of the log, on the base of those of the passes.
+    """
     calls, innermost = module_calls(tokens, names)
     found, outputs = _merge(passes)
     order = sorted(range(len(found)), key=lambda at: found[at].order)
     place = {at: index for index, at in enumerate(order)}
-    make = _NodeMaker(calls, innermost, names)
+    make = _NodeMaker(calls, innermost, marks, names)
     nodes = [make.node(found[at]) for at in order]
     edges = [
         Edge(place[source], place[at], output_nr, input_nr)
@@ -63,20 +66,19 @@ def _merge(passes: Sequence[RecordedPass]) -> tuple[list[_Found], list[_Output]]
     outputs: dict[tuple[int, int], _Output] = {}
     earlier: dict[tuple[str, int], int] = {}
     for pass_index, recorded in enumerate(passes):
-        numbers = recorded.sequence_nrs.tolist()
         identities = [
             (facts.name, number if facts.leaf is None else facts.leaf)
-            for facts, number in zip(recorded.facts.nodes, numbers, strict=True)
+            for facts, number in zip(recorded.nodes, recorded.numbers, strict=True)
         ]
         fresh = [at for at, identity in enumerate(identities) if identity not in earlier]
         index = {at: len(found) + offset for offset, at in enumerate(fresh)}
         index.update((at, earlier[identity]) for at, identity in enumerate(identities) if identity in earlier)
         for at in fresh:
-            facts = recorded.facts.nodes[at]
+            facts = recorded.nodes[at]
             inputs = tuple((index[source], output_nr, slot) for source, output_nr, slot in facts.inputs)
-            found.append(_Found(facts, pass_index, int(recorded.log_positions[at]), numbers[at], inputs))
+            found.append(_Found(facts, pass_index, recorded.numbers[at], inputs))
         earlier.update((identities[at], index[at]) for at in fresh)
-        for root in recorded.facts.roots:
+        for root in recorded.roots:
             source = index[root.position]
             outputs.setdefault((source, root.output_nr), _Output(source, root, recorded.kind, pass_index))
     return found, list(outputs.values())
@@ -85,9 +87,12 @@ def _merge(passes: Sequence[RecordedPass]) -> tuple[list[_Found], list[_Output]]
 class _NodeMaker:
     """Gives keys: `module path # call / op name : k`, k counting that op in that call in the order of creation."""
 
-    def __init__(self, calls: Sequence[ModuleCall], innermost: Sequence[int | None], names: Names) -> None:
+    def __init__(
+        self, calls: Sequence[ModuleCall], innermost: Sequence[int | None], marks: Sequence[int], names: Names
+    ) -> None:
         self._calls = calls
         self._innermost = innermost
+        self._marks = marks
         self._names = names
         self._counts: Counter[str] = Counter()
 
@@ -102,7 +107,8 @@ class _NodeMaker:
 
     def _op(self, found: _Found) -> Node:
         facts = found.facts
-        call = self._innermost[found.log_position] if 0 <= found.log_position < len(self._innermost) else None
+        entry = bisect_right(self._marks, found.number) - 1  # the last entry of the log before the node was made
+        call = self._innermost[entry] if entry >= 0 else None
         stem = facts.name if call is None else f"{self._calls[call].key}/{facts.name}"
         module = None if call is None else self._calls[call].path
         key = self._numbered(stem)

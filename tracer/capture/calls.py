@@ -1,23 +1,23 @@
 """The log of module calls: what the global forward hooks write, microseconds a call, and what is read back from it.
 
-Entering a call appends the module's token and the next autograd sequence number, leaving it appends `EXIT` and the next
-number. A backward node whose number lies between two entries of the log was made between them, so by the call that was
+Entering a call appends the module's token and, relative to the step's base, the next autograd sequence number; leaving
+it appends `EXIT` and the next number. A backward node whose number lies between two entries of the log was made between them, so by the call that was
 innermost then. Calls without grad that make no node and lie in no other call are forward-only passes; they are taken
 out of the log as they end and counted.
 """
 
+from array import array
 from collections.abc import Callable, Sequence
 from threading import get_ident
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from tracer.capture.names import Names
 from tracer.model.structure import ModuleCall
 
 EXIT = -1
+NO_BASE = -1
 _TRAINING = 1
 _GRAD = 2
 _FLAGS = 2  # bits
@@ -25,17 +25,18 @@ _FLAGS = 2  # bits
 _next_sequence_nr: Callable[[], int] = torch.autograd._get_sequence_nr  # type: ignore[attr-defined]
 _graph_task_id: Callable[[], int] = torch._C._current_graph_task_id
 _is_grad_enabled = torch.is_grad_enabled
-_is_compiling = torch.compiler.is_compiling
 
 
 class CallLog:
     """The module calls of the step being formed, on the thread that made the log."""
 
-    __slots__ = ("_depth", "_names", "_start", "_thread", "evaluations", "numbers", "tokens")
+    __slots__ = ("_depth", "_names", "_start", "_thread", "base", "evaluations", "marks", "tokens")
 
     def __init__(self, names: Names) -> None:
-        self.tokens: list[int] = []
-        self.numbers: list[int] = []
+        # arrays, not lists: by the end of a step the integers of a list are cold and scattered in memory
+        self.tokens = array("q")
+        self.marks = array("q")
+        self.base = NO_BASE
         self.evaluations: dict[tuple[int, ...], int] = {}
         self._names = names
         self._depth = 0
@@ -43,12 +44,15 @@ class CallLog:
         self._thread = get_ident()
 
     def enter(self, module: torch.nn.Module, args: Any) -> None:
-        """Global forward pre-hook. Silent while Dynamo traces, while backward recomputes a checkpoint, and on other
+        """Global forward pre-hook. Silent while backward recomputes a checkpoint, and on other
         threads."""
-        if _is_compiling() or _graph_task_id() != -1 or get_ident() != self._thread:
+        if _graph_task_id() != -1 or get_ident() != self._thread:
             return
+        number = _next_sequence_nr()
         if self._depth == 0:
             self._start = len(self.tokens)
+            if self.base == NO_BASE:
+                self.base = number
         self._depth += 1
         token = self._names.module_token(module) << _FLAGS
         if module.training:
@@ -56,38 +60,33 @@ class CallLog:
         if _is_grad_enabled():
             token |= _GRAD
         self.tokens.append(token)
-        self.numbers.append(_next_sequence_nr())
+        self.marks.append(number - self.base)
 
     def leave(self, module: torch.nn.Module, args: Any, output: Any) -> None:
         """Global forward hook, called when forward raises as well."""
-        if _is_compiling() or self._depth == 0 or _graph_task_id() != -1 or get_ident() != self._thread:
+        if self._depth == 0 or _graph_task_id() != -1 or get_ident() != self._thread:
             return
         self._depth -= 1
         self.tokens.append(EXIT)
-        self.numbers.append(_next_sequence_nr())
+        self.marks.append(_next_sequence_nr() - self.base)
         if self._depth == 0 and not self.tokens[self._start] & _GRAD:
             self._fold_evaluation()
 
     def _fold_evaluation(self) -> None:
         """Move the top-level call that just ended out of the log if no node was made in it."""
         start = self._start
-        if self.numbers[start] != self.numbers[-1]:
+        if self.marks[start] != self.marks[-1]:
             return
         tokens = tuple(self.tokens[start:])
         self.evaluations[tokens] = self.evaluations.get(tokens, 0) + 1
-        del self.tokens[start:], self.numbers[start:]
+        del self.tokens[start:], self.marks[start:]
 
     def clear(self) -> None:
         """Begin the next step."""
-        self.tokens.clear()
-        self.numbers.clear()
+        del self.tokens[:], self.marks[:]
+        self.base = NO_BASE
         self.evaluations.clear()
         self._depth = 0
-
-    def positions(self, sequence_nrs: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """For each node, the index of the last log entry made before it; -1 for a node older than the log."""
-        marks = np.array(self.numbers, dtype=np.uint64)
-        return np.searchsorted(marks, sequence_nrs, side="right") - 1
 
 
 def module_calls(tokens: Sequence[int], names: Names, count: int = 1) -> tuple[list[ModuleCall], list[int | None]]:

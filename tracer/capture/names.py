@@ -26,7 +26,7 @@ class Names:
 
     def __init__(self) -> None:
         self._tokens: dict[int, int] = {}
-        self._codes: dict[int, int] = {}
+        self.codes: dict[int, int] = {}  # id of a living parameter -> code of its name
         self._references: dict[int, weakref.ref[object]] = {}
         self._module_names: list[tuple[str, str]] = []
         self._token_of_name: dict[tuple[str, str], int] = {}
@@ -48,11 +48,11 @@ class Names:
     def leaf_code(self, leaf: torch.Tensor) -> int:
         """A small integer for a leaf tensor: of its name where it has one, else `LEAF_CODES` and below, for this step
         only."""
-        code = self._codes.get(id(leaf))
+        code = self.codes.get(id(leaf))
         if code is not None:
             return code
         if isinstance(leaf, nn.Parameter) and self._learn_owner_of(leaf):
-            return self._codes[id(leaf)]
+            return self.codes[id(leaf)]
         return self._anonymous_code(leaf)
 
     def parameter_name(self, code: int) -> str | None:
@@ -85,14 +85,14 @@ class Names:
         """Find the model of a parameter that no call has led to (`module.forward(x)`, a parameter replaced since)."""
         for root in self._living_roots():
             self._register(root)
-        if id(parameter) in self._codes:
+        if id(parameter) in self.codes:
             return True
         if self._scans_left == 0:
             return False
         for module in _living(nn.Module, self._take_scan()):
             if any(own is parameter for own in module._parameters.values()):
                 self._register(self._root_around(module))
-                return id(parameter) in self._codes
+                return id(parameter) in self.codes
         return False
 
     def _root_around(self, module: nn.Module) -> nn.Module:
@@ -123,7 +123,7 @@ class Names:
             code = self._code_of_name.setdefault(dot + path, len(self._parameter_names))
             if code == len(self._parameter_names):
                 self._parameter_names.append(dot + path)
-            self._remember(parameter, code, self._codes)
+            self._remember(parameter, code, self.codes)
 
     def _remember(self, thing: object, number: int, numbers: dict[int, int]) -> None:
         key = id(thing)
@@ -153,7 +153,7 @@ class Names:
         return [root for reference in self._roots.values() if (root := reference()) is not None]
 
     def _living_parameters(self) -> Iterator[tuple[str, torch.Tensor]]:
-        for key, code in list(self._codes.items()):
+        for key, code in list(self.codes.items()):
             parameter = self._references[key]()
             if isinstance(parameter, torch.Tensor):
                 yield self._parameter_names[code], parameter

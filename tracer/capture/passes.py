@@ -1,18 +1,17 @@
-"""The backward passes of the step being formed: what each reached, remembered by digest so that a known pass costs no
+"""The backward passes of the step being formed: what each reached, remembered by hash, so that a known pass costs no
 names."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from tracer.capture.calls import CallLog
+from tracer.capture.calls import NO_BASE, CallLog
 from tracer.capture.names import Names
-from tracer.capture.walk import NodeFacts, TypeCodes, Walk, describe, digest, sequence_numbers, walk
+from tracer.capture.walk import NodeFacts, NodeTypes, Walk, describe, sequence_nr, walk
 from tracer.model.structure import Shape
+
+_MAX_KNOWN = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +26,15 @@ class RootFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class PassFacts:
-    """What is the same whenever a pass with this digest is met."""
-
-    digest: bytes
-    nodes: tuple[NodeFacts, ...]
-    roots: tuple[RootFacts, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class RecordedPass:
-    """One backward of this step. `sequence_nrs` (n,) uint64 and `log_positions` (n,) int64 go with `facts.nodes`."""
+    """One backward. `numbers` are the nodes' sequence numbers relative to the step's base; `key` is equal for equal
+    passes."""
 
     kind: str
-    facts: PassFacts
-    sequence_nrs: NDArray[np.uint64]
-    log_positions: NDArray[np.int64]
+    key: int
+    nodes: tuple[NodeFacts, ...]
+    numbers: tuple[int, ...]
+    roots: tuple[RootFacts, ...]
 
 
 class Passes:
@@ -52,28 +44,37 @@ class Passes:
         self.recorded: list[RecordedPass] = []
         self._names = names
         self._log = log
-        self._types: dict[type, int | None] = {}
-        self._type_codes = TypeCodes()
-        self._known: dict[bytes, PassFacts] = {}
+        self._types = NodeTypes()
+        self._known: dict[int, RecordedPass] = {}
 
     def record(self, roots: Sequence[torch.Tensor], kind: str) -> None:
-        """Walk from `roots`, those that have a graph; must run before the engine frees it."""
+        """Walk from `roots`, those that have a graph; must run before the engine frees it.
+
+        Where no module was called yet, the first root's sequence number becomes the step's base.
+        """
         roots = [root for root in roots if root.requires_grad]
         if not roots:
             return
-        found = walk(roots, self._types, self._type_codes, self._names.leaf_code)
-        numbers = sequence_numbers(found.nodes)
-        positions = self._log.positions(numbers)
-        order = np.argsort(numbers, kind="stable")
-        key = digest(found.codes, positions, order)
-        facts = self._known.get(key)
-        if facts is None:
-            facts = self._known[key] = PassFacts(key, describe(found, self._names.leaf_code), _root_facts(found))
-        self.recorded.append(RecordedPass(kind, facts, numbers, positions))
+        if self._log.base == NO_BASE:
+            self._log.base = sequence_nr(roots[0])
+        found = walk(roots, self._types, self._names.codes, self._names.leaf_code, self._log.base)
+        # CPython's hash of a tuple of integers is xxHash: 64 bits at a fifth of the price of a digest over bytes
+        key = hash((kind, *found.codes))
+        known = self._known.get(key)
+        if known is None:
+            known = self._learn(kind, key, found)
+        self.recorded.append(known)
 
     def clear(self) -> None:
         """Begin the next step."""
-        self.recorded.clear()
+        self.recorded = []
+
+    def _learn(self, kind: str, key: int, found: Walk) -> RecordedPass:
+        if len(self._known) >= _MAX_KNOWN:
+            self._known.clear()
+        nodes = describe(found, self._names.leaf_code)
+        self._known[key] = RecordedPass(kind, key, nodes, tuple(found.numbers), _root_facts(found))
+        return self._known[key]
 
 
 def _root_facts(found: Walk) -> tuple[RootFacts, ...]:
@@ -87,13 +88,3 @@ def _root_facts(found: Walk) -> tuple[RootFacts, ...]:
         )
         for at, root in enumerate(found.roots)
     )
-
-
-def overlap(passes: Sequence[RecordedPass]) -> list[NDArray[Any]]:
-    """What tells apart steps whose passes are alike but share different nodes: where each pass's numbers stand in
-    those before."""
-    return [
-        np.searchsorted(np.sort(earlier.sequence_nrs), later.sequence_nrs)
-        for at, later in enumerate(passes)
-        for earlier in passes[:at]
-    ]

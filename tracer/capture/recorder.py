@@ -47,7 +47,12 @@ class Recorder:
         self._optimizers = _OptimizerWatch()
 
     def start(self) -> None:
-        """Put the hooks in."""
+        """Begin the tape and put the hooks in."""
+        self._event("started")
+        self.resume()
+
+    def resume(self) -> None:
+        """Put the hooks in again after `suspend`."""
         self._undo = [
             hooks.on_first_call(self._start_clock),
             hooks.on_optimizer_steps(self._guard(self._before_optimizer), self._guard(self._after_optimizer)),
@@ -56,12 +61,11 @@ class Recorder:
         ]
         self._graph.attach(self._guard)
         self._start_clock()
-        self._event("started")
 
     def stop(self, error: BaseException | None = None) -> None:
         """Take the hooks out, note `error` that ended the training, close the tape."""
         self._close_evaluations()
-        self.abandon()
+        self.suspend()
         self._append_arrived(wait=True)
         if isinstance(error, Exception):
             text = "".join(traceback.format_exception(error))
@@ -71,8 +75,9 @@ class Recorder:
         if self._server is not None:
             self._server.close()
 
-    def abandon(self) -> None:
-        """Take the hooks out and leave the tape alone: what a forked child does."""
+    def suspend(self) -> None:
+        """Take the hooks out and leave the tape as it is; what a forked child does for good. An unfinished step is
+        dropped."""
         self._graph.detach()
         while self._undo:
             self._undo.pop()()

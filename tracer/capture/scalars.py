@@ -73,10 +73,13 @@ class StepScalars:
 
 def loss_of(roots: list[torch.Tensor]) -> Number | None:
     """The value of a backward's root where it is one real number: a float, or a copy on the accelerator."""
-    if len(roots) != 1 or roots[0].numel() != 1 or roots[0].is_complex():
+    if len(roots) != 1 or roots[0].numel() != 1:
         return None
-    loss = roots[0].detach()
-    return float(loss.item()) if loss.device.type == "cpu" else loss.clone()
+    loss = roots[0]
+    if loss.is_cpu:
+        value = loss.item()
+        return None if isinstance(value, complex) else float(value)
+    return None if loss.is_complex() else loss.detach().clone()
 
 
 def learning_rates(optimizer: torch.optim.Optimizer) -> dict[str, Number]:

@@ -8,11 +8,12 @@ from tracer.capture import hooks
 from tracer.capture.assemble import assemble
 from tracer.capture.calls import CallLog, module_calls
 from tracer.capture.names import Names
-from tracer.capture.passes import Passes, overlap
-from tracer.capture.walk import digest
+from tracer.capture.passes import Passes
 from tracer.model.fingerprint import shape_id, topology_id
 from tracer.model.structure import ModuleCall, Structure
 from tracer.store.writer import StructureRecord
+
+_MAX_KNOWN = 20_000
 
 Guard = Callable[[Callable[..., None]], Callable[..., None]]
 
@@ -24,7 +25,7 @@ class StepGraph:
         self._names = Names()
         self._log = CallLog(self._names)
         self._passes = Passes(self._names, self._log)
-        self._known: dict[bytes, StructureRecord] = {}
+        self._known: dict[int, StructureRecord] = {}
         self._undo: list[hooks.Undo] = []
 
     @property
@@ -82,10 +83,13 @@ class StepGraph:
 
     def _structure(self) -> StructureRecord:
         passes, tokens = self._passes.recorded, self._log.tokens
-        key = b"".join(recorded.facts.digest for recorded in passes) + digest(tokens, *overlap(passes))
+        marks = self._log.marks
+        key = hash((*(recorded.key for recorded in passes), tokens.tobytes(), marks.tobytes()))
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = _fingerprinted(assemble(passes, tokens, self._names))
+            if len(self._known) >= _MAX_KNOWN:
+                self._known.clear()
+            known = self._known[key] = _fingerprinted(assemble(passes, tokens, marks, self._names))
         return known
 
 

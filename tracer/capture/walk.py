@@ -5,32 +5,36 @@ node); only when that list is new are names, shapes and parameters read into rec
 node alive longer than the call.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from tracer.model.structure import Shape
 
 _leaf_use: Any = torch.ones(1, requires_grad=True).expand(1).grad_fn
 AccumulateGrad = type(_leaf_use.next_functions[0][0])
 
-_NULL = -1
-_LEAF = -2
-_END = -3
+# not -1, whose hash equals that of -2
+LEAF_NUMBER = 1 << 62
+_NULL = -3
+_LEAF = -4
+_END = -5
+
+# what of a node's shape and dtype follows from its inputs, if these all are nodes of the graph
+_NOTHING, _DTYPE, _ALL = range(3)
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """One traversal. `nodes` are alive autograd nodes in traversal order from the roots; `codes` describes them and
-    their edges."""
+    """One traversal. `nodes` are alive autograd nodes in order from the roots, `numbers` their sequence numbers
+    relative
+    to a base (`LEAF_NUMBER` for AccumulateGrad, which has none); `codes` tells this walk from others."""
 
     roots: tuple[torch.Tensor, ...]
     nodes: list[Any]
+    numbers: list[int]
     codes: list[int]
 
 
@@ -48,37 +52,56 @@ class NodeFacts:
     opaque: bool
 
 
-class TypeCodes:
-    """Small integers for node classes. C++ functions without a Python class of their own are told apart by name."""
+class NodeTypes:
+    """Small integers for kinds of nodes. `known` maps a class to its code and to how its metadata follows from its
+    inputs."""
 
     def __init__(self) -> None:
-        self._codes: dict[object, int] = {}
+        self.known: dict[type, tuple[int, int]] = {}
+        self._codes: dict[tuple[type, str], int] = {}
 
-    def of(self, node: Any) -> int:
-        cls = type(node)
-        key: object = cls if cls.__name__ == node.name() else (cls, node.name())
-        return self._codes.setdefault(key, len(self._codes))
+    def learn(self, node: Any) -> tuple[int, int]:
+        """Code and following of a node whose class is not in `known`. C++ functions without a Python class of their own
+        share one class and differ by name, so that class never gets there."""
+        cls, name = type(node), node.name()
+        follows = _ALL if name in _FOLLOWING else _DTYPE if name in _VIEWS else _NOTHING
+        learnt = self._codes.setdefault((cls, name), len(self._codes)), follows
+        if cls.__name__ == name:
+            self.known[cls] = learnt
+        return learnt
 
-    def generic(self, node: Any) -> bool:
-        return bool(type(node).__name__ != node.name())
+
+def sequence_nr(root: torch.Tensor) -> int:
+    """The number of the node that made `root`."""
+    return int(_node(root)._sequence_nr())
+
+
+def _node(root: torch.Tensor) -> Any:
+    return root.grad_fn if root.grad_fn is not None else torch.autograd.graph.get_gradient_edge(root).node
 
 
 def walk(
     roots: Sequence[torch.Tensor],
-    types: dict[type, int | None],
-    type_codes: TypeCodes,
+    types: NodeTypes,
+    leaf_codes: Mapping[int, int],
     leaf_code: Callable[[torch.Tensor], int],
+    base: int,
 ) -> Walk:
     """Visit every node the roots reach, breadth first, in the order of `next_functions`.
 
-    `types` caches the codes of classes (None for a class shared by functions of several names).
+    Reading sizes is the dearest part, so it is left out where they follow from the sizes of the inputs, all of which
+    the walk visits. Sequence numbers count from `base`. `leaf_codes` maps ids of
+    known leaf tensors to their codes, `leaf_code` finds that of another.
     """
     nodes: list[Any] = []
     codes: list[int] = []
     position: dict[Any, int] = {}
+    numbers: list[int] = []
+    known = types.known
     add = codes.append
+    add_number = numbers.append
     for root in roots:
-        node = root.grad_fn if root.grad_fn is not None else torch.autograd.graph.get_gradient_edge(root).node
+        node = _node(root)
         if node not in position:
             position[node] = len(nodes)
             nodes.append(node)
@@ -87,42 +110,35 @@ def walk(
     for node in nodes:
         cls = type(node)
         if cls is AccumulateGrad:
+            leaf = node.variable
+            code = leaf_codes.get(id(leaf))
             add(_LEAF)
-            add(leaf_code(node.variable))
+            add(leaf_code(leaf) if code is None else code)
+            add_number(LEAF_NUMBER)
             continue
-        try:
-            code = types[cls]
-        except KeyError:
-            code = types[cls] = None if type_codes.generic(node) else type_codes.of(node)
-        add(type_codes.of(node) if code is None else code)
+        number = node._sequence_nr() - base
+        add_number(number)
+        add(number)
+        code, follows = known.get(cls) or types.learn(node)
+        add(code)
         for child, output_nr in node.next_functions:
             if child is None:
                 add(_NULL)
+                follows = _NOTHING
                 continue
             at = position.get(child)
             if at is None:
                 at = position[child] = len(nodes)
                 nodes.append(child)
-            add(at)
-            add(output_nr)
+            add(at + (output_nr << 32))
+        if follows == _ALL:
+            continue
         for metadata in node._input_metadata:
             add(_END)
-            codes.extend(_sizes(metadata))
-            add(id(metadata.dtype))
-    return Walk(tuple(roots), nodes, codes)
-
-
-def sequence_numbers(nodes: list[Any]) -> NDArray[np.uint64]:
-    """(n,) numbers in order of creation on this thread; 2**64 - 1 for AccumulateGrad."""
-    return np.array([node._sequence_nr() for node in nodes], dtype=np.uint64)
-
-
-def digest(codes: list[int], *arrays: NDArray[Any]) -> bytes:
-    """16 bytes that tell two walks apart within this process."""
-    hasher = blake2b(np.array(codes, dtype=np.int64).data, digest_size=16)
-    for array in arrays:
-        hasher.update(np.ascontiguousarray(array).data)
-    return hasher.digest()
+            codes += _sizes(metadata)
+            if follows == _NOTHING:
+                add(id(metadata.dtype))
+    return Walk(tuple(roots), nodes, numbers, codes)
 
 
 def describe(found: Walk, leaf_code: Callable[[torch.Tensor], int]) -> tuple[NodeFacts, ...]:
@@ -170,4 +186,18 @@ _OPAQUE = frozenset(
         "CompiledFunctionBackward",
         "torch::jit::(anonymous namespace)::DifferentiableGraphBackward",
     }
+)
+
+
+def _backward_names(ops: str) -> frozenset[str]:
+    return frozenset(f"{op}Backward{number}" for op in ops.split() for number in range(2))
+
+
+_FOLLOWING = _backward_names(
+    """Abs Add Addbmm Addmm Addmv Baddbmm Bmm Clamp Cos Div Dot Elu Exp Gelu HardTanh Hardsigmoid Hardswish LeakyRelu
+    Log Mish Mm Mul Mv NativeBatchNorm NativeDropout NativeLayerNorm Neg Pow Reciprocal Relu Rsqrt Sigmoid Silu Sin
+    Softplus Sqrt Sub T Tanh Where"""
+)
+_VIEWS = _backward_names(
+    """AsStrided Diagonal Expand Narrow Permute ReshapeAlias Select Slice Squeeze Transpose UnsafeView Unsqueeze View"""
 )

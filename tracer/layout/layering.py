@@ -1,16 +1,22 @@
 """Which layer each node stands in: data flows from layer 0 down, everything close to where it is used."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 Neighbours = list[list[int]]
 
+MOST_ABREAST = 8  # tall nodes moved into one layer
 
-def assign_layers(count: int, edges: Sequence[tuple[int, int]], entries: range, exits: range) -> list[int]:
+
+def assign_layers(
+    count: int, edges: Sequence[tuple[int, int]], entries: range, exits: range, tall: frozenset[int] = frozenset()
+) -> list[int]:
     """A layer for each node of a connected acyclic graph, every edge running to a later layer.
 
     What leads to the main sink (the exits; without any, the sink with the longest way to it) stands as late as
-    possible, so a parameter is right above its consumer; dead ends hang right below what they come from. `entries`
-    have layer 0 and `exits` the last layer for themselves.
+    possible, so a parameter is right above its consumer; dead ends hang right below what they come from. `tall`
+    nodes stand abreast where they can, as a layer is as high as its highest. `entries` have layer 0 and `exits` the
+    last layer for themselves.
     """
     above: Neighbours = [[] for _ in range(count)]
     below: Neighbours = [[] for _ in range(count)]
@@ -20,7 +26,9 @@ def assign_layers(count: int, edges: Sequence[tuple[int, int]], entries: range, 
     order = topological_order(above, below)
     layers = _as_late_as_possible(order, above, below, list(exits) or [_deepest_sink(order, above, below)])
     _hang_dead_ends(layers, order, above, below)
-    return _with_ports([layer if layer is not None else 0 for layer in layers], entries, exits)
+    placed = [layer if layer is not None else 0 for layer in layers]
+    _stand_abreast(placed, order, above, tall)
+    return _with_ports(placed, entries, exits)
 
 
 def topological_order(above: Neighbours, below: Neighbours) -> list[int]:
@@ -66,6 +74,20 @@ def _hang_dead_ends(layers: list[int | None], order: list[int], above: Neighbour
         for node in reversed(missing):
             layers[node] = min((layer - 1 for t in below[node] if (layer := layers[t]) is not None), default=None)
         missing = [node for node in missing if layers[node] is None]
+
+
+def _stand_abreast(layers: list[int], order: list[int], above: Neighbours, tall: frozenset[int]) -> None:
+    """Moves tall nodes up to the first layer that has one already, if nothing they need is in the way."""
+    abreast = Counter(layers[node] for node in tall)
+    for node in order:
+        if node in tall and above[node]:
+            first = max(layers[source] for source in above[node]) + 1
+            for layer in range(first, layers[node]):
+                if 0 < abreast[layer] < MOST_ABREAST:
+                    abreast[layers[node]] -= 1
+                    abreast[layer] += 1
+                    layers[node] = layer
+                    break
 
 
 def _with_ports(layers: list[int], entries: range, exits: range) -> list[int]:

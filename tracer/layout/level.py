@@ -13,7 +13,7 @@ from tracer.layout.layering import assign_layers
 from tracer.layout.ordering import order_rows
 from tracer.layout.projection import project
 from tracer.layout.routing import Point, route_edge, stack_layers
-from tracer.layout.sizes import PART_GAP
+from tracer.layout.sizes import PART_GAP, TALL
 
 HOME_PART_WEIGHT, NEW_PART_WEIGHT = 1.0, 0.001
 
@@ -89,7 +89,9 @@ def _place_part(level: Level, check: Callable[[], None]) -> _Part:
     feedback = feedback_edges(level.count, ends)
     forward = [end if index not in feedback else end[::-1] for index, end in enumerate(ends) if end[0] != end[1]]
     first_exit = len(level.sizes) + level.entries
-    layers = assign_layers(level.count, forward, range(len(level.sizes), first_exit), range(first_exit, level.count))
+    tall = frozenset(item for item, (_, height) in enumerate(level.sizes) if height > TALL)
+    entries, exits = range(len(level.sizes), first_exit), range(first_exit, level.count)
+    layers = assign_layers(level.count, forward, entries, exits, tall)
     homes = [*level.homes, *[None] * ports]
     graph = make_layered(widths, level.edges, layers)
     order_rows(graph, homes, check)

@@ -17,6 +17,8 @@ MOST_EXTRA_GAP = 36.0  # added where edges run far sideways
 PORT_GAP = 16.0  # between a frame's ports and its content
 LOOP_GAP = 8.0  # how far an edge that runs upwards dips below its source
 
+TALL = 80.0  # height of what had better stand abreast: frames, not boxes
+
 FRAME_PAD = 12.0
 FRAME_HEAD = 26.0  # room for a frame's title
 

@@ -9,7 +9,7 @@ from tracer.model.call_tree import Call
 
 def op_title(name: str) -> str:
     """AddmmBackward0 is Addmm, torch::autograd::CopySlices is CopySlices, CppNode<Mine> is Mine."""
-    name = re.sub(r"^CppNode<(.*)>$", r"\1", name).rpartition("::")[2]
+    name = re.sub(r"^.*CppNode<(.*)>$", r"\1", name).rpartition("::")[2]
     return re.sub(r"Backward\d*$", "", name) or name
 
 
