@@ -1,6 +1,6 @@
 """Milliseconds from a graph to a drawing's positions, beside a bare topological sort of the same graph.
 
-    python benchmarks/layout.py
+    python -m benchmarks.layout
 
 The graphs are real: torchvision models and an unrolled LSTMCell, walked here, independently of the capture.
 """
@@ -8,6 +8,7 @@ The graphs are real: torchvision models and an unrolled LSTMCell, walked here, i
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import networkx as nx
@@ -142,8 +143,8 @@ def report(name: str, graph: nx.MultiDiGraph) -> None:
     for what, open_groups in (("default", default_open(graph)), ("expanded", everything)):
         options = ViewOptions(open_groups, show_bookkeeping=what == "expanded")
         view = build_view(graph, options)
-        building = fastest_ms(lambda options=options: build_view(graph, options))
-        placing = fastest_ms(lambda view=view: lay_out(view))
+        building = fastest_ms(partial(build_view, graph, options))
+        placing = fastest_ms(partial(lay_out, view))
         width, height = lay_out(view).size
         print(
             f"  {what:9} {len(view.boxes):5} boxes {len(view.links):5} links   view {building:7.1f} ms   "

@@ -1,5 +1,7 @@
 """What a sound layout must satisfy, checked the slow and obvious way."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from tracer.layout import Layout
@@ -79,7 +81,7 @@ def crosses(line: np.ndarray, rectangle: np.ndarray) -> bool:
     """Whether a polyline enters the inside of a rectangle (Liang and Barsky's clipping)."""
     x, y, width, height = rectangle
     low, high = np.array([x + NEAR, y + NEAR]), np.array([x + width - NEAR, y + height - NEAR])
-    return any(_segment_enters(start, end, low, high) for start, end in zip(line[:-1], line[1:], strict=True))
+    return any(_segment_enters(start, end, low, high) for start, end in pairwise(line))
 
 
 def _segment_enters(start: np.ndarray, end: np.ndarray, low: np.ndarray, high: np.ndarray) -> bool:
