@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from PySide6.QtGui import QPainter
 
+from gui.canvas.detail import Detail
 from gui.canvas.geometry import Area, Floats, Ints, rows_in
 from gui.canvas.renderer import Renderer
+from gui.canvas.rows import rect_of
 from tracer.layout.result import Layout
 
 DURATION_MS = 220
@@ -34,6 +36,7 @@ class Transition:
         self._old_boxes = old.boxes + np.array([*shift, 0.0, 0.0])
         self._old_groups = old.groups + np.array([*shift, 0.0, 0.0])
         self._boxes = _matched([box.key for box in old.view.boxes], [box.key for box in new.view.boxes])
+        self._groups = _matched([group.key for group in old.view.groups], [group.key for group in new.view.groups])
         self._group_starts = _starts_of_groups(old, new, self._old_boxes, self._old_groups)
         self._group_ends = _ends_of_groups(old, new, self._old_groups)
 
@@ -42,14 +45,7 @@ class Transition:
         detail = self._after.detail(area, scale)
         x, y, width, height = area
         old_area = (x - self._shift[0], y - self._shift[1], width, height)
-        painter.setOpacity(1.0 - progress)
-        old_groups = _between(self._old_groups, self._group_ends, progress)
-        self._before.paint_groups(painter, old_groups, area, detail)
-        self._before.paint_titles(painter, old_groups, area, detail)
-        painter.setOpacity(progress)
-        groups = _between(self._group_starts, self._after.scene.layout.groups, progress)
-        self._after.paint_groups(painter, groups, area, detail)
-        self._after.paint_titles(painter, groups, area, detail)
+        self._paint_groups(painter, detail, progress)
         if progress < 0.4:
             painter.setOpacity(1.0 - progress / 0.4)
             painter.save()
@@ -61,6 +57,21 @@ class Transition:
             self._after.paint_links(painter, area, scale)
         self._paint_boxes(painter, area, scale, progress)
         painter.setOpacity(1.0)
+
+    def _paint_groups(self, painter: QPainter, detail: Detail, progress: float) -> None:
+        """Frames that stay never fade; the others come and go as they grow out of a box or shrink into one."""
+        rows = self._groups
+        old = _between(self._old_groups, self._group_ends, progress)
+        new = _between(self._group_starts, self._after.scene.layout.groups, progress)
+        parts = [
+            (self._after, new, rows.kept[:, 1], 1.0),
+            (self._before, old, rows.leaving, 1.0 - progress),
+            (self._after, new, rows.entering, progress),
+        ]
+        for renderer, rects, chosen, opacity in parts:
+            painter.setOpacity(opacity)
+            renderer.paint_groups(painter, rects, chosen, detail)
+            renderer.paint_titles(painter, rects, chosen, detail)
 
     def _paint_boxes(self, painter: QPainter, area: Area, scale: float, progress: float) -> None:
         detail = self._after.detail(area, scale)
@@ -86,7 +97,7 @@ def shift_between(old: Layout, new: Layout, anchor: str, area: Area) -> tuple[fl
     if anchor:
         start, end = rect_of(old, anchor), rect_of(new, anchor)
         if start is not None and end is not None:
-            return float(end[0] + end[2] / 2 - start[0] - start[2] / 2), float(end[1] - start[1])
+            return end[0] + end[2] / 2 - start[0] - start[2] / 2, end[1] - start[1]
     keys = _matched([box.key for box in old.view.boxes], [box.key for box in new.view.boxes])
     if not len(keys.kept):
         return None
@@ -94,17 +105,6 @@ def shift_between(old: Layout, new: Layout, anchor: str, area: Area) -> tuple[fl
     kept = keys.kept[in_sight] if in_sight.any() else keys.kept
     moves = np.median(new.boxes[kept[:, 1], :2] - old.boxes[kept[:, 0], :2], axis=0)
     return float(moves[0]), float(moves[1])
-
-
-def rect_of(layout: Layout, key: str) -> Floats | None:
-    """The rectangle of a box or group, (4,)."""
-    for row, box in enumerate(layout.view.boxes):
-        if box.key == key:
-            return layout.boxes[row]
-    for row, group in enumerate(layout.view.groups):
-        if group.key == key:
-            return layout.groups[row]
-    return None
 
 
 def _matched(old: list[str], new: list[str]) -> Keys:

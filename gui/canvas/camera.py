@@ -39,6 +39,14 @@ class Camera:
         """The same zoom with a scene point in the middle of the view."""
         return replace(self, x=x - viewport[0] / 2 / self.scale, y=y - viewport[1] / 2 / self.scale)
 
+    def revealing(self, rect: tuple[float, float, float, float], viewport: tuple[float, float]) -> "Camera":
+        """Panned by as little as shows a scene rectangle whole, with a margin around it."""
+        left, top = self.to_view(rect[0], rect[1])
+        right, bottom = self.to_view(rect[0] + rect[2], rect[1] + rect[3])
+        dx = max(MARGIN_PX - left, 0.0) or min(viewport[0] - MARGIN_PX - right, 0.0)
+        dy = max(MARGIN_PX - top, 0.0) or min(viewport[1] - MARGIN_PX - bottom, 0.0)
+        return self.panned(dx, dy) if dx or dy else self
+
     def visible(self, viewport: tuple[float, float]) -> tuple[float, float, float, float]:
         """The scene rectangle x, y, width, height that the view shows."""
         return self.x, self.y, viewport[0] / self.scale, viewport[1] / self.scale

@@ -13,22 +13,26 @@ from PySide6.QtGui import (
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QApplication, QToolTip, QWidget
+from PySide6.QtWidgets import QToolTip, QWidget
 
-from gui.canvas.animation import DURATION_MS, MOST_BOXES, Transition, rect_of, shift_between
+from gui.canvas.animation import DURATION_MS, MOST_BOXES, Transition, shift_between
 from gui.canvas.camera import Camera, fitted, opening
 from gui.canvas.frame import Frame
 from gui.canvas.geometry import Area, Ints
 from gui.canvas.hit_testing import NOTHING, Hit, hit
 from gui.canvas.legend import Legend
 from gui.canvas.minimap import Minimap
-from gui.canvas.navigation import DOWN, LEFT, RIGHT, UP, first_in_group, linked_links, neighbor
+from gui.canvas.navigation import DOWN, LEFT, RIGHT, UP, walk
 from gui.canvas.overlay import paint_box_outline, paint_group_outline, paint_links
+from gui.canvas.pointer import Pointer
 from gui.canvas.renderer import Renderer
+from gui.canvas.rows import box_row, end_row, group_row, rect_of
 from gui.canvas.scene import Scene
+from gui.canvas.selection import NONE, Selection, carried_over, links_to_mark, of_key
 from gui.canvas.tooltip import tooltip_of
 from gui.fonts import text_font
 from gui.theme import Theme
+from tracer.layout.result import Layout
 
 _ZOOM_STEP = 1.25
 _WHEEL_ZOOM = 1.0015
@@ -45,8 +49,8 @@ class GraphCanvas(QWidget):
     the selection, Escape clears it.
     """
 
-    box_selected = Signal(str)  # key of a box or an open group, "" for none
-    link_selected = Signal(int)  # index in `scene.layout.view.links`, -1 for none
+    box_selected = Signal(str)  # key of a box or an open group, "" when nothing is selected any more
+    link_selected = Signal(int)  # index in `scene.layout.view.links`, -1 when none is any more
     group_toggled = Signal(str)  # key of a module call to open or close
     box_activated = Signal(str)  # double click or Enter on a box that is no module
     zoom_changed = Signal(float)
@@ -67,13 +71,11 @@ class GraphCanvas(QWidget):
         self._legend: Legend | None = None
         self._camera = Camera()
         self._has_moved = False  # by the user: from then on the camera is theirs
-        self._selected_key = ""
-        self._selected_link = -1
-        self._selected_links: Ints = np.zeros(0, dtype=np.int64)
+        self._selection = NONE
+        self._marked_links: Ints = np.zeros(0, dtype=np.int64)
         self._hover = NOTHING
         self._toggled_key = ""
-        self._pressed_at: QPointF | None = None
-        self._dragged_to: QPointF | None = None
+        self._pointer = Pointer()
         self._press_has_toggled = False
         self._frame = Frame()
         self._transition: Transition | None = None
@@ -103,6 +105,10 @@ class GraphCanvas(QWidget):
         return None if self._renderer is None else self._renderer.scene
 
     @property
+    def _layout(self) -> Layout | None:
+        return None if self._renderer is None else self._renderer.scene.layout
+
+    @property
     def camera(self) -> Camera:
         """What part of it is looked at, and how large."""
         return self._camera
@@ -110,7 +116,7 @@ class GraphCanvas(QWidget):
     @property
     def selected_key(self) -> str:
         """The key of the selected box or group, "" for none."""
-        return self._selected_key
+        return self._selection.key
 
     def set_scene(self, scene: Scene | None, animate: bool = True) -> None:
         """Show another scene. With the same layout object nothing moves; with another, what both have stays put."""
@@ -129,7 +135,9 @@ class GraphCanvas(QWidget):
                 self._move_to_layout(before, self._renderer, animate)
         self._toggled_key = ""
         self._minimap.set_renderer(self._renderer)
-        self._keep_selection(before)
+        self._change_selection(
+            carried_over(self._selection, None if before is None else before.scene.layout, self._layout)
+        )
         self._view_changed()
 
     def set_theme(self, theme: Theme) -> None:
@@ -187,7 +195,7 @@ class GraphCanvas(QWidget):
 
     def zoom_to_selection(self) -> None:
         """Show the selected box or group as large as is useful."""
-        rect = self._rect_of(self._selected_key)
+        rect = self._rect_of(self._selection.key)
         if rect is not None:
             x, y, width, height = rect
             around = (x - 80.0, y - 80.0, width + 160.0, height + 160.0)
@@ -225,19 +233,26 @@ class GraphCanvas(QWidget):
         if self._renderer is None:
             return
         layout = self._renderer.scene.layout
-        outputs = [row for row, box in enumerate(layout.view.boxes) if box.kind == "output"]
         focus = None
-        if outputs:
-            x, y, width, height = layout.boxes[outputs[-1]].tolist()
+        if len(layout.boxes):
+            x, y, width, height = layout.boxes[end_row(layout)].tolist()
             focus = (x + width / 2, y + height / 2)
         self._camera = opening(layout.size, self._viewport(), focus)
         self.zoom_changed.emit(self._camera.scale)
 
     def _view_changed(self) -> None:
         area = self._camera.visible(self._viewport())
+        self._place_minimap()
         self._minimap.set_view(area)
         self._minimap.setVisible(self.shows_minimap and self._renderer is not None and not self._sees_all(area))
         self.update()
+
+    def _place_minimap(self) -> None:
+        """In the lower right corner, up to half as high as the view."""
+        margin = self._theme.sizes.margin
+        self._minimap.fit_into(self.height() // 2)
+        corner = self.width() - margin - self._minimap.width(), self.height() - margin - self._minimap.height()
+        self._minimap.move(*corner)
 
     def _sees_all(self, area: Area) -> bool:
         assert self._renderer is not None
@@ -248,65 +263,32 @@ class GraphCanvas(QWidget):
     def _viewport(self) -> tuple[int, int]:
         return self.width(), self.height()
 
-    def _rect_of(self, key: str) -> tuple[float, float, float, float] | None:
-        rect = None if self._renderer is None else rect_of(self._renderer.scene.layout, key)
-        return None if rect is None else (float(rect[0]), float(rect[1]), float(rect[2]), float(rect[3]))
+    def _rect_of(self, key: str) -> Area | None:
+        return None if self._layout is None or not key else rect_of(self._layout, key)
 
     # -- selection
 
     def select(self, key: str) -> None:
         """Select a box or group by key, "" for none; says so by `box_selected` if that is news."""
-        if self._rect_of(key) is None:
-            key = ""
-        if self._selected_link >= 0:
-            self._selected_link = -1
-            self.link_selected.emit(-1)
-        is_news = key != self._selected_key
-        self._selected_key = key
-        self._note_links()
-        if is_news:
-            self.box_selected.emit(key)
+        self._change_selection(of_key(self._layout, key))
 
     def select_link(self, index: int) -> None:
-        """Select a link by index, -1 for none."""
-        if self._selected_key:
-            self._selected_key = ""
-            self.box_selected.emit("")
-        is_news = index != self._selected_link
-        self._selected_link = index
-        self._note_links()
-        if is_news:
-            self.link_selected.emit(index)
+        """Select a link by index, -1 for none; says so by `link_selected` if that is news."""
+        self._change_selection(Selection(link=index))
 
-    def _note_links(self) -> None:
-        row = self._box_row(self._selected_key)
-        if self._renderer is None:
-            links: list[int] = []
-        elif self._selected_link >= 0:
-            links = [self._selected_link]
-        else:
-            links = linked_links(self._renderer.scene.layout, row) if row >= 0 else []
-        self._selected_links = np.array(links, dtype=np.int64)
+    def _change_selection(self, selection: Selection) -> None:
+        before, self._selection = self._selection, selection
+        no_links: Ints = np.zeros(0, dtype=np.int64)
+        self._marked_links = no_links if self._layout is None else links_to_mark(self._layout, selection)
         self.update()
-
-    def _keep_selection(self, before: Renderer | None) -> None:
-        """In a new scene: the same key, or the closed module that swallowed it; links have no identity of their own."""
-        if before is None or self._renderer is None or before.scene.layout is not self._renderer.scene.layout:
-            self._selected_link = -1
-        key = self._selected_key
-        if key and self._rect_of(key) is None:
-            boxes = () if self._renderer is None else self._renderer.scene.layout.view.boxes
-            key = next((box.key for box in boxes if key in box.members), "")
-            self.select(key)
-        self._note_links()
-
-    def _box_row(self, key: str) -> int:
-        boxes = () if self._renderer is None or not key else self._renderer.scene.layout.view.boxes
-        return next((row for row, box in enumerate(boxes) if box.key == key), -1)
-
-    def _group_row(self, key: str) -> int:
-        groups = () if self._renderer is None or not key else self._renderer.scene.layout.view.groups
-        return next((row for row, group in enumerate(groups) if group.key == key), -1)
+        if selection == before:
+            return
+        if selection.link >= 0:
+            self.link_selected.emit(selection.link)
+            return
+        if before.link >= 0:
+            self.link_selected.emit(-1)
+        self.box_selected.emit(selection.key)
 
     def _toggle(self, key: str) -> None:
         self._toggled_key = key
@@ -314,14 +296,13 @@ class GraphCanvas(QWidget):
 
     def _activate(self, key: str) -> None:
         """What Enter and a double click do."""
-        row = self._box_row(key)
-        if self._group_row(key) >= 0 or (row >= 0 and self._box_kind(row) == "module"):
+        if self._layout is None or not key:
+            return
+        row = box_row(self._layout, key)
+        if row < 0 or self._layout.view.boxes[row].kind == "module":
             self._toggle(key)
-        elif row >= 0:
+        else:
             self.box_activated.emit(key)
-
-    def _box_kind(self, row: int) -> str:
-        return "" if self._renderer is None else self._renderer.scene.layout.view.boxes[row].kind
 
     # -- mouse
 
@@ -341,7 +322,7 @@ class GraphCanvas(QWidget):
 
     def _is_on_chevron(self, found: Hit, position: QPointF) -> bool:
         """Whether a point is on the little triangle that opens or closes a module."""
-        if found.what == "box" and self._box_kind(found.index) != "module":
+        if self._layout is None or (found.what == "box" and self._layout.view.boxes[found.index].kind != "module"):
             return False
         rect = self._rect_of(self._key_of(found))
         return rect is not None and self._camera.to_scene(position.x(), 0.0)[0] - rect[0] < _CHEVRON_WIDTH
@@ -349,32 +330,23 @@ class GraphCanvas(QWidget):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self._press_has_toggled = False
         if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
-            self._pressed_at = event.position()
-            self._dragged_to = event.position() if event.button() == Qt.MouseButton.MiddleButton else None
+            self._pointer.press(event.position(), drags_at_once=event.button() == Qt.MouseButton.MiddleButton)
         else:
             event.ignore()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if self._pressed_at is None:
+        if not self._pointer.is_down:
             self._set_hover(self._hit(event.position()))
             return
-        if self._dragged_to is None:
-            moved = event.position() - self._pressed_at
-            if moved.manhattanLength() < QApplication.startDragDistance():
-                return
-            self._dragged_to = self._pressed_at
-        step = event.position() - self._dragged_to
-        self._dragged_to = event.position()
-        self.setCursor(Qt.CursorShape.ClosedHandCursor)
-        self._set_camera(self._camera.panned(step.x(), step.y()))
+        step = self._pointer.move(event.position())
+        if step is not None:
+            self.setCursor(Qt.CursorShape.ClosedHandCursor)
+            self._set_camera(self._camera.panned(step.x(), step.y()))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if self._pressed_at is None:
-            return
-        was_dragged = self._dragged_to is not None
-        self._pressed_at = self._dragged_to = None
+        is_click = self._pointer.release()
         self.unsetCursor()
-        if not was_dragged:
+        if is_click:
             self._click(event.position())
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
@@ -447,41 +419,22 @@ class GraphCanvas(QWidget):
             commands[key]()
         elif is_plain and key in _DIRECTIONS:
             self._walk(_DIRECTIONS[key])
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._selected_key:
-            self._activate(self._selected_key)
-        elif key == Qt.Key.Key_Escape and (self._selected_key or self._selected_link >= 0):
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._selection.key:
+            self._activate(self._selection.key)
+        elif key == Qt.Key.Key_Escape and self._selection:
             self.select("")
         else:
             super().keyPressEvent(event)
 
     def _walk(self, direction: str) -> None:
-        """Move the selection along the graph; where nothing is selected begin at the loss."""
-        if self._renderer is None or not len(self._renderer.scene.layout.boxes):
+        """Move the selection along the graph and keep it in sight."""
+        if self._layout is None:
             return
-        layout = self._renderer.scene.layout
-        row, group = self._box_row(self._selected_key), self._group_row(self._selected_key)
-        if row >= 0:
-            row = neighbor(layout, row, direction)
-        elif group >= 0:
-            row = first_in_group(layout, group)
-        else:
-            outputs = [number for number, box in enumerate(layout.view.boxes) if box.kind == "output"]
-            row = outputs[-1] if outputs else len(layout.view.boxes) - 1
-        self.select(layout.view.boxes[row].key)
-        self._bring_into_view(self._selected_key)
-
-    def _bring_into_view(self, key: str) -> None:
-        """Pan by as little as shows the box whole."""
-        rect = self._rect_of(key)
-        if rect is None:
-            return
-        margin = 40.0
-        left, top = self._camera.to_view(rect[0], rect[1])
-        right, bottom = self._camera.to_view(rect[0] + rect[2], rect[1] + rect[3])
-        dx = max(margin - left, 0.0) or min(self.width() - margin - right, 0.0)
-        dy = max(margin - top, 0.0) or min(self.height() - margin - bottom, 0.0)
-        if dx or dy:
-            self._set_camera(self._camera.panned(dx, dy))
+        self.select(walk(self._layout, self._selection.key, direction))
+        rect = self._rect_of(self._selection.key)
+        camera = self._camera if rect is None else self._camera.revealing(rect, self._viewport())
+        if camera != self._camera:
+            self._set_camera(camera)
 
     # -- painting
 
@@ -526,7 +479,7 @@ class GraphCanvas(QWidget):
 
     def _paint_overlays(self, painter: QPainter, renderer: Renderer) -> None:
         area = self._camera.visible(self._viewport())
-        links = self._selected_links
+        links = self._marked_links
         if self._hover.what == "link":
             links = np.union1d(links, [self._hover.index])
         paint_links(painter, renderer, links, area, self._camera)
@@ -534,17 +487,16 @@ class GraphCanvas(QWidget):
             paint_box_outline(painter, renderer, self._hover.index, self._camera, is_selected=False)
         elif self._hover.what == "group":
             paint_group_outline(painter, renderer, self._hover.index, self._camera, is_selected=False)
-        row, group = self._box_row(self._selected_key), self._group_row(self._selected_key)
+        if not self._selection.key:
+            return
+        layout = renderer.scene.layout
+        row, group = box_row(layout, self._selection.key), group_row(layout, self._selection.key)
         if row >= 0:
             paint_box_outline(painter, renderer, row, self._camera, is_selected=True)
         elif group >= 0:
             paint_group_outline(painter, renderer, group, self._camera, is_selected=True)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        margin = self._theme.sizes.margin
-        self._minimap.move(
-            self.width() - self._minimap.width() - margin, self.height() - self._minimap.height() - margin
-        )
         if not self._has_moved:
             self._open()
         self._view_changed()

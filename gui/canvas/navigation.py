@@ -2,9 +2,22 @@
 
 import numpy as np
 
+from gui.canvas.rows import box_row, end_row, group_row
 from tracer.layout.result import Layout
 
 UP, DOWN, LEFT, RIGHT = "up", "down", "left", "right"
+
+
+def walk(layout: Layout, key: str, direction: str) -> str:
+    """The key reached from a key: from a box a neighbour, from a group its first box, from nothing the loss."""
+    if not layout.view.boxes:
+        return ""
+    row, group = box_row(layout, key), group_row(layout, key)
+    if row >= 0:
+        row = neighbor(layout, row, direction)
+    else:
+        row = first_in_group(layout, group) if group >= 0 else end_row(layout)
+    return layout.view.boxes[row].key
 
 
 def neighbor(layout: Layout, index: int, direction: str) -> int:

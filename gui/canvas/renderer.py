@@ -35,27 +35,30 @@ class Renderer:
         """Frames, links and boxes of the area, with the detail that the zoom and the number of boxes in it allow."""
         rows = rows_in(self.scene.layout.boxes, area)
         detail = detail_at(scale, self._box_height, len(rows), most_labels)
-        self.paint_groups(painter, self.scene.layout.groups, area, detail)
+        groups = self.scene.layout.groups
+        frames = rows_in(groups, area)
+        self.paint_groups(painter, groups, frames, detail)
         self._links.paint(painter, area, detail, scale)
-        self.paint_titles(painter, self.scene.layout.groups, area, detail)
+        self.paint_titles(painter, groups, frames, detail)
         self._boxes.paint(painter, self.scene.layout.boxes, rows, detail, scale)
 
     def paint_everything(self, painter: QPainter) -> None:
         """The whole scene in full detail with true curves: for vector files."""
         layout = self.scene.layout
         area = (-1e9, -1e9, 2e9, 2e9)
-        self.paint_groups(painter, layout.groups, area, Detail.ALL)
+        frames = np.arange(len(layout.groups))
+        self.paint_groups(painter, layout.groups, frames, Detail.ALL)
         self._links.paint(painter, area, Detail.ALL, 1.0, as_paths=True)
-        self.paint_titles(painter, layout.groups, area, Detail.ALL)
+        self.paint_titles(painter, layout.groups, frames, Detail.ALL)
         self._boxes.paint(painter, layout.boxes, np.arange(len(layout.boxes)), Detail.ALL, 1.0)
 
-    def paint_groups(self, painter: QPainter, rects: Floats, area: Area, detail: Detail) -> None:
-        """The frames that touch the area, at rectangles that may differ from the layout's."""
-        self._groups.paint(painter, rects, rows_in(rects, area), detail)
+    def paint_groups(self, painter: QPainter, rects: Floats, rows: Ints, detail: Detail) -> None:
+        """Some frames, at rectangles that may differ from the layout's."""
+        self._groups.paint(painter, rects, rows, detail)
 
-    def paint_titles(self, painter: QPainter, rects: Floats, area: Area, detail: Detail) -> None:
-        """The titles of those frames."""
-        self._groups.paint_titles(painter, rects, rows_in(rects, area), detail)
+    def paint_titles(self, painter: QPainter, rects: Floats, rows: Ints, detail: Detail) -> None:
+        """The titles of some frames."""
+        self._groups.paint_titles(painter, rects, rows, detail)
 
     def paint_links(self, painter: QPainter, area: Area, scale: float) -> None:
         """The links alone."""

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gui.canvas.animation import rect_of, shift_between
+from gui.canvas.animation import shift_between
 from gui.canvas.camera import READABLE_SCALE, Camera, fitted, opening
 from gui.canvas.detail import Detail, detail_at
 from gui.canvas.geometry import ARROW_LENGTH, curves_of, flattened, rows_in
 from gui.canvas.hit_testing import NOTHING, Hit, hit
 from gui.canvas.navigation import DOWN, LEFT, RIGHT, UP, first_in_group, linked_links, neighbor
+from gui.canvas.rows import rect_of
 from gui.canvas.scene import Scene, State, box_states, scene_for
 from gui.canvas.tooltip import tooltip_of
 from gui.colorings import DEFAULT, Coloring, colorings
@@ -326,8 +327,8 @@ def test_the_scene_shift_follows_the_anchor_or_the_boxes_in_sight(diamond: Layou
 
 
 def test_rectangles_are_found_by_key(diamond: Layout) -> None:
-    rect = rect_of(diamond, "g")
-    assert rect is not None and rect.tolist() == [0.0, 0.0, 400.0, 300.0]
+    assert rect_of(diamond, "g") == (0.0, 0.0, 400.0, 300.0)
+    assert rect_of(diamond, "b") == (50.0, 120.0, 60.0, 30.0)
     assert rect_of(diamond, "nowhere") is None
 
 
