@@ -125,7 +125,7 @@ def _solid(strong: str, text: str) -> Swatch:
 
 def _light() -> Theme:
     panel, text = "#ffffff", "#1c2128"
-    hues = ["#3e63dd", "#0e8fa8", "#8e4ec6", "#5b7083", "#c2498a", "#4d7c0f", "#8d6e4a", "#2f7fd1", "#6e56cf"]
+    hues = ["#3e63dd", "#0e8fa8", "#8e4ec6", "#4d7c0f", "#c2498a", "#8d6e4a", "#2f7fd1", "#6e56cf", "#5b7083"]
     return Theme(
         name="light",
         is_dark=False,
@@ -183,7 +183,7 @@ def _light() -> Theme:
 
 def _dark() -> Theme:
     panel, text = "#1c1f25", "#e4e7ec"
-    hues = ["#7b93f0", "#3fb8cf", "#b98ae6", "#93a5b8", "#e07fb3", "#94bf4a", "#c7a274", "#62a8ec", "#9d8cf0"]
+    hues = ["#7b93f0", "#3fb8cf", "#b98ae6", "#94bf4a", "#e07fb3", "#c7a274", "#62a8ec", "#9d8cf0", "#93a5b8"]
     return Theme(
         name="dark",
         is_dark=True,

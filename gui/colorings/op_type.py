@@ -22,19 +22,19 @@ _PIECES = {
 }
 _NAMES = {
     "Linear algebra": "addmm mm bmm baddbmm addbmm linear matmul mv addmv dot outer ger einsum linalgvectornorm",
-    "Arithmetic": "add sub rsub mul div neg exp log log1p expm1 sqrt rsqrt pow abs sin cos erf reciprocal lerp addcmul"
-    " addcdiv where clamp maximum minimum round floor sign maskedfill",
-    "Reduction": "sum mean var std varmean stdmean max min amax amin norm prod logsumexp cumsum cumprod sort topk"
-    " median",
+    "Arithmetic and reduction": "add sub rsub mul div neg exp log log1p expm1 sqrt rsqrt pow abs sin cos erf reciprocal"
+    " lerp addcmul addcdiv where clamp maximum minimum round floor sign maskedfill sum mean var std varmean stdmean max"
+    " min amax amin norm prod logsumexp cumsum cumprod sort topk median",
     "View and indexing": "view unsafeview reshapealias viewas t transpose permute expand squeeze unsqueeze slice select"
     " split splitwithsizes unbind chunk cat stack clone copy asstrided alias narrow tocopy contiguous repeat flip roll"
     " index indexput indexselect gather scatter scatteradd embedding copyslices detach diagonal unfold fold pad"
     " constantpadnd",
 }
 _FAMILY_OF = {name: family for family, names in _NAMES.items() for name in names.split()}
+# The first hue, blue, is left to closed modules.
 _HUES = (
-    *("Linear algebra", "Convolution", "Activation", "Normalisation and dropout", "Softmax and attention"),
-    *("Loss", "Pooling and resampling", "Arithmetic", "Reduction"),
+    *("Module, closed", "Linear algebra", "Activation", "Loss", "Softmax and attention"),
+    *("Normalisation and dropout", "Convolution", "Pooling and resampling", "Arithmetic and reduction"),
 )
 _BY_KIND = {"module": "Module, closed", "parameter": "Parameter", "input": "Input", "output": "Output"}
 _KINDS = {label: kind for kind, label in _BY_KIND.items()}
