@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import sys
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QSocketNotifier, Slot
@@ -15,6 +16,8 @@ from gui.settings import Settings
 from gui.windows.main_window import MainWindow
 from gui.workbench import Workbench
 
+SWITCH_SECS = 0.0005
+
 
 def make_application() -> QApplication:
     """The one QApplication of this process, named so that its data and settings are found again."""
@@ -22,7 +25,9 @@ def make_application() -> QApplication:
     if not isinstance(app, QApplication):
         app = QApplication(["tapescope"])
     app.setApplicationName("Tapescope")
-    app.setOrganizationName("Tapescope")
+    # A layout thread may keep the interpreter for this long whenever the window asks for it: Python's 5 ms, several
+    # times a frame, would be felt.
+    sys.setswitchinterval(SWITCH_SECS)
     app.setWindowIcon(QIcon(str(demos_folder().parent / "icons" / "tapescope.svg")))
     return app
 

@@ -78,9 +78,7 @@ def _crash_box(window: QWidget | None, text: str) -> QMessageBox:
     box.setIcon(QMessageBox.Icon.Critical)
     box.setWindowTitle("Tapescope")
     box.setText(box.tr("Something in Tapescope went wrong"))
-    box.setInformativeText(
-        box.tr("The training is not affected. The report is also in the log.")
-    )
+    box.setInformativeText(box.tr("The training is not affected. The report is also in the log."))
     box.setDetailedText(text)
     box.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     copy = box.addButton(box.tr("Copy report"), QMessageBox.ButtonRole.ActionRole)

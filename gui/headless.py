@@ -1,12 +1,12 @@
 """The main job without a display: a demo trained and watched by the real window offscreen, its results in files."""
 
-import os
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from gui.demos import DEFAULT, Demo, find_demo
+from gui.export import export_drawing
+from gui.screenshot import go_offscreen, save_window, temporary_window, wait_until
 from tracer.errors import TapescopeError, UsageError
 
 OUT_FOLDER = "tapescope-out"
@@ -30,7 +30,6 @@ def run_demo(name: str = DEFAULT, steps: int = STEPS, folder: Path | None = None
     except OSError as error:
         raise UsageError(f"Cannot write to {out}: {error.strerror}. Start in a folder that can be written.") from None
     results = Results(out / f"{name}.tape", out / f"{name}-window.png", out / f"{name}-graph.svg")
-    os.environ["QT_QPA_PLATFORM"] = "offscreen"
     _train_and_picture(demo, steps, results)
     for title, path in (("tape", results.tape), ("window", results.window), ("graph", results.graph)):
         print(f"{title + ':':8} {path}")
@@ -38,22 +37,17 @@ def run_demo(name: str = DEFAULT, steps: int = STEPS, folder: Path | None = None
 
 
 def _train_and_picture(demo: Demo, steps: int, results: Results) -> None:
-    from gui.export import export_drawing
-    from gui.screenshot import save_window, temporary_window, wait_until
-
-    with tempfile.TemporaryDirectory() as folder:
-        window = temporary_window(Path(folder), "light", WINDOW_SIZE_PX)
-        workbench = window.workbench
+    go_offscreen()
+    with temporary_window("light", WINDOW_SIZE_PX) as window:
+        workbench, session = window.workbench, window.workbench.session
         workbench.output_read.connect(_echo)
-        window.show()
         workbench.run_script(demo.path, options=("--max-steps", str(steps)), tape=results.tape)
-        wait_until(lambda: workbench.session.run_state == "ended" and not workbench.can_stop)
-        if workbench.session.step < 0:
+        wait_until(lambda: session.run_state == "ended" and not workbench.can_stop)
+        if session.step < 0:
             raise TapescopeError("The demo ended without a step; what it wrote stands above.")
         save_window(window, results.window)
-        export_drawing(workbench.session.drawing, results.tape, "svg", results.graph)
-        workbench.close_tape()
-        window.close()
+        assert session.drawing is not None
+        export_drawing(session.drawing, results.tape, "svg", results.graph)
 
 
 def _echo(data: bytes, is_error: bool) -> None:

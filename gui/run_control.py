@@ -6,7 +6,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from tracer.control.client import ControlClient, connect
-from tracer.errors import ControlError
+from tracer.errors import ControlError, TapeError
 
 RETRY_MSECS = 250
 
@@ -74,8 +74,8 @@ class RunControl(QObject):
             return
         try:
             self._client = connect(self._tape)
-        except ControlError:
-            return  # Not listening yet, or without --control: asked again until the tape is closed.
+        except (ControlError, TapeError):
+            return  # Not begun yet, or started without control: tried again until the tape is closed.
         self._retry_timer.stop()
         self.availability_changed.emit(True)
 

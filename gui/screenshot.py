@@ -1,15 +1,18 @@
 """Pictures of the real window, for the documentation and for machines without a display."""
 
 import os
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QSettings
+from PySide6.QtCore import QMessageLogContext, QSettings, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
+from gui.application import make_application, make_window
 from gui.settings import Settings
 from gui.windows.main_window import MainWindow
 from tracer.display import has_display
@@ -33,30 +36,37 @@ class Shot:
 def take_screenshot(shot: Shot) -> None:
     """Writes the window as it shows the step. Raises TapeError, ExportError."""
     if not has_display():
-        os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    with tempfile.TemporaryDirectory() as folder:
-        window = temporary_window(Path(folder), shot.theme, shot.size)
+        go_offscreen()
+    with temporary_window(shot.theme, shot.size) as window:
         window.workbench.open_tape(shot.tape)
-        window.show()
         session = window.workbench.session
         wait_until(lambda: session.step >= 0)
         session.go_to(len(session.timeline) - 1 if shot.step is None else shot.step)
         save_window(window, shot.out)
-        window.workbench.close_tape()
-        window.close()
 
 
-def temporary_window(folder: Path, theme: str, size: tuple[int, int]) -> MainWindow:
-    """A window that neither reads nor changes the user's settings; `folder` takes its own."""
-    from gui.application import make_application, make_window
+def go_offscreen() -> None:
+    """Lets Qt draw without a display. Before the application is made."""
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    qInstallMessageHandler(_pass_on)
 
+
+@contextmanager
+def temporary_window(theme: str, size: tuple[int, int]) -> Iterator[MainWindow]:
+    """A window that neither reads nor changes the user's settings; closed at the end, its training ended."""
     app = make_application()
-    settings = Settings(QSettings(str(folder / "settings.ini"), QSettings.Format.IniFormat))
-    settings.theme = theme
-    settings.tapes_folder = folder
-    window = make_window(app, settings)
-    window.resize(*size)
-    return window
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(QSettings(str(Path(folder) / "settings.ini"), QSettings.Format.IniFormat))
+        settings.theme = theme
+        settings.tapes_folder = Path(folder)
+        window = make_window(app, settings)
+        window.resize(*size)
+        window.show()
+        try:
+            yield window
+        finally:
+            window.workbench.close_tape(stops_run=True)
+            window.close()
 
 
 def save_window(window: MainWindow, out: Path) -> None:
@@ -75,6 +85,12 @@ def wait_until(condition: Callable[[], bool]) -> None:
         if time.monotonic() > deadline:
             raise TapescopeError("The window did not show the step within a minute.")
         process_events(0.02)
+
+
+def _pass_on(_kind: QtMsgType, _context: QMessageLogContext, message: str) -> None:
+    # The offscreen platform says this of every window.
+    if "propagateSizeHints" not in message:
+        print(message, file=sys.stderr)
 
 
 def process_events(secs: float) -> None:

@@ -25,11 +25,13 @@ class ChangesDock(Dock):
         self.model.setParent(self)
         self.tree.setAccessibleName(self.tr("Changed nodes"))
         appearance.theme_changed.connect(self.tree.set_theme)
-        session.drawing_changed.connect(self._show)
+        session.drawing_changed.connect(self.refresh)
         self.tree.key_activated.connect(session.reveal)
 
     @Slot()
-    def _show(self) -> None:
+    def refresh(self) -> None:
+        if not self.isVisible():
+            return
         drawing = self._session.drawing
         if drawing is None or drawing.diff is None:
             self.model.set_blocks(())

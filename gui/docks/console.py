@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QPlainTextEdit
 
 from gui.appearance import Appearance
 from gui.docks.dock import Dock
-from gui.fonts import code_font
+from gui.fonts import CODE_FAMILIES
 from gui.terminal import Terminal
 from gui.theme import Theme
 
@@ -53,9 +53,10 @@ class ConsoleDock(Dock):
     def _dress(self, theme: Theme) -> None:
         self._theme = theme
         self._notice_color = QColor(theme.console_notice)
-        self._text.setFont(code_font(theme.sizes.code_text))
+        families = ", ".join(f"'{family}'" for family in CODE_FAMILIES)
         self._text.setStyleSheet(
-            f"QPlainTextEdit {{ background: {theme.console_background}; border: 0; padding: 4px 6px; }}"
+            f"QPlainTextEdit {{ background: {theme.console_background}; border: 0; border-radius: 0; padding: 4px 6px;"
+            f" font-family: {families}; font-size: {theme.sizes.code_text}px; }}"
         )
 
 

@@ -1,6 +1,7 @@
 """What every dock has in common: a name the window's layout is remembered by, and a title that a tab replaces."""
 
 from PySide6.QtCore import Slot
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 
@@ -14,6 +15,13 @@ class Dock(QDockWidget):
         self._no_title = QWidget()
         self.dockLocationChanged.connect(self.refresh_title)
         self.topLevelChanged.connect(self.refresh_title)
+
+    def refresh(self) -> None:
+        """Brings the content up to date; called when the dock comes into view. Out of view it may stay behind."""
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.refresh()
 
     @Slot()
     def refresh_title(self) -> None:

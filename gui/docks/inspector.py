@@ -1,7 +1,6 @@
 """The inspector: everything known of the selection, of the whole step where nothing is selected."""
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from gui.appearance import Appearance
@@ -9,7 +8,6 @@ from gui.docks.dock import Dock
 from gui.docks.section_tree import SectionTree
 from gui.facts import Section
 from gui.findings import Finding, find
-from gui.fonts import text_font
 from gui.models.tree import Block, Row, SectionModel
 from gui.session import Session
 from gui.theme import Theme
@@ -25,10 +23,9 @@ class InspectorDock(Dock):
         self.model.setParent(self)
         self._dress(appearance.theme)
         appearance.theme_changed.connect(self._dress)
-        session.selection_changed.connect(self._show)
-        session.drawing_changed.connect(self._show)
+        session.selection_changed.connect(self.refresh)
+        session.drawing_changed.connect(self.refresh)
         self.tree.key_activated.connect(session.reveal)
-        self._show()
 
     def _build(self) -> QWidget:
         content = QWidget()
@@ -46,7 +43,9 @@ class InspectorDock(Dock):
         return content
 
     @Slot()
-    def _show(self) -> None:
+    def refresh(self) -> None:
+        if not self.isVisible():
+            return
         drawing = self._session.drawing
         if drawing is None:
             finding = Finding(self.tr("Nothing to show yet"), self.tr("Open a tape or start a run"), ())
@@ -59,9 +58,8 @@ class InspectorDock(Dock):
 
     @Slot(object)
     def _dress(self, theme: Theme) -> None:
-        self._title.setFont(text_font(theme.sizes.text + 1, QFont.Weight.DemiBold))
-        self._subtitle.setFont(text_font(theme.sizes.small_text + 1))
-        self._subtitle.setStyleSheet(f"color: {theme.muted_text};")
+        self._title.setStyleSheet(f"font-size: {theme.sizes.text + 2}px; font-weight: 600;")
+        self._subtitle.setStyleSheet(f"color: {theme.muted_text}; font-size: {theme.sizes.small_text + 1}px;")
         self.widget().setStyleSheet(f"QWidget {{ background: {theme.panel}; }}")
         self.tree.set_theme(theme)
 

@@ -24,11 +24,13 @@ class ModulesDock(Dock):
         self.tree.selectionModel().currentChanged.connect(self._on_current_changed)
         self.tree.doubleClicked.connect(self._on_activated)
         self.tree.activated.connect(self._on_activated)
-        session.drawing_changed.connect(self._show)
+        session.drawing_changed.connect(self.refresh)
         session.selection_changed.connect(self._select)
 
     @Slot()
-    def _show(self) -> None:
+    def refresh(self) -> None:
+        if not self.isVisible():
+            return
         drawing = self._session.drawing
         self.model.set_graph(drawing.graph if drawing is not None else None)
         self._select(self._session.selection)

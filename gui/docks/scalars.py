@@ -22,7 +22,7 @@ from gui.models.scalars import VALUE_ROLE, ScalarModel
 from gui.session import Session
 from gui.theme import Theme
 
-REDRAW_MSECS = 40
+REDRAW_MSECS = 60
 LIST_WIDTH_PX = 196
 LEAD_STRETCH = 3
 """How many times higher the first plot is than each further one."""
@@ -89,6 +89,11 @@ class ScalarsDock(Dock):
 
     @Slot(int)
     def _move_cursor(self, step: int) -> None:
+        if self._session.follows_live and self._redraw_timer.isActive():
+            return  # The redraw to come moves the cursor as well; two paintings would cost twice.
+        self._place_cursor(step)
+
+    def _place_cursor(self, step: int) -> None:
         for plot in self._plots.values():
             plot.set_cursor(step)
         self.strip.set_step(step)
@@ -145,7 +150,7 @@ class ScalarsDock(Dock):
         first, last = self._range()
         for name, plot in self._plots.items():
             plot.show_series(self._session.series[name], first, last)
-        self._show_values()
+        self._place_cursor(self._session.step)
         self._align_strip(lead, first, last)
 
     def _align_strip(self, lead: ScalarPlot, first: float, last: float) -> None:

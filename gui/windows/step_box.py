@@ -1,7 +1,7 @@
 """The number of the shown step, to read and to type: "Step [41] of 1,204"."""
 
 from PySide6.QtCore import QSignalBlocker, Qt, Slot
-from PySide6.QtWidgets import QAbstractSpinBox, QHBoxLayout, QLabel, QSpinBox, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QWidget
 
 from gui import format as fmt
 from gui.session import Session
@@ -48,10 +48,11 @@ class StepBox(QWidget):
 class _StepSpin(QSpinBox):
     def __init__(self) -> None:
         super().__init__()
-        self.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         self.setGroupSeparatorShown(True)
         self.setKeyboardTracking(False)
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.setFixedWidth(84)
+        # No buttons: the toolbar has them. Under a style sheet `ButtonSymbols.NoButtons` leaves no room for the text.
+        self.setStyleSheet("QSpinBox::up-button, QSpinBox::down-button { width: 0; border: 0; }")
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setAccessibleName(self.tr("Shown step"))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, QRect, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QAction, QColor, QFont, QIcon, QMouseEvent, QPainter
+from PySide6.QtGui import QAction, QColor, QIcon, QMouseEvent, QPainter
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -105,12 +105,11 @@ class WelcomePage(QScrollArea):
 
     @Slot(object)
     def _dress(self, theme: Theme) -> None:
-        self._title.setFont(text_font(26, QFont.Weight.DemiBold))
-        self._lead.setFont(text_font(theme.sizes.text + 1))
+        self._title.setStyleSheet("font-size: 26px; font-weight: 600;")
+        self._lead.setStyleSheet(f"color: {theme.muted_text}; font-size: {theme.sizes.text + 1}px;")
+        self._nothing.setStyleSheet(f"color: {theme.muted_text};")
         for heading in self._headings:
-            heading.setFont(text_font(theme.sizes.text, QFont.Weight.DemiBold))
-        for muted in (self._lead, self._nothing):
-            muted.setStyleSheet(f"color: {theme.muted_text};")
+            heading.setStyleSheet(f"font-size: {theme.sizes.text + 1}px; font-weight: 600;")
         icon: QIcon = self.window().windowIcon()
         self._logo.setPixmap(icon.pixmap(QSize(52, 52)))
         self._logo.setVisible(not icon.isNull())
@@ -150,7 +149,7 @@ class DemoCard(QFrame):
         self.button.clicked.connect(self._request)
 
     def dress(self, theme: Theme) -> None:
-        self._title.setFont(text_font(theme.sizes.text + 2, QFont.Weight.DemiBold))
+        self._title.setStyleSheet(f"font-size: {theme.sizes.text + 2}px; font-weight: 600;")
         self._text.setStyleSheet(f"color: {theme.muted_text};")
         self._file.setStyleSheet(f"color: {theme.muted_text}; font-size: {theme.sizes.small_text}px;")
         self.setStyleSheet(

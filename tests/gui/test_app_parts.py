@@ -1,0 +1,159 @@
+"""The parts of the app that need no window: timelines, curves, terminals, texts, demos."""
+
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+import pytest
+
+from gui import facts
+from gui import format as fmt
+from gui.demos import DEFAULT, find_demo, find_demos
+from gui.docks.changes import change_blocks
+from gui.process import Launch, new_tape_path, run_command
+from gui.series import Series
+from gui.terminal import Terminal
+from gui.timeline import Timeline
+from tracer import GraphDiff, Step, Tape
+from tracer.errors import UsageError
+
+
+def make_step(index: int, topology: str, shape: str) -> Step:
+    return Step(index, topology, shape, "train", None, 0, 0.0, {}, "structure", ())
+
+
+def test_timeline_tells_structures_and_shapes_apart() -> None:
+    timeline = Timeline()
+    rows = [("a", "a1"), ("a", "a1"), ("a", "a2"), ("b", "b1"), ("a", "a1")]
+    has_new = timeline.append(make_step(number, *row) for number, row in enumerate(rows))
+    assert has_new
+    assert timeline.structures.tolist() == [0, 0, 0, 1, 0]
+    assert timeline.changes_between(0, 9).tolist() == [3, 4]
+    assert timeline.shape_changes_between(0, 9).tolist() == [2]
+    assert timeline.changes_between(4, 9).tolist() == [4]
+
+
+def test_timeline_grows_past_its_buffer() -> None:
+    timeline = Timeline()
+    timeline.append(make_step(number, "ab"[number % 2], "") for number in range(5000))
+    assert (len(timeline), timeline.structure_count, timeline.change_count) == (5000, 2, 4999)
+
+
+def test_series_keeps_all_and_thins_for_the_screen() -> None:
+    series = Series()
+    steps = np.arange(100_000)
+    values = np.sin(steps / 500)
+    values[41_234] = 9.0
+    series.append(steps, values)
+    thin_steps, thin_values = series.thinned(0, 99_999, 500)
+    assert len(thin_steps) <= 1000
+    assert thin_values.max() == 9.0
+    assert np.all(np.diff(thin_steps) >= 0)
+
+
+def test_series_takes_steps_in_any_order_and_the_later_value() -> None:
+    series = Series()
+    series.append([0, 2, 2], [1.0, 2.0, 3.0])
+    series.append([1, 0], [5.0, 7.0])
+    assert series.steps.tolist() == [0, 1, 2]
+    assert series.values.tolist() == [7.0, 5.0, 3.0]
+    assert series.at(1) == 5.0
+    assert series.at(9) is None
+
+
+def test_series_leaves_holes_where_values_are_infinite() -> None:
+    series = Series()
+    series.append([0, 1, 2], [1.0, float("inf"), 2.0])
+    assert np.isnan(series.thinned(0, 2, 100)[1][1])
+
+
+@pytest.mark.parametrize(
+    ("pieces", "finished", "current"),
+    [
+        ([b"one\ntwo"], ["one"], "two"),
+        ([b"\x1b[31mred\x1b[0m\n"], ["red"], ""),
+        ([b"\x1b[3", b"1mred\n"], ["red"], ""),
+        ([b" 10%", b"\r 20%", b"\r100%\n"], ["100%"], ""),
+        ([b"dos\r\n"], ["dos"], ""),
+        ([b"dos\r", b"\n"], ["dos"], ""),
+        (["é".encode()[:1], "é".encode()[1:] + b"\n"], ["é"], ""),
+        ([b"\xff\n"], ["\ufffd"], ""),
+        ([b"\x1b]0;title\x07text\n"], ["text"], ""),
+    ],
+)
+def test_terminal_shows_what_a_terminal_would(pieces: list[bytes], finished: list[str], current: str) -> None:
+    terminal = Terminal()
+    outputs = [terminal.feed(piece) for piece in pieces]
+    assert [line for output in outputs for line in output.finished] == finished
+    assert outputs[-1].current == current
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (0.0007445, "0.0007445"), (1204, "1,204"), (2.18312, "2.183"), (-0.5, "−0.5"), (1e-9, "1.000e−09")],
+)
+def test_numbers_read_well(value: float, text: str) -> None:
+    assert fmt.number(value) == text
+
+
+@pytest.mark.parametrize(("secs", "text"), [(5e-6, "5 µs"), (0.0715, "71.5 ms"), (3.0, "3 s"), (600, "10 min")])
+def test_durations_read_well(secs: float, text: str) -> None:
+    assert fmt.duration(secs) == text
+
+
+def test_every_demo_has_a_title_and_a_text() -> None:
+    demos = find_demos()
+    assert demos[0].name == DEFAULT
+    assert all(demo.title and demo.text for demo in demos)
+
+
+def test_an_unknown_demo_names_those_there_are() -> None:
+    with pytest.raises(UsageError, match="mnist_mlp"):
+        find_demo("nonsense")
+
+
+def test_a_new_tape_never_replaces_one(tmp_path: Path) -> None:
+    first = new_tape_path(tmp_path, Path("train.py"))
+    first.touch()
+    assert new_tape_path(tmp_path, Path("train.py")) != first
+
+
+def test_the_script_gets_its_own_arguments_last(tmp_path: Path) -> None:
+    launch = Launch(tmp_path / "train.py", ("--lr", "1"), tmp_path / "t.tape", ("--max-steps", "5"))
+    assert run_command(launch)[-3:] == [str(tmp_path / "train.py"), "--lr", "1"]
+
+
+def test_every_node_call_and_link_of_a_real_graph_has_facts(recorded_tape: Path) -> None:
+    with Tape(recorded_tape) as tape:
+        graph, step = tape.graph(0), tape.steps[0]
+    for key in graph:
+        assert facts.node_facts(graph, key)
+    for call in graph.graph["module_calls"]:
+        assert facts.call_facts(graph, call["key"])
+    for source, target in graph.edges():
+        assert facts.link_facts(graph, (source,), (target,))[0].title.startswith("Edges")
+    assert any(fact.name == "loss" for section in facts.step_facts(step, graph, 0) for fact in section.facts)
+
+
+def test_inputs_and_outputs_of_a_node_lead_to_its_neighbours(recorded_tape: Path) -> None:
+    with Tape(recorded_tape) as tape:
+        graph: nx.MultiDiGraph = tape.graph(0)
+    key = next(key for key in graph if graph.in_degree(key) > 1 and graph.out_degree(key) > 0)
+    keys = {fact.key for section in facts.node_facts(graph, key) for fact in section.facts if fact.key}
+    assert set(graph.predecessors(key)) | set(graph.successors(key)) <= keys
+
+
+def test_outputs_of_a_module_call_lie_outside_it(recorded_tape: Path) -> None:
+    with Tape(recorded_tape) as tape:
+        graph = tape.graph(0)
+    inside = {key for key, call in graph.nodes(data="call_key") if call == "cell#0"}
+    sections = {section.title.partition(" (")[0]: section for section in facts.call_facts(graph, "cell#0")}
+    outside = {fact.key for title in ("Inputs", "Outputs") for fact in sections[title].facts}
+    assert outside
+    assert not outside & inside
+
+
+def test_changes_are_listed_by_kind() -> None:
+    blocks = change_blocks(GraphDiff(frozenset({"a"}), frozenset(), {"b": {"shapes": ([[1]], [[2]])}}), 3)
+    assert [(block.title, block.rows[0].key) for block in blocks] == [("Added (1)", "a"), ("Changed (1)", "b")]
+    assert change_blocks(GraphDiff(frozenset(), frozenset(), {}), 3)[0].title == "Against step 3"

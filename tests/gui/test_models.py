@@ -1,0 +1,82 @@
+"""Every Qt item model keeps Qt's rules, empty, filled and changed."""
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from pytestqt.modeltest import ModelTester
+from pytestqt.qtbot import QtBot
+
+from gui.models.modules import ModuleModel
+from gui.models.scalars import VALUE_ROLE, ScalarModel
+from gui.models.shortcuts import ShortcutModel
+from gui.models.tapes import TapeListModel
+from gui.models.tree import KEY_ROLE, Block, Row, SectionModel
+from tracer import Tape
+
+BLOCKS = (Block("One", (Row(("a", "1"), "key"), Row(("b", "2")))), Block("Two", (Row(("c", "3")),)))
+
+
+def test_section_model_keeps_the_rules(qtmodeltester: ModelTester) -> None:
+    model = SectionModel(("Name", "Value"))
+    qtmodeltester.check(model)
+    model.set_blocks(BLOCKS)
+    qtmodeltester.check(model)
+    section = model.index(0, 0)
+    assert model.data(section) == "One"
+    assert model.data(model.index(1, 1, section)) == "2"
+    assert model.data(model.index(0, 1, section), KEY_ROLE) == "key"
+
+
+def test_section_model_of_the_same_form_changes_texts_only(qtbot: QtBot) -> None:
+    model = SectionModel(("Name", "Value"))
+    model.set_blocks(BLOCKS)
+    other = (Block("One", (Row(("a", "9")), Row(("b", "8")))), BLOCKS[1])
+    with qtbot.assertNotEmitted(model.modelReset), qtbot.waitSignal(model.dataChanged):
+        model.set_blocks(other)
+    assert model.data(model.index(0, 1, model.index(0, 0))) == "9"
+
+
+def test_module_model_is_the_tree_of_calls(qtmodeltester: ModelTester, recorded_tape: Path) -> None:
+    model = ModuleModel()
+    qtmodeltester.check(model)
+    with Tape(recorded_tape) as tape:
+        graph = tape.graph(0)
+    model.set_graph(graph)
+    qtmodeltester.check(model)
+    top = model.index(0, 0)
+    assert model.data(top) == "SentenceClassifier"
+    ops = sum(kind == "op" and bool(graph.nodes[key]["call_key"]) for key, kind in graph.nodes(data="kind"))
+    assert model.data(model.index(0, 2)) == str(ops)
+    assert model.find("cell#1").parent() == top
+    assert not model.find("nothing#0").isValid()
+    model.set_graph(None)
+    assert model.rowCount() == 0
+
+
+def test_scalar_model_shows_the_loss_first(qtbot: QtBot, qtmodeltester: ModelTester) -> None:
+    model = ScalarModel()
+    model.add(["lr", "loss", "accuracy"])
+    qtmodeltester.check(model)
+    assert model.shown == ("loss",)
+    with qtbot.waitSignal(model.shown_changed):
+        model.setData(model.index(1), Qt.CheckState.Checked.value, Qt.ItemDataRole.CheckStateRole)
+    assert model.shown == ("loss", "lr")
+    model.set_values({"loss": 0.25})
+    assert [model.data(model.index(row), VALUE_ROLE) for row in range(3)] == ["0.25", "–", "–"]
+
+
+def test_tape_list_leaves_out_files_that_are_gone(qtmodeltester: ModelTester, tmp_path: Path) -> None:
+    model = TapeListModel()
+    (tmp_path / "here.tape").touch()
+    model.set_tapes([tmp_path / "here.tape", tmp_path / "gone.tape"])
+    qtmodeltester.check(model)
+    assert [model.data(model.index(row)) for row in range(model.rowCount())] == ["here"]
+
+
+def test_shortcut_model_lists_what_has_keys(qtbot: QtBot, qtmodeltester: ModelTester) -> None:
+    with_keys, without = QAction("Open…"), QAction("About")
+    with_keys.setShortcut("Ctrl+O")
+    model = ShortcutModel([with_keys, without])
+    qtmodeltester.check(model)
+    assert (model.rowCount(), model.data(model.index(0, 0)), model.data(model.index(0, 1))) == (1, "Open", "Ctrl+O")

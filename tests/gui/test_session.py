@@ -1,0 +1,128 @@
+"""The session: one state, facts as signals."""
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+
+from gui.session import Session
+from tracer import Batch, Event, Step
+
+
+def step(index: int, topology: str = "a", shape: str = "") -> Step:
+    return Step(index, topology, shape or topology, "train", "SGD", 0, 0.001, {}, "structure", ())
+
+
+def steps(topologies: str, first: int = 0) -> Batch:
+    return Batch(tuple(step(first + number, topology) for number, topology in enumerate(topologies)), (), {})
+
+
+def event(kind: str, **data: object) -> Batch:
+    return Batch((), (Event(1, kind, 0, 0, data),), {})
+
+
+@pytest.fixture
+def session(qtbot: QtBot, tmp_path) -> Session:
+    session = Session()
+    session.open(tmp_path / "run.tape", follows_live=False)
+    return session
+
+
+def test_first_batch_of_a_finished_tape_shows_its_first_step(session: Session) -> None:
+    session.append(steps("aab"))
+    assert session.step == 0
+
+
+def test_following_shows_the_last_step_of_a_batch_only(session: Session) -> None:
+    shown: list[int] = []
+    session.step_changed.connect(shown.append)
+    session.follow_live(True)
+    session.append(steps("a" * 500))
+    assert shown == [499]
+
+
+def test_following_is_throttled_and_catches_up(qtbot: QtBot, session: Session) -> None:
+    session.follow_live(True)
+    session.append(steps("aaa"))
+    session.append(steps("aaa", first=3))
+    assert session.step == 2
+    qtbot.waitUntil(lambda: session.step == 5, timeout=1000)
+
+
+def test_going_to_a_step_stops_following(session: Session) -> None:
+    session.follow_live(True)
+    session.append(steps("aaa"))
+    session.go_to(1)
+    session.append(steps("a", first=3))
+    assert (session.step, session.follows_live) == (1, False)
+
+
+@pytest.mark.parametrize(("asked", "shown"), [(-5, 0), (99, 3), (2, 2)])
+def test_steps_are_clamped_to_those_there_are(session: Session, asked: int, shown: int) -> None:
+    session.append(steps("aaaa"))
+    session.go_to(asked)
+    assert session.step == shown
+
+
+def test_changes_of_structure_lead_forward_and_back(session: Session) -> None:
+    session.append(steps("aabbba"))
+    visited = []
+    for move in (session.next_change, session.next_change, session.next_change, session.previous_change):
+        move()
+        visited.append(session.step)
+    assert visited == [2, 5, 5, 2]
+
+
+def test_a_wished_step_is_shown_as_soon_as_it_is_there(session: Session) -> None:
+    session.wish_for(-1)
+    session.append(steps("aaa"))
+    assert session.step == 2
+
+
+def test_paused_is_what_the_tape_says(session: Session) -> None:
+    session.set_tape_state("live")
+    states = [session.run_state]
+    for batch in (event("stopped", reason="pause"), event("continued"), event("stopped", reason="step")):
+        session.append(batch)
+        states.append(session.run_state)
+    assert states == ["running", "paused", "running", "paused"]
+    assert session.stop_reason == "step"
+
+
+@pytest.mark.parametrize("tape_state", ["closed", "abrupt"])
+def test_a_run_that_is_no_longer_live_has_ended(session: Session, tape_state: str) -> None:
+    session.append(event("stopped", reason="pause"))
+    session.set_tape_state(tape_state)
+    assert session.run_state == "ended"
+
+
+def test_scalars_grow_by_name(session: Session) -> None:
+    session.append(Batch((), (), {"loss": (np.array([0, 1]), np.array([2.0, 1.0]))}))
+    session.append(Batch((), (), {"loss": (np.array([2]), np.array([0.5]))}))
+    assert session.series["loss"].values.tolist() == [2.0, 1.0, 0.5]
+
+
+def test_selecting_the_same_again_says_nothing(qtbot: QtBot, session: Session) -> None:
+    session.select("fc1#0")
+    with qtbot.assertNotEmitted(session.selection_changed):
+        session.select("fc1#0")
+
+
+def test_moving_keeps_the_selection(session: Session) -> None:
+    session.append(steps("ab"))
+    session.select("fc1#0")
+    session.next()
+    assert session.selection == "fc1#0"
+
+
+def test_closing_forgets_everything(session: Session) -> None:
+    session.append(steps("ab"))
+    session.select("x")
+    session.close()
+    assert (session.tape, session.step, session.selection, session.run_state) == (None, -1, "", "none")
+    assert len(session.timeline) == 0
+
+
+def test_steps_that_were_not_recorded_keep_their_place(session: Session) -> None:
+    session.append(Batch((step(0), step(3, "b")), (), {}))
+    assert session.timeline.structures.tolist() == [0, -1, -1, 1]
+    assert session.timeline.next_change(0) == 3
