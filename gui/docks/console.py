@@ -100,19 +100,22 @@ def _output_view_title() -> str:
 
 
 def _append_line(view: QPlainTextEdit, text: str, color: QColor) -> QTextCursor:
-    """Adds a line (or several) at the end; a cursor that stays in it."""
+    """Adds a line (or several) at the end; a cursor that stays at the start of the last."""
     cursor = QTextCursor(view.document())
     cursor.movePosition(QTextCursor.MoveOperation.End)
     if not view.document().isEmpty():
         cursor.insertBlock()
     cursor.insertText(text, _format(color))
+    # At the end of its line it would move along with what others append there.
+    cursor.movePosition(QTextCursor.MoveOperation.StartOfBlock)
     return cursor
 
 
 def _replace_line(cursor: QTextCursor, text: str, color: QColor) -> None:
-    cursor.movePosition(QTextCursor.MoveOperation.StartOfBlock)
+    """Writes anew the line a cursor stands at the start of, and leaves it there."""
     cursor.movePosition(QTextCursor.MoveOperation.EndOfBlock, QTextCursor.MoveMode.KeepAnchor)
     cursor.insertText(text[:LONGEST_LINE], _format(color))
+    cursor.movePosition(QTextCursor.MoveOperation.StartOfBlock)
 
 
 def _format(color: QColor) -> QTextCharFormat:

@@ -33,10 +33,10 @@ class ScalarsDock(Dock):
         self._session = session
         self._theme: Theme = appearance.theme
         self.model = ScalarModel()
-        self._plots: dict[str, ScalarPlot] = {}
+        self.plots: dict[str, ScalarPlot] = {}
         self._follows_range = True
         self._list = _scalar_list(self.model)
-        self._view = pg.GraphicsLayoutWidget()
+        self.view = pg.GraphicsLayoutWidget()
         self.strip = StructureStrip(appearance.theme)
         super().__init__("scalars", ScalarsDock.tr("Scalars"), self._build())
         self.model.setParent(self)
@@ -48,14 +48,14 @@ class ScalarsDock(Dock):
 
     def _build(self) -> QWidget:
         content, right = QWidget(), QWidget()
-        self._view.ci.layout.setContentsMargins(0, 4, 0, 0)
-        self._view.ci.layout.setSpacing(0)
-        self._view.setFrameShape(QFrame.Shape.NoFrame)
-        self._view.setMinimumHeight(80)
+        self.view.ci.layout.setContentsMargins(0, 4, 0, 0)
+        self.view.ci.layout.setSpacing(0)
+        self.view.setFrameShape(QFrame.Shape.NoFrame)
+        self.view.setMinimumHeight(80)
         column = QVBoxLayout(right)
         column.setContentsMargins(0, 0, 10, 6)
         column.setSpacing(2)
-        column.addWidget(self._view, 1)
+        column.addWidget(self.view, 1)
         column.addWidget(self.strip)
         row = QHBoxLayout(content)
         row.setContentsMargins(0, 0, 0, 0)
@@ -94,7 +94,7 @@ class ScalarsDock(Dock):
         self._place_cursor(step)
 
     def _place_cursor(self, step: int) -> None:
-        for plot in self._plots.values():
+        for plot in self.plots.values():
             plot.set_cursor(step)
         self.strip.set_step(step)
         self._show_values()
@@ -107,21 +107,21 @@ class ScalarsDock(Dock):
     @Slot()
     def _rebuild(self) -> None:
         """Makes one plot for each shown scalar, below each other over the same steps."""
-        self._view.ci.clear()
-        self._plots = {}
+        self.view.ci.clear()
+        self.plots = {}
         for row, name in enumerate(self.model.shown):
             plot = ScalarPlot(name, self._theme, self.model.color(name))
             plot.box.scrubbed.connect(self._scrub)
             plot.set_axis_shown(row == len(self.model.shown) - 1)
             plot.set_cursor(self._session.step)
-            self._view.ci.addItem(plot, row, 0)
-            self._view.ci.layout.setRowStretchFactor(row, LEAD_STRETCH if row == 0 else 1)
-            self._plots[name] = plot
+            self.view.ci.addItem(plot, row, 0)
+            self.view.ci.layout.setRowStretchFactor(row, LEAD_STRETCH if row == 0 else 1)
+            self.plots[name] = plot
         self._link()
         self._redraw()
 
     def _link(self) -> None:
-        plots = list(self._plots.values())
+        plots = list(self.plots.values())
         for plot in plots[1:]:
             plot.setXLink(plots[0])
         if plots:
@@ -142,13 +142,13 @@ class ScalarsDock(Dock):
 
     @Slot()
     def _redraw(self) -> None:
-        if not self._plots:
+        if not self.plots:
             return
-        lead = next(iter(self._plots.values()))
+        lead = next(iter(self.plots.values()))
         if self._follows_range:
             lead.box.setXRange(-0.5, max(len(self._session.timeline) - 0.5, 1.5), padding=0)
         first, last = self._range()
-        for name, plot in self._plots.items():
+        for name, plot in self.plots.items():
             plot.show_series(self._session.series[name], first, last)
         self._place_cursor(self._session.step)
         self._align_strip(lead, first, last)
@@ -159,7 +159,7 @@ class ScalarsDock(Dock):
         self.strip.set_span(Span(first, last, area.left(), area.right()))
 
     def _range(self) -> tuple[float, float]:
-        first, last = next(iter(self._plots.values())).box.viewRange()[0]
+        first, last = next(iter(self.plots.values())).box.viewRange()[0]
         return first, last
 
     @Slot(float)
@@ -170,11 +170,11 @@ class ScalarsDock(Dock):
     @Slot(object)
     def _dress(self, theme: Theme) -> None:
         self._theme = theme
-        self._view.setBackground(theme.plot_background)
+        self.view.setBackground(theme.plot_background)
         self.widget().setStyleSheet(f"QWidget {{ background: {theme.plot_background}; }}")
         self.model.set_colors(theme.plot_colors)
         self.strip.set_theme(theme)
-        for name, plot in self._plots.items():
+        for name, plot in self.plots.items():
             plot.dress(theme, self.model.color(name))
 
 

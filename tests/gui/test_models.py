@@ -45,7 +45,7 @@ def test_module_model_is_the_tree_of_calls(qtmodeltester: ModelTester, recorded_
     model.set_graph(graph)
     qtmodeltester.check(model)
     top = model.index(0, 0)
-    assert model.data(top) == "SentenceClassifier"
+    assert model.data(top) == "Reader"
     ops = sum(kind == "op" and bool(graph.nodes[key]["call_key"]) for key, kind in graph.nodes(data="kind"))
     assert model.data(model.index(0, 2)) == str(ops)
     assert model.find("cell#1").parent() == top

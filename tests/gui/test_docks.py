@@ -1,0 +1,195 @@
+"""The docks reflect the session and say what the user did with them."""
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from gui.appearance import Appearance
+from gui.docks.console import MOST_LINES, ConsoleDock
+from gui.docks.scalars import ScalarsDock
+from gui.docks.structure_strip import Span, StructureStrip
+from gui.models.tree import KEY_ROLE
+from gui.session import Session
+from gui.theme import LIGHT
+from gui.timeline import Timeline
+from gui.windows.main_window import MainWindow
+from tracer import Batch, Step
+
+
+def step(index: int, topology: str) -> Step:
+    return Step(index, topology, topology, "train", "SGD", 0, 0.001, {}, "structure", ())
+
+
+@pytest.fixture
+def strip(qtbot: QtBot) -> StructureStrip:
+    """Ten steps of two structures, a hundred pixels each."""
+    strip = StructureStrip(LIGHT)
+    qtbot.addWidget(strip)
+    strip.resize(1000, strip.sizeHint().height())
+    timeline = Timeline()
+    timeline.append(step(number, "a" if number < 5 else "b") for number in range(10))
+    strip.set_timeline(timeline)
+    strip.set_span(Span(-0.5, 9.5, 0, 1000))
+    strip.show()
+    return strip
+
+
+def test_strip_has_one_colour_a_structure_and_a_mark_at_the_change(strip: StructureStrip) -> None:
+    image = strip.grab().toImage()
+    middle = image.height() // 2
+    assert image.pixelColor(50, middle).name() == LIGHT.structure_color(0)
+    assert image.pixelColor(950, middle).name() == LIGHT.structure_color(1)
+    marks = [x for x in range(image.width()) if image.pixelColor(x, 1).name() == LIGHT.text]
+    assert marks == [500]
+
+
+def test_strip_is_clicked_and_dragged_to_pick_a_step(qtbot: QtBot, strip: StructureStrip) -> None:
+    picked: list[int] = []
+    strip.step_picked.connect(picked.append)
+    qtbot.mousePress(strip, Qt.MouseButton.LeftButton, pos=QPoint(340, 10))
+    qtbot.mouseMove(strip, QPoint(660, 10))
+    qtbot.mouseRelease(strip, Qt.MouseButton.LeftButton, pos=QPoint(660, 10))
+    assert picked[0] == 3
+
+
+def test_strip_says_step_and_structure(strip: StructureStrip) -> None:
+    assert strip.tip(7).splitlines() == ["Step 7", "Structure 2 of 2, shared by 5 steps"]
+
+
+def test_strip_paints_far_more_steps_than_pixels(strip: StructureStrip) -> None:
+    timeline = Timeline()
+    timeline.append(step(number, str(number % 7)) for number in range(200_000))
+    strip.set_timeline(timeline)
+    strip.set_span(Span(0, 199_999, 0, 1000))
+    assert not strip.grab().isNull()
+
+
+@pytest.fixture
+def scalars(qtbot: QtBot, appearance: Appearance, tmp_path) -> tuple[Session, ScalarsDock]:
+    session = Session()
+    dock = ScalarsDock(session, appearance)
+    qtbot.addWidget(dock)
+    dock.resize(900, 240)
+    dock.show()
+    session.open(tmp_path / "run.tape", follows_live=False)
+    numbers = np.arange(100)
+    session.append(
+        Batch(tuple(step(number, "a") for number in range(100)), (), {"loss": (numbers, 1 / (1.0 + numbers))})
+    )
+    qtbot.waitUntil(lambda: dock.strip._span.last > 90, timeout=2000)
+    return session, dock
+
+
+def test_clicking_in_the_plot_goes_to_that_step(qtbot: QtBot, scalars: tuple[Session, ScalarsDock]) -> None:
+    session, dock = scalars
+    plot = dock.plots["loss"]
+    place = plot.box.mapViewToScene(plot.box.mapFromItemToView(plot.box, plot.box.rect().center()))
+    view = dock.view
+    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=view.mapFromScene(place))
+    assert 45 <= session.step <= 55
+
+
+def test_strip_and_plot_share_their_steps(scalars: tuple[Session, ScalarsDock]) -> None:
+    _, dock = scalars
+    left = dock.view.mapFromScene(dock.plots["loss"].box.sceneBoundingRect().topLeft()).x()
+    assert abs(dock.strip._span.px_at(-0.5) - left) <= 1.5
+
+
+def test_checking_a_scalar_adds_its_plot(qtbot: QtBot, scalars: tuple[Session, ScalarsDock]) -> None:
+    session, dock = scalars
+    session.append(Batch((), (), {"lr": (np.arange(100), np.full(100, 0.1))}))
+    qtbot.waitUntil(lambda: dock.model.rowCount() == 2, timeout=1000)
+    dock.model.setData(dock.model.index(1), Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
+    assert list(dock.plots) == ["loss", "lr"]
+
+
+def test_console_keeps_streams_apart_and_overwrites_progress(qtbot: QtBot, appearance: Appearance) -> None:
+    console = ConsoleDock(appearance)
+    qtbot.addWidget(console)
+    console.write(b"epoch 1\n", False)
+    console.write(b" 10%", True)
+    console.write(b"loss 2\n", False)
+    console.write(b"\r100%\n", True)
+    console.note("The script finished")
+    assert console.text.splitlines() == ["epoch 1", "100%", "loss 2", "The script finished"]
+
+
+def test_console_is_bounded(qtbot: QtBot, appearance: Appearance) -> None:
+    console = ConsoleDock(appearance)
+    qtbot.addWidget(console)
+    console.write(b"line\n" * (MOST_LINES + 500), False)
+    assert len(console.text.splitlines()) <= MOST_LINES
+
+
+@pytest.fixture
+def opened(qtbot: QtBot, window: MainWindow, recorded_tape) -> MainWindow:
+    """The window on the recorded tape, its first step drawn."""
+    window.workbench.open_tape(recorded_tape)
+    qtbot.waitUntil(lambda: window.workbench.session.drawing is not None, timeout=5000)
+    return window
+
+
+def test_inspector_shows_the_step_then_the_selection(qtbot: QtBot, opened: MainWindow) -> None:
+    blocks = opened.inspector.model.blocks
+    assert blocks[0].title == "Step"
+    opened.workbench.session.select("cell#0")
+    assert opened.inspector.model.blocks[0].title == "Module call"
+
+
+def test_a_link_in_the_inspector_leads_on(opened: MainWindow) -> None:
+    session, model = opened.workbench.session, opened.inspector.model
+    session.select("cell#0")
+    row = next(row for block in model.blocks for row in block.rows if row.key)
+    opened.inspector.tree.key_activated.emit(row.key)
+    assert session.selection == row.key
+
+
+def test_choosing_a_module_selects_its_box(qtbot: QtBot, opened: MainWindow) -> None:
+    dock = opened.modules
+    index = dock.model.find("cell#0")
+    qtbot.mouseClick(dock.tree.viewport(), Qt.MouseButton.LeftButton, pos=dock.tree.visualRect(index).center())
+    assert index.data(KEY_ROLE) == "cell#0"
+    assert opened.workbench.session.selection == "cell#0"
+    assert opened.graph.canvas.selected_key == "cell#0"
+
+
+def test_selecting_a_node_inside_a_closed_module_marks_the_module(opened: MainWindow) -> None:
+    session = opened.workbench.session
+    node = next(key for key, call in session.drawing.graph.nodes(data="call_key") if call == "cell#0")
+    session.select(node)
+    assert opened.graph.canvas.selected_key == "cell#0"
+    assert session.selection == node
+
+
+def test_changes_are_counted_against_the_step_shown_before(qtbot: QtBot, opened: MainWindow) -> None:
+    session = opened.workbench.session
+    session.next_change()
+    qtbot.waitUntil(lambda: session.drawing.step.index == session.step, timeout=5000)
+    diff = session.drawing.diff
+    assert diff
+    opened.changes.raise_()
+    qtbot.waitUntil(lambda: bool(opened.changes.model.blocks), timeout=2000)
+    listed = {row.key for block in opened.changes.model.blocks for row in block.rows}
+    assert listed == diff.added | diff.removed | set(diff.changed)
+
+
+def test_nothing_moves_while_the_union_is_the_same(qtbot: QtBot, opened: MainWindow) -> None:
+    session = opened.workbench.session
+    for number in range(len(session.timeline)):
+        session.go_to(number)
+        qtbot.waitUntil(lambda: session.drawing.step.index == session.step, timeout=5000)
+    layout = session.drawing.scene.layout
+    session.first()
+    qtbot.waitUntil(lambda: session.drawing.step.index == 0, timeout=5000)
+    assert session.drawing.scene.layout is layout
+
+
+def test_every_theme_dresses_the_window(opened: MainWindow, appearance: Appearance) -> None:
+    pictures = []
+    for preference in ("dark", "light"):
+        appearance.prefer(preference)
+        QApplication.processEvents()
+        pictures.append(opened.grab().toImage())
+    assert pictures[0].pixelColor(5, 5).lightness() < 80 < 180 < pictures[1].pixelColor(5, 5).lightness()
