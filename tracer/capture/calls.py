@@ -1,9 +1,9 @@
 """The log of module calls: what the global forward hooks write, microseconds a call, and what is read back from it.
 
 Entering a call appends the module's token and, relative to the step's base, the next autograd sequence number; leaving
-it appends `EXIT` and the next number. A backward node whose number lies between two entries of the log was made between them, so by the call that was
-innermost then. Calls without grad that make no node and lie in no other call are forward-only passes; they are taken
-out of the log as they end and counted.
+it appends `EXIT` and the next number. A backward node whose number lies between two entries of the log was made between
+them, so by the call that was innermost then. Calls without grad that make no node and lie in no other call are
+forward-only passes; they are taken out of the log as they end and counted.
 """
 
 from array import array

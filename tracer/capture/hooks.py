@@ -1,5 +1,6 @@
 """Everything that is put into PyTorch while a recording is on, and taken out again at its end."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +12,12 @@ _graph_task_id: Callable[[], int] = torch._C._current_graph_task_id
 
 Undo = Callable[[], None]
 
+_COMPILE_WARNING = r"Using `torch\.compile\(module\)` when there are global hooks"
+
 
 def on_module_calls(enter: Callable[..., None], leave: Callable[..., None]) -> Undo:
     """Global forward hooks. `leave` is called also when forward raises."""
+    warnings.filterwarnings("ignore", _COMPILE_WARNING)
     handles = [register_module_forward_pre_hook(enter), register_module_forward_hook(leave, always_call=True)]
 
     def undo() -> None:

@@ -59,6 +59,11 @@ class Names:
         """The qualified name, None for a leaf that is no module's parameter."""
         return self._parameter_names[code] if code >= 0 else None
 
+    def leaves(self, codes: set[int]) -> set[int]:
+        """Ids of the living leaves with these codes."""
+        anonymous = {key for key, (_, code) in self._anonymous.items() if code in codes}
+        return anonymous | {key for key, code in self.codes.items() if code in codes}
+
     def trainable(self) -> set[str]:
         """Names of the living parameters that require grad."""
         return {name for name, parameter in self._living_parameters() if parameter.requires_grad}
@@ -76,7 +81,8 @@ class Names:
         return code
 
     def _learn(self, module: nn.Module) -> int:
-        self._register(self._root_around(module))
+        inner = getattr(module, "_orig_mod", None)  # what torch.compile wraps
+        self._register(self._root_around(inner if isinstance(inner, nn.Module) else module))
         if id(module) not in self._tokens:  # called, yet not in its model's named_modules()
             self._register(module)
         return self._tokens[id(module)]
@@ -159,9 +165,11 @@ class Names:
                 yield self._parameter_names[code], parameter
 
 
-def living_optimizers() -> list[torch.optim.Optimizer]:
-    """Every optimizer that exists; a scan of all objects, tens of milliseconds."""
-    return list(_living(torch.optim.Optimizer, gc.get_objects()))
+def is_optimized(leaves: set[int] | None) -> bool:
+    """Whether any optimizer holds one of these leaf tensors (ids; None: any at all). A scan of all objects, tens of
+    milliseconds."""
+    optimizers = _living(torch.optim.Optimizer, gc.get_objects())
+    return any(leaves is None or _parameter_ids(optimizer) & leaves for optimizer in optimizers)
 
 
 def _living(cls: type[_T], objects: list[object]) -> Iterator[_T]:

@@ -11,7 +11,7 @@ import torch
 
 from tracer.capture import hooks
 from tracer.capture.guard import guarded
-from tracer.capture.names import living_optimizers
+from tracer.capture.names import is_optimized
 from tracer.capture.run_facts import run_facts
 from tracer.capture.scalars import Number, StepScalars, learning_rates, loss_of
 from tracer.capture.step_graph import StepGraph
@@ -116,7 +116,7 @@ class Recorder:
             self._graph.record(roots, kind)
 
     def _after_backward(self, kind: str) -> None:
-        if kind == "backward" and not self._is_manual and not self._optimizers.exist():
+        if kind == "backward" and not self._is_manual and not self._optimizers.exist(self._graph.reached):
             self._close_step(None)
 
     def _before_optimizer(self, optimizer: torch.optim.Optimizer, args: object, kwargs: object) -> None:
@@ -226,7 +226,7 @@ def _listen(control: RunControl) -> ControlServer | None:
 
 
 class _OptimizerWatch:
-    """Whether an optimizer was ever made. Looking through all objects takes tens of milliseconds, so less and less
+    """Whether what is trained here belongs to an optimizer. Looking takes tens of milliseconds, so less and less
     often."""
 
     def __init__(self) -> None:
@@ -237,9 +237,10 @@ class _OptimizerWatch:
     def saw_one(self) -> None:
         self._found = True
 
-    def exist(self) -> bool:
+    def exist(self, reached: Callable[[], set[int] | None]) -> bool:
+        """`reached` tells the ids of the leaf tensors that the step's backwards reached, None for unknown."""
         self._asked += 1
         if not self._found and self._asked >= self._next_look:
-            self._found = bool(living_optimizers())
+            self._found = is_optimized(reached())
             self._next_look = self._asked + 1 if self._asked < 4 else 2 * self._asked
         return self._found

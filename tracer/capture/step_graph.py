@@ -27,6 +27,7 @@ class StepGraph:
         self._passes = Passes(self._names, self._log)
         self._known: dict[int, StructureRecord] = {}
         self._undo: list[hooks.Undo] = []
+        self._record: Callable[..., None] = self._passes.record
 
     @property
     def is_attached(self) -> bool:
@@ -45,6 +46,7 @@ class StepGraph:
     def attach(self, guard: Guard) -> None:
         """Put the module hooks in."""
         if not self._undo:
+            self._record = guard(self._passes.record)
             self._undo.append(hooks.on_module_calls(guard(self._log.enter), guard(self._log.leave)))
 
     def detach(self) -> None:
@@ -55,7 +57,14 @@ class StepGraph:
 
     def record(self, roots: Sequence[torch.Tensor], kind: str) -> None:
         """A backward from `roots` is about to run."""
-        self._passes.record(roots, kind)
+        self._record(roots, kind)
+
+    def reached(self) -> set[int] | None:
+        """Ids of the leaf tensors that the step's backwards reached so far, None where its graph is not captured."""
+        if not self.is_attached:
+            return None
+        codes = {facts.leaf for recorded in self._passes.recorded for facts in recorded.nodes if facts.leaf is not None}
+        return self._names.leaves(codes)
 
     def take(self) -> tuple[StructureRecord, tuple[ModuleCall, ...]]:
         """The structure of the step and the calls of its forward-only passes; begins the next step."""
