@@ -146,3 +146,10 @@ def test_a_chain_of_twenty_thousand_ops_is_no_trouble() -> None:
     layout = lay_out(flat_view(20_000, [(index, index + 1) for index in range(19_999)]))
     assert time.process_time() - started < 15  # about 1 on the machine this was written on
     assert len(np.unique(layout.boxes[:, 1])) == 20_000
+
+
+def test_a_long_chain_with_tributaries_does_not_drift_sideways() -> None:
+    """Every node takes two sources of its own beside the one before it."""
+    edges = [(source, turn + 2) for turn in range(0, 900, 3) for source in (turn, turn + 1)]
+    layout = lay_out(flat_view(900, edges + [(turn - 1, turn + 2) for turn in range(3, 900, 3)]))
+    assert layout.size[0] < 700

@@ -1,6 +1,6 @@
 """Where the nodes of ordered layers stand sideways."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -8,31 +8,32 @@ from tracer.layout.layered import Layered, Tie
 from tracer.layout.projection import project
 from tracer.layout.sizes import BOX_GAP, EDGE_GAP
 
-ROUNDS = 14
+ROUNDS, FEW_ROUNDS = 14, 5
+LARGE = 20_000  # nodes; from there on, few rounds
 STILL = 0.5  # a round that moves nothing further than this is the last
 HOME_WEIGHT = 20.0  # of a node's previous place, against 1 of an edge
 NEWCOMER_WEIGHT = 0.2  # a node without a previous place gives way
 SHARPNESS = 4  # makes the strong stand firm against the weak when lines are straightened
 STAIRCASE = 1.3  # a drawing that much wider than its widest layer, or than it need be, runs off sideways
-LOOSE = 0.01  # a node tied to nothing does too
+LOOSE = 0.0001  # a node tied to nothing does too
 
 
-def place_rows(graph: Layered, homes: Sequence[float | None], items: int) -> list[float]:
+def place_rows(graph: Layered, homes: Sequence[float | None], items: int, check: Callable[[], None]) -> list[float]:
     """Centre x of every node, dummies too, apart from each other and close to what they are tied to.
 
     `homes` are previous centres (None: new): a weak pull, so that what stays moves little. Nodes below `items` are
-    boxes and frames, the other real ones ports.
+    boxes and frames, the other real ones ports. `check` is called now and then; it may raise to give up.
     """
-    xs = _place(graph, homes)
+    xs = _place(graph, homes, check)
     extent = _extent(graph, xs)
-    if extent > STAIRCASE * max(_packed_width(graph, row) for row in graph.rows):
-        aligned = _place(_with_centred_ties(graph, items), homes)
+    if extent > STAIRCASE * max(_packed_width(graph, row) for row in graph.rows) and _has_ports(graph, items):
+        aligned = _place(_with_centred_ties(graph, items), homes, check)
         if extent > STAIRCASE * _extent(graph, aligned):
             return aligned
     return xs
 
 
-def _place(graph: Layered, homes: Sequence[float | None]) -> list[float]:
+def _place(graph: Layered, homes: Sequence[float | None], check: Callable[[], None]) -> list[float]:
     placing = _Placing(graph, homes)
     down, up = range(len(graph.rows)), range(len(graph.rows) - 1, -1, -1)
     if any(home is not None for home in homes):
@@ -41,7 +42,8 @@ def _place(graph: Layered, homes: Sequence[float | None]) -> list[float]:
         placing.start_packed()
         placing.sweep(down, [graph.above])
         placing.sweep(up, [graph.below])
-    for _ in range(ROUNDS):
+    for _ in range(ROUNDS if len(graph.layers) < LARGE else FEW_ROUNDS):
+        check()
         moved = max(placing.sweep(down, placing.both), placing.sweep(up, placing.both))
         if moved < STILL:
             break
@@ -58,6 +60,11 @@ def _extent(graph: Layered, xs: list[float]) -> float:
     """Width of it all."""
     right = max(x + width / 2 for x, width in zip(xs, graph.widths, strict=True))
     return right - min(x - width / 2 for x, width in zip(xs, graph.widths, strict=True))
+
+
+def _has_ports(graph: Layered, items: int) -> bool:
+    """Whether an edge between two items is attached beside the centre of one."""
+    return any(tie.offset for node in range(items) for tie in graph.above[node] if tie.node < items)
 
 
 def _with_centred_ties(graph: Layered, items: int) -> Layered:

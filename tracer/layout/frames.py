@@ -10,7 +10,7 @@ from tracer.layout.nesting import ENTRY, EXIT, Scope
 from tracer.layout.sizes import FRAME_HEAD, FRAME_PAD, box_size, frame_width
 from tracer.model.view import View
 
-DATA_WEIGHT, PARAMETER_WEIGHT = 1.0, 0.05  # data makes the straight spine, parameters stand aside
+DATA_WEIGHT, PARAMETER_WEIGHT = 1.0, 0.001  # data makes the straight spine, parameters stand aside
 
 
 @dataclass(slots=True)

@@ -18,17 +18,23 @@ def assign_layers(
     nodes stand abreast where they can, as a layer is as high as its highest. `entries` have layer 0 and `exits` the
     last layer for themselves.
     """
-    above: Neighbours = [[] for _ in range(count)]
-    below: Neighbours = [[] for _ in range(count)]
-    for source, target in edges:
-        above[target].append(source)
-        below[source].append(target)
+    above, below = neighbours(count, edges)
     order = topological_order(above, below)
     layers = _as_late_as_possible(order, above, below, list(exits) or [_deepest_sink(order, above, below)])
     _hang_dead_ends(layers, order, above, below)
     placed = [layer if layer is not None else 0 for layer in layers]
     _stand_abreast(placed, order, above, tall)
     return _with_ports(placed, entries, exits)
+
+
+def neighbours(count: int, edges: Sequence[tuple[int, int]]) -> tuple[Neighbours, Neighbours]:
+    """Sources and targets of each node."""
+    above: Neighbours = [[] for _ in range(count)]
+    below: Neighbours = [[] for _ in range(count)]
+    for source, target in edges:
+        above[target].append(source)
+        below[source].append(target)
+    return above, below
 
 
 def topological_order(above: Neighbours, below: Neighbours) -> list[int]:
@@ -42,10 +48,16 @@ def topological_order(above: Neighbours, below: Neighbours) -> list[int]:
     return order
 
 
-def _deepest_sink(order: list[int], above: Neighbours, below: Neighbours) -> int:
+def depths(order: list[int], above: Neighbours) -> list[int]:
+    """The length of the longest way to each node."""
     depth = [0] * len(order)
     for node in order:
         depth[node] = max((depth[source] + 1 for source in above[node]), default=0)
+    return depth
+
+
+def _deepest_sink(order: list[int], above: Neighbours, below: Neighbours) -> int:
+    depth = depths(order, above)
     return max((node for node in range(len(order)) if not below[node]), key=depth.__getitem__)
 
 

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from tracer.layout.coordinates import place_rows
 from tracer.layout.cycles import feedback_edges
 from tracer.layout.layered import Edge, make_layered
-from tracer.layout.layering import assign_layers
+from tracer.layout.layering import assign_layers, depths, neighbours, topological_order
 from tracer.layout.ordering import order_rows
 from tracer.layout.projection import project
 from tracer.layout.routing import Point, route_edge, stack_layers
 from tracer.layout.sizes import PART_GAP, TALL
 
+FEEDER_WEIGHT = 0.001  # of an edge, against 1
 HOME_PART_WEIGHT, NEW_PART_WEIGHT = 1.0, 0.001
 
 
@@ -93,9 +94,9 @@ def _place_part(level: Level, check: Callable[[], None]) -> _Part:
     entries, exits = range(len(level.sizes), first_exit), range(first_exit, level.count)
     layers = assign_layers(level.count, forward, entries, exits, tall)
     homes = [*level.homes, *[None] * ports]
-    graph = make_layered(widths, level.edges, layers)
+    graph = make_layered(widths, _with_feeders_light(level, forward), layers)
     order_rows(graph, homes, check)
-    xs = place_rows(graph, homes, len(level.sizes))
+    xs = place_rows(graph, homes, len(level.sizes), check)
     bands = stack_layers(graph, heights, xs, level.entries > 0, level.exits > 0)
     routes = [route_edge(graph, index, edge, heights, xs, bands) for index, edge in enumerate(level.edges)]
     left = min(x - width / 2 for x, width in zip(xs, graph.widths, strict=True))
@@ -103,6 +104,22 @@ def _place_part(level: Level, check: Callable[[], None]) -> _Part:
     centres = [(x, bands.middle(layer)) for x, layer in zip(xs, layers, strict=False)]
     reach = [x for route in routes for x, _ in route]
     return _Part(centres, routes, min([left, *reach]), max([right, *reach]), bands.height)
+
+
+def _with_feeders_light(level: Level, forward: list[tuple[int, int]]) -> list[Edge]:
+    """The edges; what only feeds one node, which has a longer way behind it on another side, pulls that little.
+
+    So the long way stays straight and small tributaries come from its sides, whatever their number.
+    """
+    above, below = neighbours(level.count, forward)
+    depth = depths(topological_order(above, below), above)
+    deepest = [max((depth[source] for source in sources), default=0) for sources in above]
+    return [
+        edge._replace(weight=min(edge.weight, FEEDER_WEIGHT))
+        if len(below[edge.source]) == 1 and depth[edge.source] < deepest[edge.target]
+        else edge
+        for edge in level.edges
+    ]
 
 
 def _parts(count: int, edges: Sequence[Edge]) -> list[list[int]]:

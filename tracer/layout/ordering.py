@@ -10,9 +10,9 @@ from tracer.layout.projection import project
 
 Rows = list[list[int]]
 
-SWEEPS = 8
+MANY, FEW = (8, 20), (4, 2)  # sweeps, and rounds of swaps in each
 MAX_STALE = 4  # sweeps without a better order before giving up
-LARGE = 6_000  # nodes; above, one start and fewer sweeps
+LARGE = 6_000  # nodes; above, one start and few sweeps
 
 
 def order_rows(graph: Layered, homes: Sequence[float | None], check: Callable[[], None]) -> None:
@@ -33,7 +33,7 @@ def order_rows(graph: Layered, homes: Sequence[float | None], check: Callable[[]
     fewest: int | None = None
     for rows in starts[: 1 if is_large else None]:
         search = _Search(graph, [list(row) for row in rows], known, check)
-        search.run(SWEEPS // 2 if is_large else SWEEPS)
+        search.run(*(FEW if is_large else MANY))
         if fewest is None or search.fewest < fewest:
             best, fewest = search.best, search.fewest
         if not fewest:
@@ -81,15 +81,17 @@ class _Search:
         self.best = [list(row) for row in rows]
         self.fewest = self._count()
 
-    def run(self, sweeps: int) -> None:
+    def run(self, sweeps: int, swap_rounds: int) -> None:
         stale = 0
         for turn in range(sweeps):
             if not self.fewest or stale >= MAX_STALE:
                 break
             self.check()
             self._sweep(downwards=turn % 2 == 0, flip_ties=turn % 4 >= 2)
-            while self._swap_all():
+            for _ in range(swap_rounds):
                 self.check()
+                if not self._swap_all():
+                    break
             stale = 0 if self._keep_if_better() else stale + 1
 
     def _keep_if_better(self) -> bool:
