@@ -159,6 +159,8 @@ class Actions(QObject):
         action.setObjectName(spec.name)
         action.setShortcuts([QKeySequence(keys) for keys in spec.shortcuts])
         action.setCheckable(spec.is_checkable)
+        # A menu shows an icon in place of the check mark.
+        action.setIconVisibleInMenu(not spec.is_checkable)
         tip = self.tr(spec.tip or spec.text)
         keys = f" ({action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)})" if spec.shortcuts else ""
         action.setToolTip(tip + keys)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QHeaderView
 
 from gui import format as fmt
 from gui.appearance import Appearance
@@ -18,9 +19,11 @@ MOST_ROWS = 500
 class ChangesDock(Dock):
     def __init__(self, session: Session, appearance: Appearance) -> None:
         self._session = session
-        self.model = SectionModel(("Change", "Node"))
-        self.tree = SectionTree(self.model, appearance.theme)
-        self.tree.header().resizeSection(0, 92)
+        self.model = SectionModel(("Node", "Change"))
+        self.tree = SectionTree(self.model, appearance.theme, link_column=0)
+        self.tree.header().setStretchLastSection(False)
+        self.tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.tree.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         super().__init__("changes", ChangesDock.tr("Changes"), self.tree)
         self.model.setParent(self)
         self.tree.setAccessibleName(self.tr("Changed nodes"))
@@ -43,11 +46,11 @@ def change_blocks(diff: GraphDiff, compared_step: int) -> tuple[Block, ...]:
     """The added, removed and changed nodes, each list bounded; a single line where nothing differs."""
     against = f"Against step {fmt.count(compared_step)}"
     if not diff:
-        return (Block(against, (Row(("", "The graph is the same")),)),)
-    changed = [Row((", ".join(what), key), key) for key, what in sorted(diff.changed.items())]
+        return (Block(against, (Row(("The graph is the same", "")),)),)
+    changed = [Row((key, ", ".join(what)), key) for key, what in sorted(diff.changed.items())]
     parts = (
-        ("Added", [Row(("", key), key) for key in sorted(diff.added)]),
-        ("Removed", [Row(("", key), key) for key in sorted(diff.removed)]),
+        ("Added", [Row((key, ""), key) for key in sorted(diff.added)]),
+        ("Removed", [Row((key, ""), key) for key in sorted(diff.removed)]),
         ("Changed", changed),
     )
     return tuple(Block(f"{title} ({fmt.count(len(rows))})", _bounded(rows)) for title, rows in parts if rows)
@@ -56,4 +59,4 @@ def change_blocks(diff: GraphDiff, compared_step: int) -> tuple[Block, ...]:
 def _bounded(rows: Iterable[Row]) -> tuple[Row, ...]:
     every = tuple(rows)
     rest = len(every) - MOST_ROWS
-    return every if rest <= 0 else (*every[:MOST_ROWS], Row(("", f"and {fmt.count(rest)} more")))
+    return every if rest <= 0 else (*every[:MOST_ROWS], Row((f"and {fmt.count(rest)} more", "")))

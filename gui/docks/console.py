@@ -90,7 +90,7 @@ def _output_view() -> QPlainTextEdit:
     view.setReadOnly(True)
     view.setMaximumBlockCount(MOST_LINES)
     view.setUndoRedoEnabled(False)
-    view.setPlaceholderText(view.tr("What the script prints appears here"))
+    view.setPlaceholderText(view.tr("The output of a script run from here"))
     view.setAccessibleName(view.tr("Console"))
     return view
 

@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTreeView
 
 from gui.appearance import Appearance
 from gui.docks.dock import Dock
+from gui.docks.tree_keys import TreeKeys
 from gui.models.modules import ModuleModel
 from gui.models.tree import KEY_ROLE
 from gui.session import Session
@@ -80,11 +81,12 @@ def _module_tree(model: ModuleModel) -> QTreeView:
     tree.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
     tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
     tree.setAccessibleName(tree.tr("Module calls"))
+    TreeKeys(tree)
     header = tree.header()
     header.setStretchLastSection(False)
     header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
     header.setSectionResizeMode(1, QHeaderView.ResizeMode.Interactive)
     header.setSectionResizeMode(2, QHeaderView.ResizeMode.Fixed)
-    header.resizeSection(1, 84)
+    header.resizeSection(1, 88)
     header.resizeSection(2, 46)
     return tree

@@ -79,8 +79,10 @@ class ScalarPlot(pg.PlotItem):
         self.getAxis("left").setGrid(60)
         self.getAxis("bottom").setGrid(False)
 
-    def set_axis_shown(self, is_shown: bool) -> None:
-        """Whether the steps are written below this plot; only the lowest of several needs it."""
+    def set_place(self, is_first: bool, is_last: bool) -> None:
+        """Only the lowest of several plots needs the steps below it; those after the first are low."""
+        is_shown = is_last
+        self.getAxis("left").setStyle(maxTickLevel=2 if is_first else 0)
         self.getAxis("bottom").setStyle(showValues=is_shown)
         self.getAxis("bottom").setHeight(None if is_shown else 0)
 

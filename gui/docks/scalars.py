@@ -1,8 +1,8 @@
 """The scalars of the run over its steps, the strip of structures under them, both linked to the shown step."""
 
 import pyqtgraph as pg
-from PySide6.QtCore import QModelIndex, QRect, Qt, QTimer, Slot
-from PySide6.QtGui import QColor, QPainter
+from PySide6.QtCore import QAbstractItemModel, QEvent, QModelIndex, QRect, QRectF, QSize, Qt, QTimer, Slot
+from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPainter
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -23,7 +23,8 @@ from gui.session import Session
 from gui.theme import Theme
 
 REDRAW_MSECS = 60
-LIST_WIDTH_PX = 196
+LIST_WIDTH_PX = 188
+ROW_HEIGHT_PX = 26
 LEAD_STRETCH = 3
 """How many times higher the first plot is than each further one."""
 
@@ -35,7 +36,7 @@ class ScalarsDock(Dock):
         self.model = ScalarModel()
         self.plots: dict[str, ScalarPlot] = {}
         self._follows_range = True
-        self._list = _scalar_list(self.model)
+        self._list = _scalar_list(self.model, appearance.theme)
         self.view = pg.GraphicsLayoutWidget()
         self.strip = StructureStrip(appearance.theme)
         super().__init__("scalars", ScalarsDock.tr("Scalars"), self._build())
@@ -112,7 +113,7 @@ class ScalarsDock(Dock):
         for row, name in enumerate(self.model.shown):
             plot = ScalarPlot(name, self._theme, self.model.color(name))
             plot.box.scrubbed.connect(self._scrub)
-            plot.set_axis_shown(row == len(self.model.shown) - 1)
+            plot.set_place(is_first=row == 0, is_last=row == len(self.model.shown) - 1)
             plot.set_cursor(self._session.step)
             self.view.ci.addItem(plot, row, 0)
             self.view.ci.layout.setRowStretchFactor(row, LEAD_STRETCH if row == 0 else 1)
@@ -174,34 +175,64 @@ class ScalarsDock(Dock):
         self.widget().setStyleSheet(f"QWidget {{ background: {theme.plot_background}; }}")
         self.model.set_colors(theme.plot_colors)
         self.strip.set_theme(theme)
+        self._list.itemDelegate().theme = theme
         for name, plot in self.plots.items():
             plot.dress(theme, self.model.color(name))
 
 
 class _ScalarDelegate(QStyledItemDelegate):
-    """Check box, colour, name; the value at the right edge."""
+    """A swatch in the curve's colour, filled where it is plotted; the name; the value at the right edge."""
+
+    def __init__(self, theme: Theme, parent: QListView) -> None:
+        super().__init__(parent)
+        self.theme = theme
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
+        return QSize(LIST_WIDTH_PX, ROW_HEIGHT_PX)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
-        value = str(index.data(VALUE_ROLE))
-        width = option.fontMetrics.horizontalAdvance(value) + 10
-        room = QRect(option.rect)
-        option.rect = room.adjusted(0, 0, -width, 0)
-        super().paint(painter, option, index)
-        if option.state & QStyle.StateFlag.State_Enabled:
-            painter.setPen(QColor(option.palette.placeholderText().color()))
-        place = room.adjusted(room.width() - width, 0, -6, 0)
-        painter.drawText(place, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, value)
+        self.initStyleOption(option, index)
+        option.text, option.icon = "", QIcon()
+        option.features &= ~QStyleOptionViewItem.ViewItemFeature.HasCheckIndicator
+        option.widget.style().drawControl(QStyle.ControlElement.CE_ItemViewItem, option, painter, option.widget)
+        is_shown = index.data(Qt.ItemDataRole.CheckStateRole) == Qt.CheckState.Checked
+        color = QColor(index.data(Qt.ItemDataRole.DecorationRole))
+        room = QRect(option.rect).adjusted(12, 0, -8, 0)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(color if is_shown else QColor(self.theme.disabled_text))
+        painter.setBrush(color if is_shown else Qt.BrushStyle.NoBrush)
+        painter.drawRoundedRect(QRectF(room.left() + 0.5, room.center().y() - 4.5, 10, 10), 3, 3)
+        self._paint_texts(painter, room.adjusted(20, 0, 0, 0), index, is_shown)
+        painter.restore()
 
-    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex) -> None:
-        super().initStyleOption(option, index)
-        option.decorationSize = option.decorationSize.scaled(9, 9, Qt.AspectRatioMode.IgnoreAspectRatio)
-        option.textElideMode = Qt.TextElideMode.ElideMiddle
+    def editorEvent(
+        self, event: QEvent, model: QAbstractItemModel, option: QStyleOptionViewItem, index: QModelIndex
+    ) -> bool:
+        """A click anywhere on the row, or the space bar, shows or hides its curve."""
+        is_click = event.type() == QEvent.Type.MouseButtonRelease
+        is_space = isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Space
+        if not is_click and not (is_space and event.type() == QEvent.Type.KeyPress):
+            return False
+        is_shown = index.data(Qt.ItemDataRole.CheckStateRole) == Qt.CheckState.Checked
+        wanted = Qt.CheckState.Unchecked if is_shown else Qt.CheckState.Checked
+        return model.setData(index, wanted, Qt.ItemDataRole.CheckStateRole)
+
+    def _paint_texts(self, painter: QPainter, room: QRect, index: QModelIndex, is_shown: bool) -> None:
+        middle = Qt.AlignmentFlag.AlignVCenter
+        value, metrics = str(index.data(VALUE_ROLE)), painter.fontMetrics()
+        value_width = metrics.horizontalAdvance(value) + 8
+        name = metrics.elidedText(str(index.data()), Qt.TextElideMode.ElideMiddle, room.width() - value_width)
+        painter.setPen(QColor(self.theme.text if is_shown else self.theme.muted_text))
+        painter.drawText(room, Qt.AlignmentFlag.AlignLeft | middle, name)
+        painter.setPen(QColor(self.theme.muted_text))
+        painter.drawText(room, Qt.AlignmentFlag.AlignRight | middle, value)
 
 
-def _scalar_list(model: ScalarModel) -> QListView:
+def _scalar_list(model: ScalarModel, theme: Theme) -> QListView:
     view = QListView()
     view.setModel(model)
-    view.setItemDelegate(_ScalarDelegate(view))
+    view.setItemDelegate(_ScalarDelegate(theme, view))
     view.setFixedWidth(LIST_WIDTH_PX)
     view.setSelectionMode(QListView.SelectionMode.SingleSelection)
     view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

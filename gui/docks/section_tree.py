@@ -4,22 +4,25 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFont, QPalette
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyledItemDelegate, QStyleOptionViewItem, QTreeView
 
+from gui.docks.tree_keys import TreeKeys
 from gui.models.tree import KEY_ROLE, SectionModel
 from gui.theme import Theme
 
-LINK_COLUMN = 1
-
 
 class SectionTree(QTreeView):
-    """Shows a `SectionModel` of two columns, everything expanded except what the user closed."""
+    """Shows a `SectionModel` of two columns, everything expanded except what the user closed.
+
+    The links are in column `link_column`.
+    """
 
     key_activated = Signal(str)
 
-    def __init__(self, model: SectionModel, theme: Theme) -> None:
+    def __init__(self, model: SectionModel, theme: Theme, link_column: int = 1) -> None:
         super().__init__()
         self._sections = model
+        self._link_column = link_column
         self._closed: set[str] = set()
-        self._delegate = _Delegate(model, theme, self)
+        self._delegate = _Delegate(model, theme, link_column, self)
         self.setModel(model)
         self.setItemDelegate(self._delegate)
         self.setHeaderHidden(True)
@@ -32,6 +35,7 @@ class SectionTree(QTreeView):
         self.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
         self.header().setStretchLastSection(True)
         self.header().resizeSection(0, 104)
+        TreeKeys(self)
         model.modelReset.connect(self._unfold)
         self.clicked.connect(self._on_clicked)
         self.activated.connect(self._on_activated)
@@ -52,7 +56,7 @@ class SectionTree(QTreeView):
     def _on_clicked(self, index: QModelIndex) -> None:
         if self._sections.is_section(index):
             self._toggle(index)
-        elif _is_link(index):
+        elif _is_link(index, self._link_column):
             self.key_activated.emit(index.data(KEY_ROLE))
 
     @Slot(QModelIndex)
@@ -63,7 +67,7 @@ class SectionTree(QTreeView):
 
     @Slot(QModelIndex)
     def _on_entered(self, index: QModelIndex) -> None:
-        leads = _is_link(index) or self._sections.is_section(index)
+        leads = _is_link(index, self._link_column) or self._sections.is_section(index)
         self.viewport().setCursor(Qt.CursorShape.PointingHandCursor if leads else Qt.CursorShape.ArrowCursor)
 
     def _toggle(self, index: QModelIndex) -> None:
@@ -73,9 +77,10 @@ class SectionTree(QTreeView):
 
 
 class _Delegate(QStyledItemDelegate):
-    def __init__(self, model: SectionModel, theme: Theme, parent: QTreeView) -> None:
+    def __init__(self, model: SectionModel, theme: Theme, link_column: int, parent: QTreeView) -> None:
         super().__init__(parent)
         self._sections = model
+        self._link_column = link_column
         self.theme = theme
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
@@ -83,16 +88,17 @@ class _Delegate(QStyledItemDelegate):
         if self._sections.is_section(index):
             option.font.setWeight(QFont.Weight.DemiBold)
             color = self.theme.text
-        elif _is_link(index):
+        elif _is_link(index, self._link_column):
             color = self.theme.link
         else:
-            color = self.theme.muted_text if index.column() == 0 else self.theme.text
+            is_name = index.column() != self._link_column
+            color = self.theme.muted_text if is_name else self.theme.text
         option.palette.setColor(QPalette.ColorRole.Text, QColor(color))
         option.palette.setColor(QPalette.ColorRole.HighlightedText, QColor(color))
 
 
-def _is_link(index: QModelIndex | QPersistentModelIndex) -> bool:
-    return index.column() == LINK_COLUMN and bool(index.data(KEY_ROLE))
+def _is_link(index: QModelIndex | QPersistentModelIndex, link_column: int) -> bool:
+    return index.column() == link_column and bool(index.data(KEY_ROLE))
 
 
 def _name(title: str) -> str:

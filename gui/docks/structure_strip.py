@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QHelpEvent, QImage, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QHelpEvent, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from gui import format as fmt
@@ -147,8 +147,9 @@ class StructureStrip(QWidget):
         if self._step < 0:
             return
         center = float(self._span.px_at(self._step))
-        width = max(self._span.px_per_step, 3.0)
+        width = max(self._span.px_per_step, 4.0)
+        frame = QRectF(center - width / 2, MARK_HEIGHT - 2.0, width, BAND_HEIGHT + 4.0)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QColor(self._theme.plot_cursor))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawRect(QRectF(center - width / 2, MARK_HEIGHT - 1.5, width, BAND_HEIGHT + 3))
+        for color, line_px in ((self._theme.plot_background, 4.0), (self._theme.text, 1.5)):
+            painter.setPen(QPen(QColor(color), line_px))
+            painter.drawRect(frame)

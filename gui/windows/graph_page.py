@@ -124,10 +124,13 @@ class GraphPage(QWidget):
         return self._owners.get(key) or self._nearest_call(key)
 
     def _nearest_call(self, key: str) -> str:
-        """The closed module around a module call that is not drawn itself."""
+        """What is drawn around a call or node that is not drawn itself: a closed module or a frame."""
         drawing = self._session.drawing
-        calls = drawing.graph.graph["module_calls"] if drawing is not None else []
-        number = next((number for number, call in enumerate(calls) if call["key"] == key), None)
+        if drawing is None:
+            return ""
+        calls = drawing.graph.graph["module_calls"]
+        call_key = drawing.graph.nodes[key].get("call_key") if key in drawing.graph else key
+        number = next((number for number, call in enumerate(calls) if call["key"] == call_key), None)
         while number is not None:
             if calls[number]["key"] in self._owners:
                 return self._owners[calls[number]["key"]]

@@ -125,7 +125,8 @@ class MainWindow(QMainWindow):
             dock.show()
         state = self.workbench.settings.window_state
         if state.isEmpty() or not self.restoreState(state, LAYOUT_VERSION):
-            self.resizeDocks([self.modules, self.inspector], [264, 300], Qt.Orientation.Horizontal)
+            sides = [max(272, self.width() * 19 // 100), max(296, self.width() * 20 // 100)]
+            self.resizeDocks([self.modules, self.inspector], sides, Qt.Orientation.Horizontal)
             bottom = max(230, self.height() * 28 // 100)
             self.resizeDocks([self.scalars, self.console], [bottom, bottom], Qt.Orientation.Vertical)
             widths = [self.width() * 6 // 10, self.width() * 4 // 10]

@@ -15,7 +15,7 @@ class StepBox(QWidget):
         self._session = session
         self.spin = _StepSpin()
         self._total = QLabel()
-        self._total.setMinimumWidth(self._total.fontMetrics().horizontalAdvance("of 000,000"))
+        self._total.setMinimumWidth(self._total.fontMetrics().horizontalAdvance("of 00,000"))
         row = QHBoxLayout(self)
         row.setContentsMargins(6, 0, 6, 0)
         row.setSpacing(6)

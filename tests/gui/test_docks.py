@@ -193,3 +193,25 @@ def test_every_theme_dresses_the_window(opened: MainWindow, appearance: Appearan
         QApplication.processEvents()
         pictures.append(opened.grab().toImage())
     assert pictures[0].pixelColor(5, 5).lightness() < 80 < 180 < pictures[1].pixelColor(5, 5).lightness()
+
+
+def test_left_and_right_in_a_tree_fold_rows_and_keep_the_step(qtbot: QtBot, opened: MainWindow) -> None:
+    tree = opened.modules.tree
+    tree.setFocus()
+    tree.setCurrentIndex(opened.modules.model.index(0, 0))
+    qtbot.keyClick(tree, Qt.Key.Key_Left)
+    assert not tree.isExpanded(opened.modules.model.index(0, 0))
+    assert opened.workbench.session.step == 0
+    qtbot.keyClick(tree, Qt.Key.Key_Right)
+    assert tree.isExpanded(opened.modules.model.index(0, 0))
+    assert opened.workbench.session.step == 0
+
+
+def test_revealing_a_hidden_op_goes_to_what_is_drawn_around_it(qtbot: QtBot, opened: MainWindow) -> None:
+    session = opened.workbench.session
+    session.toggle_call("cell#0")
+    qtbot.waitUntil(lambda: "cell#0" in session.drawing.open_calls, timeout=5000)
+    hidden = next(key for key in session.drawing.graph if key.startswith("cell#0/TBackward"))
+    session.reveal(hidden)
+    assert opened.graph.canvas.selected_key == "cell#0"
+    assert session.selection == hidden
