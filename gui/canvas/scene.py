@@ -100,24 +100,31 @@ def box_states(boxes: Iterable[Box], graph: nx.MultiDiGraph, diff: Diff | None) 
         return np.array([_presence(box, nodes) for box in boxes], dtype=np.uint8)
     touched = diff.added | diff.removed | diff.changed.keys()
     states = [
-        _presence(box, nodes) if touched.isdisjoint(box.members) else _changed_state(box, nodes, diff) for box in boxes
+        _presence(box, nodes)
+        if touched.isdisjoint(box.lives_with) and touched.isdisjoint(box.members)
+        else _changed_state(box, nodes, diff)
+        for box in boxes
     ]
     return np.array(states, dtype=np.uint8)
 
 
 def _presence(box: Box, nodes: Set[str]) -> State:
-    is_present = not box.members or not nodes.isdisjoint(box.members)
+    is_present = not box.lives_with or not nodes.isdisjoint(box.lives_with)
     return State.PRESENT if is_present else State.GHOST
 
 
 def _changed_state(box: Box, nodes: Set[str], diff: Diff) -> State:
-    """The state of a box that the diff touches: a module that changed in part, or gained and lost, is changed."""
-    present = [member for member in box.members if member in nodes]
+    """The state of a box that the diff touches: a module is changed with its ops, a node with its own attributes."""
+    lives_with = box.lives_with
+    present = [node for node in lives_with if node in nodes]
+    lost = not diff.removed.isdisjoint(lives_with)
     if not present:
-        return State.REMOVED if not diff.removed.isdisjoint(box.members) else State.GHOST
-    if diff.added.issuperset(present) and diff.removed.isdisjoint(box.members):
+        return State.REMOVED if lost else State.GHOST
+    if diff.added.issuperset(present) and not lost:
         return State.ADDED
-    return State.CHANGED
+    if box.kind == "module":
+        return State.CHANGED
+    return State.PRESENT if diff.changed.keys().isdisjoint(box.members) else State.CHANGED
 
 
 def _colored(

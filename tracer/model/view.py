@@ -9,7 +9,8 @@ class Box:
 
     `key` is the node key, or the call key of a closed module, or `name@call key` for a parameter drawn once more;
     `members` are the node keys it stands for (itself for a node). `group` is the key of the open module call it lies
-    in, None at the top.
+    in, None at the top. `anchors` are the ops with which it comes and goes, where these are not simply its members: a
+    parameter that is in every step may be drawn in a call that is not.
     """
 
     key: str
@@ -18,6 +19,12 @@ class Box:
     subtitle: str
     group: str | None
     members: tuple[str, ...]
+    anchors: tuple[str, ...] = ()
+
+    @property
+    def lives_with(self) -> tuple[str, ...]:
+        """The nodes of which a step must have one for the box to be there."""
+        return self.anchors or self.members
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class _Drafts:
 
     boxes: dict[str, Box | None] = field(default_factory=dict)
     members: dict[str, dict[str, None]] = field(default_factory=dict)
-    ops: Counter[str] = field(default_factory=Counter)
+    ops: dict[str, list[str]] = field(default_factory=dict)
 
     def add_member(self, call: str, node: str) -> None:
         self.boxes.setdefault(call, None)
@@ -72,7 +72,7 @@ def _boxes(seen: Visibility, repeated: set[str]) -> tuple[Box, ...]:
         place = seen.place_of(key)
         if place.box is not None:
             drafts.add_member(place.box, key)
-            drafts.ops[place.box] += 1
+            drafts.ops.setdefault(place.box, []).append(key)
         elif key not in seen.hidden:
             drafts.boxes[key] = Box(key, node["kind"], *node_labels(key, node), place.frame, (key,))
     return tuple(
@@ -83,19 +83,22 @@ def _boxes(seen: Visibility, repeated: set[str]) -> tuple[Box, ...]:
 
 def _draft_parameter(seen: Visibility, key: str, drafts: _Drafts) -> None:
     """A box in every open call that uses the parameter, membership in every closed one."""
+    users: dict[str | None, list[str]] = {}
+    for op in seen.graph.successors(key):
+        users.setdefault(call_of(seen.graph, op, seen.calls), []).append(op)
     for call, box_key in seen.uses[key].items():
         place = seen.places[call]
         if place.box is not None:
             drafts.add_member(place.box, key)
         elif seen.options.show_parameters:
             labels = node_labels(key, seen.graph.nodes[key])
-            drafts.boxes[box_key] = Box(box_key, "parameter", *labels, place.frame, (key,))
+            drafts.boxes[box_key] = Box(box_key, "parameter", *labels, place.frame, (key,), tuple(users.get(call, ())))
 
 
 def _module_box(seen: Visibility, call: Call, drafts: _Drafts, is_repeated: bool) -> Box:
-    subtitle = call_subtitle(call, drafts.ops[call.key])
-    frame = seen.places[call.key].frame
-    return Box(call.key, "module", call_title(call, is_repeated), subtitle, frame, tuple(drafts.members[call.key]))
+    ops = tuple(drafts.ops.get(call.key, ()))
+    title, subtitle = call_title(call, is_repeated), call_subtitle(call, len(ops))
+    return Box(call.key, "module", title, subtitle, seen.places[call.key].frame, tuple(drafts.members[call.key]), ops)
 
 
 def _groups(seen: Visibility, repeated: set[str]) -> tuple[Group, ...]:
