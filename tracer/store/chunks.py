@@ -1,10 +1,9 @@
-"""Appending scalars: a small row per commit, merged into rows of some 2,000 values, so that a long curve is few
-reads."""
+"""Appending scalars: a small row per commit, merged into rows of some 2,000 values: a long curve is few reads."""
 
 import sqlite3
 
 from tracer.store import schema
-from tracer.store.encoding import checksum, pack_values, unpack_values
+from tracer.store.encoding import checksum, pack_values, storable, unpack_values
 
 
 class ChunkWriter:
@@ -14,13 +13,17 @@ class ChunkWriter:
         self._connection = connection
         self._pending: dict[str, tuple[list[int], list[float]]] = {}
         self._ids: dict[str, int] = {}
-        self._ends: dict[
-            int, tuple[int, int]
-        ] = {}  # scalar id -> (values written, first value not yet in a full chunk)
-        self._committed = ({}, {})  # type: tuple[dict[str, int], dict[int, tuple[int, int]]]
+        # scalar id -> (values written, first value not yet in a full chunk)
+        self._ends: dict[int, tuple[int, int]] = {}
+        self._committed: tuple[dict[str, int], dict[int, tuple[int, int]]] = ({}, {})
+
+    @property
+    def n_values(self) -> int:
+        """Written so far, of all scalars."""
+        return sum(end for end, _ in self._ends.values())
 
     def add(self, name: str, step: int, value: float) -> None:
-        steps, values = self._pending.setdefault(name, ([], []))
+        steps, values = self._pending.setdefault(storable(name), ([], []))
         steps.append(step)
         values.append(value)
 
@@ -40,8 +43,9 @@ class ChunkWriter:
 
     def _id(self, name: str) -> int:
         if name not in self._ids:
+            row = len(self._ids), name
+            self._connection.execute("INSERT INTO scalar VALUES (?, ?, ?)", (*row, checksum(*row)))
             self._ids[name] = len(self._ids)
-            self._connection.execute("INSERT INTO scalar VALUES (?, ?)", (self._ids[name], name))
         return self._ids[name]
 
     def _append(self, scalar: int, steps: list[int], values: list[float]) -> None:

@@ -1,6 +1,9 @@
 """Opening a file that claims to be a tape: read-only, and trusting nothing it says."""
 
+import contextlib
+import os
 import sqlite3
+import stat
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,25 +17,27 @@ _MAGIC = b"SQLite format 3\0"
 def open_read_only(path: Path) -> sqlite3.Connection:
     """A connection whose schema is exactly ours. Raises TapeError with one sentence on anything else."""
     _check_file(path)
-    try:
-        connection = sqlite3.connect(
-            f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, isolation_level=None, timeout=2
-        )
-        _harden(connection)
-        _check_schema(connection, path)
-    except sqlite3.Error as error:
-        raise TapeError(f"{path} cannot be read as a tape ({error}); it may be damaged.") from None
+    address = f"file:{quote(os.fsencode(path.absolute()))}?mode=ro"
+    with contextlib.ExitStack() as on_failure:
+        try:
+            connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=2)
+            on_failure.callback(connection.close)
+            _harden(connection)
+            _check_schema(connection, path)
+        except (sqlite3.Error, UnicodeError, MemoryError) as error:
+            raise TapeError(f"{path} cannot be read as a tape ({error}); it may be damaged.") from None
+        on_failure.pop_all()
     return connection
 
 
 def _check_file(path: Path) -> None:
-    if not path.exists():
-        raise TapeError(f"There is no file {path}.")
-    if not path.is_file():
-        raise TapeError(f"{path} is not a file; a tape is one file, written by `tapescope run`.")
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise TapeError(f"{path} is not a file; a tape is one file, written by `tapescope run`.")
         with path.open("rb") as file:
             head = file.read(len(_MAGIC))
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the name
+        raise TapeError(f"There is no file {path}.") from None
     except OSError as error:
         raise TapeError(f"{path} cannot be read: {error.strerror}.") from None
     if head != _MAGIC:
@@ -56,11 +61,15 @@ def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
         raise TapeError(
             f"{path} was written by format {version}; this version reads up to {schema.FORMAT}. Update Tapescope."
         )
-    expected = {("table", name): sql for name, sql in schema.TABLES.items()}
-    expected.update((("index", name), sql) for name, sql in schema.INDEXES.items())
+    if version < 1:
+        raise TapeError(f"{path} has no format; it is damaged or was altered.")
+    expected = {
+        *(("table", name, sql) for name, sql in schema.TABLES.items()),
+        *(("index", name, sql) for name, sql in schema.INDEXES.items()),
+        *schema.IMPLIED,
+    }
     rows = connection.execute("SELECT type, name, sql FROM sqlite_schema LIMIT 100").fetchall()
-    found = {(kind, name): sql for kind, name, sql in rows if not name.startswith("sqlite_")}
-    if found != expected:
+    if len(rows) != len(expected) or set(rows) != expected:
         raise TapeError(
             f"{path} does not have the tables of a tape of format {schema.FORMAT}; it is damaged or was altered."
         )

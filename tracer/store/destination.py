@@ -1,11 +1,17 @@
 """Where a new tape may be written."""
 
+import contextlib
+import os
+import sqlite3
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tracer.errors import TapeError, UsageError
 from tracer.store.connection import open_read_only
+from tracer.store.liveness import is_alive
+
+_UNWRITABLE = "Cannot write the tape {}: {}. Choose a place that can be written."
 
 
 def free_name(stem: str) -> Path:
@@ -16,21 +22,18 @@ def free_name(stem: str) -> Path:
     return path
 
 
-@contextmanager
+@contextlib.contextmanager
 def prepare(path: Path) -> Iterator[None]:
     """Hold the place of a tape that will be written later; one that nobody wrote leaves no file.
 
     Raises UsageError where the file could not be written, and where it would replace something that is not a tape.
     """
+    check(path)
     is_new = not path.exists()
-    if not is_new and path.stat().st_size and not _is_tape(path):
-        raise UsageError(f"{path} exists and is not a tape; it is left as it is. Choose another name for the tape.")
     try:
         path.open("ab").close()
     except OSError as error:
-        raise UsageError(
-            f"Cannot write the tape {path}: {error.strerror}. Choose a place that can be written."
-        ) from None
+        raise UsageError(_UNWRITABLE.format(path, error.strerror)) from None
     try:
         yield
     finally:
@@ -38,9 +41,27 @@ def prepare(path: Path) -> Iterator[None]:
             path.unlink()
 
 
-def _is_tape(path: Path) -> bool:
+def check(path: Path) -> None:
+    """Raise UsageError where a tape at `path` would replace something that is not a tape, or a run still going on."""
     try:
-        open_read_only(path).close()
-    except TapeError:
-        return False
-    return True
+        status = os.stat(path)
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        raise UsageError(_UNWRITABLE.format(path, getattr(error, "strerror", error))) from None
+    if not stat.S_ISREG(status.st_mode):
+        raise UsageError(f"{path} exists and is not a file. Choose another name for the tape.")
+    if status.st_size:
+        _check_replaceable(path)
+
+
+def _check_replaceable(path: Path) -> None:
+    try:
+        with contextlib.closing(open_read_only(path)) as tape:
+            meta = dict(tape.execute("SELECT key, value FROM meta LIMIT 100").fetchall())
+            is_live = meta["state"] == "live" and is_alive(int(meta["pid"]), meta["process_start"])
+    except (TapeError, sqlite3.Error, KeyError, ValueError):
+        text = f"{path} exists and is not a tape; it is left as it is. Choose another name for the tape."
+        raise UsageError(text) from None
+    if is_live and int(meta["pid"]) != os.getpid():
+        raise UsageError(f"{path} is being written by process {meta['pid']}. Choose another name for the tape.")

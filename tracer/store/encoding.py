@@ -1,5 +1,4 @@
-"""Bytes of structures, calls and values: columns in JSON, compressed; no pickle, sizes checked before anything is
-unpacked."""
+"""Bytes of structures, calls and values: columns in JSON, compressed; never pickle, sizes checked before unpacking."""
 
 import json
 import zlib
@@ -64,20 +63,25 @@ def checksum(*parts: object) -> int:
     return crc
 
 
+def storable(text: str) -> str:
+    """The text, but for halves of surrogate pairs (Python's stand-ins for bytes it cannot read), which are spelled."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def compress(data: bytes) -> bytes:
     return zlib.compress(data, 6)
 
 
-def decompress(data: bytes, size: int) -> bytes:
-    """Exactly `size` bytes; refuses a blob that would unpack to more, before it does."""
+def decompress(data: bytes, size: int, digest: bytes) -> bytes:
+    """Exactly `size` bytes with this address; refuses a blob that would unpack to more, before it does."""
     if not 0 <= size <= MAX_BLOB_BYTES:
         raise TapeError(
             f"A stored graph claims a size of {size} bytes, more than a tape can hold; the file is damaged."
         )
     unpacker = zlib.decompressobj()
     content = unpacker.decompress(data, size + 1)
-    if len(content) != size:
-        raise TapeError("A stored graph does not unpack to its recorded size; the file is damaged.")
+    if len(content) != size or address(content) != digest:
+        raise TapeError("A stored graph does not unpack to what was packed; the file is damaged.")
     return content
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import sqlite3
 import time
+import zlib
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ _DAMAGE = (
     AttributeError,
     OverflowError,
     MemoryError,
+    RecursionError,
+    zlib.error,
 )
 
 
@@ -72,7 +75,12 @@ class Tape:
         self._n_steps = 0
         self._last_event = 0
         self._last_chunk = 0
-        self._first = self.refresh()
+        self._n_rows = [0, 0]  # steps, events
+        try:
+            self._unread: Batch | None = self._read_new()
+        except TapeError:
+            self._connection.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -98,12 +106,14 @@ class Tape:
     def meta(self) -> dict[str, str]:
         """Facts of the run: state, pid, command line, script, versions, when it started, where it can be controlled."""
         with self._reading():
-            return dict(self._connection.execute("SELECT key, value FROM meta").fetchall())
+            rows = self._connection.execute("SELECT key, value, crc FROM meta LIMIT 1000").fetchall()
+            for *row, crc in rows:
+                self._compare(checksum(*row), crc, "a fact of the run")
+            return {key: value for key, value, _ in rows}
 
     @property
     def state(self) -> str:
-        """ "live" while the training runs, "closed" after a proper end, "abrupt" where its process is gone without
-        one."""
+        """One of "live" (the training runs), "closed" (it ended properly), "abrupt" (its process is gone)."""
         meta = self.meta
         if meta.get("state") != "live":
             return meta.get("state", "closed")
@@ -127,7 +137,7 @@ class Tape:
         with self._reading():
             row = self._connection.execute(f"{_STEP} WHERE id = ?", (index,)).fetchone()
         if row is None:
-            raise TapeError(f"Step {index} was not recorded: the disk was slower than the training.")
+            raise TapeError(f"Step {index} was not recorded{self._because(index)}.")
         scalars = {name: value for name, series in self._series.items() if (value := series.at(index)) is not None}
         return self._step(row, scalars)
 
@@ -137,8 +147,9 @@ class Tape:
         with self._reading():
             row = self._connection.execute("SELECT structure, evaluation FROM step WHERE id = ?", (index,)).fetchone()
         if row is None or row[0] is None:
-            raise TapeError(f"The graph of step {index} was not kept: the disk was slower than the training.")
-        return to_networkx(self._structure(row[0]), self._evaluated(row[1]))
+            raise TapeError(f"The graph of step {index} was not recorded{self._because(index)}.")
+        with self._reading():
+            return to_networkx(self._structure(row[0]), self._evaluated(row[1]))
 
     def diff(self, before: int, after: int) -> GraphDiff:
         """What differs between the graphs of two steps."""
@@ -150,13 +161,16 @@ class Tape:
 
     @property
     def gaps(self) -> list[tuple[int, int, str]]:
-        """(first, last, reason) of the steps that were not recorded."""
+        """(first, last, reason) of the steps that were not recorded, or not wholly."""
         with self._reading():
-            return self._connection.execute("SELECT first, last, reason FROM gap ORDER BY first").fetchall()
+            rows = list(self._rows("SELECT id, first, last, reason, crc FROM gap", 0))
+            for *row, crc in rows:
+                self._compare(checksum(*row), crc, "a gap")
+            return sorted((first, last, reason) for _, first, last, reason, _ in rows)
 
     def refresh(self) -> Batch:
         """Read what was appended since the last call (on the first call after opening: everything) and remember it."""
-        first = self.__dict__.pop("_first", None)
+        first, self._unread = self._unread, None
         batch = self._read_new()
         if first is None:
             return batch
@@ -183,11 +197,14 @@ class Tape:
             version = self._connection.execute("PRAGMA data_version").fetchone()[0]
             if version == self._version:
                 return Batch((), (), {})
-            self._connection.execute("BEGIN")  # one snapshot for all three
+            self._connection.execute("BEGIN")  # one snapshot for all of them
             try:
                 scalars = self._read_chunks()
                 steps = self._read_steps(scalars)
                 events = self._read_events(self._last_event)
+                self._n_rows[0] += len(steps)
+                self._n_rows[1] += len(events)
+                self._check_rows()
             finally:
                 self._connection.execute("ROLLBACK")
         self._version = version
@@ -196,25 +213,24 @@ class Tape:
         return Batch(steps, tuple(events), scalars)
 
     def _read_chunks(self) -> dict[str, Values]:
-        rows = self._connection.execute(
-            "SELECT id, scalar, first, n, crc, data FROM chunk WHERE id > ? ORDER BY id", (self._last_chunk,)
-        ).fetchall()
-        self._names.update(
-            self._connection.execute("SELECT id, name FROM scalar WHERE id >= ?", (len(self._names),)).fetchall()
-        )
+        known = len(self._names) - 1
+        for number, name, crc in self._rows("SELECT id, name, crc FROM scalar", known):
+            self._compare(checksum(number, name), crc, "the name of a scalar")
+            self._names[number] = name
+        rows = list(self._rows("SELECT id, scalar, first, n, crc, data FROM chunk", self._last_chunk))
         parts: dict[str, list[Values]] = {}
         for _, scalar, first, n, crc, data in sorted(rows, key=lambda row: row[2]):
-            if checksum(scalar, first, n, data) != crc:
-                raise TapeError(
-                    f"{self.path} is damaged: a piece of {self._names[scalar]!r} does not match its checksum."
-                )
-            series = self._series.setdefault(self._names[scalar], Series())
-            n_known = max(0, len(series) - first)
+            name = self._names[scalar]
+            self._compare(checksum(scalar, first, n, data), crc, f"a piece of {name!r}")
+            series = self._series.setdefault(name, Series())
+            n_known = len(series) - first
+            if n_known < 0:
+                raise TapeError(f"{self.path} is damaged: a piece of {name!r} is missing.")
             steps, values = unpack_values(data, n)
             steps, values = steps[n_known:], values[n_known:]
             if len(steps):  # else: a merged chunk of values seen before
                 series.extend(steps, values)
-                parts.setdefault(self._names[scalar], []).append((steps, values))
+                parts.setdefault(name, []).append((steps, values))
         self._last_chunk = max((row[0] for row in rows), default=self._last_chunk)
         self._series = {name: self._series[name] for name in self._names.values() if name in self._series}
         return {
@@ -223,7 +239,7 @@ class Tape:
         }
 
     def _read_steps(self, scalars: dict[str, Values]) -> tuple[Step, ...]:
-        rows = self._connection.execute(f"{_STEP} WHERE id >= ? ORDER BY id", (self._n_steps,)).fetchall()
+        rows = list(self._rows(_STEP, self._n_steps - 1))
         by_step: dict[int, dict[str, float]] = {row[0]: {} for row in rows}
         for name, (steps, values) in scalars.items():
             for step, value in zip(steps.tolist(), values.tolist(), strict=True):
@@ -236,58 +252,79 @@ class Tape:
 
     def _read_events(self, after: int) -> list[Event]:
         with self._reading():
-            rows = self._connection.execute(
-                "SELECT id, kind, step, time_ns, data, crc FROM event WHERE id > ? ORDER BY id", (after,)
-            ).fetchall()
-            for row in rows:
-                if checksum(*row[1:5]) != row[5]:
-                    raise TapeError(f"{self.path} is damaged: event {row[0]} does not match its checksum.")
-            return [
-                Event(number, kind, step, time_ns, json.loads(data)) for number, kind, step, time_ns, data, _ in rows
-            ]
+            events = []
+            for *row, crc in self._rows("SELECT id, kind, step, time_ns, data, crc FROM event", after):
+                self._compare(checksum(*row), crc, f"event {row[0]}")
+                number, kind, step, time_ns, data = row
+                events.append(Event(number, kind, step, time_ns, json.loads(data)))
+            return events
+
+    def _rows(self, select: str, after: int) -> Iterator[tuple[Any, ...]]:
+        """Rows in order of their ids, from after `after`. Pages that lead to each other again would repeat ids."""
+        for row in self._connection.execute(f"{select} WHERE id > ? ORDER BY id", (after,)):
+            if row[0] <= after:
+                raise TapeError(f"{self.path} is damaged: its rows are out of order.")
+            after = row[0]
+            yield row
+
+    def _compare(self, found: int, stored: int, what: str) -> None:
+        if found != stored:
+            raise TapeError(f"{self.path} is damaged: {what} does not match its checksum.")
+
+    def _check_rows(self) -> None:
+        """A closed tape says how much it holds, so that a page that went missing is noticed."""
+        meta = self.meta
+        if meta.get("state") != "live":
+            n_values = sum(map(len, self._series.values()))
+            if meta.get("rows") != " ".join(map(str, (*self._n_rows, n_values))):
+                raise TapeError(f"{self.path} is damaged: it does not hold all that was recorded.")
+
+    def _because(self, index: int) -> str:
+        """Why something of step `index` is not in the tape, as the end of a sentence."""
+        for first, last, reason in self.gaps:
+            if first <= index <= last:
+                return f" ({reason})"
+        if any(event.step <= index for event in self.events("capture_failed")):
+            return ", because capture had failed before; see `tapescope info`"
+        return ""
 
     def _step(self, row: tuple[Any, ...], scalars: dict[str, float]) -> Step:
         with self._reading():
             index, structure, _, phase, optimizer, started_ns, duration_ns, level, passes, crc = row
-            if checksum(*row[:-1]) != crc:
-                raise TapeError(f"{self.path} is damaged: step {index} does not match its checksum.")
+            self._compare(checksum(*row[:-1]), crc, f"step {index}")
             topology, shape = ("", "") if structure is None else self._ids(structure)
             made = tuple(Pass(**item) for item in json.loads(passes))
             return Step(index, topology, shape, phase, optimizer, started_ns, duration_ns / 1e9, scalars, level, made)
 
     def _ids(self, structure: int) -> tuple[str, str]:
         if structure not in self._structure_ids:
-            row = self._connection.execute(
-                "SELECT topology_id, shape_id FROM structure WHERE id = ?", (structure,)
+            *row, crc = self._connection.execute(
+                "SELECT id, digest, topology_id, shape_id, size, crc FROM structure WHERE id = ?", (structure,)
             ).fetchone()
-            self._structure_ids[structure] = row[0], row[1]
+            self._compare(checksum(*row), crc, f"graph {structure}")
+            self._structure_ids[structure] = row[2], row[3]
         return self._structure_ids[structure]
 
     def _structure(self, number: int) -> Structure:
-        if number in self._structures:
-            self._structures.move_to_end(number)
-            return self._structures[number]
-        with self._reading():
-            topology, shape, size, crc, data = self._connection.execute(
-                "SELECT topology_id, shape_id, size, crc, data FROM structure WHERE id = ?", (number,)
+        if number not in self._structures:
+            self._ids(number)  # checks the row
+            size, digest, data = self._connection.execute(
+                "SELECT size, digest, data FROM structure WHERE id = ?", (number,)
             ).fetchone()
-            if checksum(topology, shape, data) != crc:
-                raise TapeError(f"{self.path} is damaged: the graph {topology} does not match its checksum.")
-            self._structures[number] = decode_structure(decompress(data, size))
-        if len(self._structures) > _CACHED_STRUCTURES:
-            self._structures.popitem(last=False)
+            self._structures[number] = decode_structure(decompress(data, size, digest))
+            if len(self._structures) > _CACHED_STRUCTURES:
+                self._structures.popitem(last=False)
+        self._structures.move_to_end(number)
         return self._structures[number]
 
     def _evaluated(self, number: int | None) -> tuple[ModuleCall, ...]:
         if number is None:
             return ()
-        with self._reading():
-            size, crc, data = self._connection.execute(
-                "SELECT size, crc, data FROM evaluation WHERE id = ?", (number,)
-            ).fetchone()
-            if checksum(data) != crc:
-                raise TapeError(f"{self.path} is damaged: a list of module calls does not match its checksum.")
-            return decode_calls(decompress(data, size))
+        *row, crc, data = self._connection.execute(
+            "SELECT id, digest, size, crc, data FROM evaluation WHERE id = ?", (number,)
+        ).fetchone()
+        self._compare(checksum(*row), crc, f"the list of module calls {number}")
+        return decode_calls(decompress(data, row[2], row[1]))
 
     def _checked(self, index: int) -> int:
         position = index + self._n_steps if index < 0 else index

@@ -1,10 +1,10 @@
 """Writing a tape: the training thread appends records to a queue, one thread of ours commits them.
 
 The training never waits for the disk. Where the disk is slower than the training, graphs are dropped first (the step
-and
-its scalars stay), then steps (a gap says so), events never.
+and its scalars stay), then steps, events never; gaps say so. A record that cannot be stored is dropped alone.
 """
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -12,8 +12,10 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +24,30 @@ from tracer.model.records import Pass
 from tracer.model.structure import ModuleCall, Structure
 from tracer.store import schema
 from tracer.store.chunks import ChunkWriter
-from tracer.store.encoding import address, checksum, compress, encode_calls, encode_structure
+from tracer.store.encoding import address, checksum, compress, encode_calls, encode_structure, storable
 
 COMMIT_SECS = 0.04
-_RETRY_SECS = 0.25
-_MAX_GRAPHS = 5_000
-_MAX_STEPS = 200_000
+RETRY_SECS = 0.25
+MAX_GRAPHS = 5_000
+MAX_RECORDS = 200_000
 _MAX_BATCH = 2_000
+_KNOWN_STRUCTURES = 256  # a training whose every step differs must not keep them all
+_SLOW = "the disk was slower than the training"
+_NO_GRAPH = f"without graph: {_SLOW}"
+_BAD_RECORD = "it could not be stored"
+# What a record itself is to blame for; every other sqlite3.Error is the disk's.
+_UNSTORABLE = (
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.ProgrammingError,
+    sqlite3.InterfaceError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 _kept_in_forks: list[sqlite3.Connection] = []
 
 
@@ -87,7 +106,7 @@ class Writer:
         """Create the file, replacing one of that name. Raises TapeError where that is not possible."""
         self.path = path
         self._queue: deque[Record] = deque()
-        self._lost: list[int] = []
+        self._lost: list[tuple[int, str]] = []
         self._batch: list[Record] = []
         self._structures: dict[StructureRecord, int] = {}
         self._pid = os.getpid()
@@ -103,11 +122,14 @@ class Writer:
     def append(self, record: Record) -> None:
         """Queue a record, a microsecond; never blocks, never raises."""
         waiting = len(self._queue)
-        if isinstance(record, StepRecord) and waiting > _MAX_GRAPHS:
-            if waiting > _MAX_STEPS:
-                self._lost.append(record.index)
+        if waiting > MAX_GRAPHS and not isinstance(record, EventRecord):
+            if waiting > MAX_RECORDS:
+                if isinstance(record, StepRecord):
+                    self._lost.append((record.index, _SLOW))
                 return
-            record = replace(record, structure=None, evaluated=())
+            if isinstance(record, StepRecord) and record.structure is not None:
+                self._lost.append((record.index, _NO_GRAPH))
+                record = replace(record, structure=None, evaluated=())
         self._queue.append(record)
 
     def flush(self, timeout_secs: float = 2.0) -> bool:
@@ -124,12 +146,15 @@ class Writer:
         self._closing = True
         self._wake.set()
         self._thread.join()
+        left = (record for record in (*self._batch, *self._queue) if isinstance(record, StepRecord))
+        self._lost += [(record.index, _SLOW) for record in left]
         try:
-            self._connection.execute("UPDATE meta SET value = ? WHERE key = 'state'", (state,))
+            self._write_end(state)
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self._connection.execute("PRAGMA journal_mode=DELETE")
         except sqlite3.Error as error:
             self._warn(error)
+        with contextlib.suppress(sqlite3.Error):  # a reader is still there: the log stays beside the tape, empty
+            self._connection.execute("PRAGMA journal_mode=DELETE")
         self._connection.close()
 
     def _run(self) -> None:
@@ -145,32 +170,53 @@ class Writer:
             if is_last:
                 return
             if has_failed:
-                time.sleep(_RETRY_SECS)
+                time.sleep(RETRY_SECS)
 
     def _commit(self) -> bool:
-        """One transaction. What fails is kept and tried again."""
+        """Commit some of the queue. What the disk refuses is kept and tried again."""
         while self._queue and len(self._batch) < _MAX_BATCH:
-            self._batch.append(self._queue.popleft())
-        known = len(self._structures)
-        lost = len(self._lost)
+            self._batch.append(self._queue[0])  # before it leaves the queue: `flush` must find it in one of the two
+            self._queue.popleft()
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._write(self._batch)
-            self._write_gaps(self._lost[:lost])
-            self._connection.execute("COMMIT")
+            try:
+                self._transact(self._batch)
+                self._batch = []
+            except _UNSTORABLE:
+                self._commit_singly()
         except sqlite3.Error as error:
-            self._roll_back(known)
             self._warn(error)
             return False
-        self._chunks.committed()
-        self._batch = []
-        del self._lost[:lost]
         return True
 
-    def _roll_back(self, known_structures: int) -> None:
-        if self._connection.in_transaction:
+    def _commit_singly(self) -> None:
+        while self._batch:
+            record = self._batch[0]
+            try:
+                self._transact([record])
+            except _UNSTORABLE as error:
+                self._warn(error, "a record is left out")
+                if isinstance(record, StepRecord):
+                    self._lost.append((record.index, _BAD_RECORD))
+            del self._batch[0]
+
+    def _transact(self, records: list[Record]) -> None:
+        """One transaction, all or nothing."""
+        n_lost = len(self._lost)
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._write(records)
+            self._write_gaps(self._lost[:n_lost])
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
+        self._chunks.committed()
+        del self._lost[:n_lost]
+
+    def _roll_back(self) -> None:
+        with contextlib.suppress(sqlite3.Error):  # a full disk may have rolled back by itself
             self._connection.execute("ROLLBACK")
-        self._structures = dict(list(self._structures.items())[:known_structures])
+        self._structures.clear()
         self._chunks.rolled_back()
 
     def _write(self, records: Iterable[Record]) -> None:
@@ -183,23 +229,38 @@ class Writer:
             elif isinstance(record, ScalarRecord):
                 self._chunks.add(record.name, record.step, record.value)
             else:
-                events.append(_event_row(record))
+                events.append(_event_fields(record))
         self._connection.executemany("INSERT OR REPLACE INTO step VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", steps)
-        self._connection.executemany("INSERT INTO event(kind, step, time_ns, data, crc) VALUES (?, ?, ?, ?, ?)", events)
+        self._insert_numbered("event", events)
         self._chunks.write()
 
-    def _write_gaps(self, lost: list[int]) -> None:
-        if lost:
-            row = (min(lost), max(lost), "the disk was slower than the training")
-            self._connection.execute("INSERT INTO gap(first, last, reason) VALUES (?, ?, ?)", row)
+    def _write_gaps(self, lost: list[tuple[int, str]]) -> None:
+        self._insert_numbered("gap", [(first, last, reason) for first, last, reason in _runs(lost)])
+
+    def _insert_numbered(self, table: str, rows: list[tuple[object, ...]]) -> None:
+        """Each row between its id and its checksum."""
+        for number, row in enumerate(rows, self._next_id(table)):
+            marks = ", ".join("?" * (len(row) + 2))
+            self._connection.execute(f"INSERT INTO {table} VALUES ({marks})", (number, *row, checksum(number, *row)))
+
+    def _next_id(self, table: str) -> int:
+        return int(self._connection.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()[0])
+
+    def _write_end(self, state: str) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._write_gaps(self._lost)
+        counts = (self._connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in ("step", "event"))
+        facts = {"state": state, "rows": " ".join(map(str, (*counts, self._chunks.n_values)))}
+        self._connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?, ?)", _meta_rows(facts))
+        self._connection.execute("COMMIT")
 
     def _step_row(self, record: StepRecord) -> tuple[object, ...]:
         fields = (
             record.index,
             None if record.structure is None else self._structure_id(record.structure),
             self._evaluation_id(record.evaluated) if record.evaluated else None,
-            record.phase,
-            record.optimizer,
+            storable(record.phase),
+            None if record.optimizer is None else storable(record.optimizer),
             record.started_ns,
             record.duration_ns,
             record.level,
@@ -209,65 +270,85 @@ class Writer:
 
     def _structure_id(self, record: StructureRecord) -> int:
         known = self._structures.get(record)
-        if known is not None:
-            return known
-        data = encode_structure(record.structure)
-        packed, digest = compress(data), address(data)
-        self._connection.execute(
-            "INSERT INTO structure(digest, topology_id, shape_id, size, crc, data) VALUES (?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT DO NOTHING",
-            (
-                digest,
-                record.topology_id,
-                record.shape_id,
-                len(data),
-                checksum(record.topology_id, record.shape_id, packed),
-                packed,
-            ),
-        )
-        row = self._connection.execute("SELECT id FROM structure WHERE digest = ?", (digest,)).fetchone()
-        self._structures[record] = row[0]
-        return int(row[0])
+        if known is None:
+            ids = storable(record.topology_id), storable(record.shape_id)
+            known = self._stored_once("structure", encode_structure(record.structure), ids)
+            if len(self._structures) >= _KNOWN_STRUCTURES:
+                del self._structures[next(iter(self._structures))]
+            self._structures[record] = known
+        return known
 
     def _evaluation_id(self, calls: tuple[ModuleCall, ...]) -> int:
-        data = encode_calls(calls)
-        packed, digest = compress(data), address(data)
-        self._connection.execute(
-            "INSERT INTO evaluation(digest, size, crc, data) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            (digest, len(data), checksum(packed), packed),
-        )
-        return int(self._connection.execute("SELECT id FROM evaluation WHERE digest = ?", (digest,)).fetchone()[0])
+        return self._stored_once("evaluation", encode_calls(calls), ())
 
-    def _warn(self, error: sqlite3.Error) -> None:
-        if not self._has_warned:
-            self._has_warned = True
-            print(
-                f"tapescope: {self.path} cannot be written ({error}); the training goes on, recording waits.",
-                file=sys.stderr,
-            )
+    def _stored_once(self, table: str, data: bytes, ids: tuple[str, ...]) -> int:
+        """The id of the row with this content, which is added where there is none."""
+        digest = address(data)
+        row = self._connection.execute(f"SELECT id FROM {table} WHERE digest = ?", (digest,)).fetchone()
+        if row is not None:
+            return int(row[0])
+        number = self._next_id(table)
+        fields = (number, digest, *ids, len(data))
+        marks = ", ".join("?" * (len(fields) + 2))
+        self._connection.execute(f"INSERT INTO {table} VALUES ({marks})", (*fields, checksum(*fields), compress(data)))
+        return number
+
+    def _warn(self, error: Exception, consequence: str = "the training goes on, recording waits") -> None:
+        if self._has_warned:
+            return
+        self._has_warned = True
+        text = f"tapescope: {self.path} cannot be written ({error}); {consequence}."
+        with contextlib.suppress(OSError, ValueError):  # stderr may be closed
+            print(text, file=sys.stderr)
 
 
 def _create(path: Path, meta: Mapping[str, str]) -> sqlite3.Connection:
-    try:
-        for suffix in ("", "-wal", "-shm", "-journal"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        connection.execute(f"PRAGMA page_size={schema.PAGE_BYTES}")
-        connection.execute(f"PRAGMA application_id={schema.APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version={schema.FORMAT}")
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA wal_autocheckpoint=256")
-        connection.execute("BEGIN IMMEDIATE")
-        for statement in (*schema.TABLES.values(), *schema.INDEXES.values()):
-            connection.execute(statement)
-        connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-        connection.execute("COMMIT")
-    except (sqlite3.Error, OSError) as error:
-        raise TapeError(f"Cannot create the tape {path}: {error}. Choose a place that can be written.") from None
+    with contextlib.ExitStack() as on_failure:
+        try:
+            _remove(path)
+            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            on_failure.callback(_remove, path)
+            on_failure.callback(connection.close)
+            _begin(connection, meta)
+        except (sqlite3.Error, OSError, ValueError) as error:
+            raise TapeError(f"Cannot create the tape {path}: {error}. Choose a place that can be written.") from None
+        on_failure.pop_all()
     return connection
 
 
-def _event_row(record: EventRecord) -> tuple[object, ...]:
-    fields = (record.kind, record.step, record.time_ns, json.dumps(dict(record.data), default=str))
-    return (*fields, checksum(*fields))
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _begin(connection: sqlite3.Connection, meta: Mapping[str, str]) -> None:
+    connection.execute(f"PRAGMA page_size={schema.PAGE_BYTES}")
+    connection.execute(f"PRAGMA application_id={schema.APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version={schema.FORMAT}")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA wal_autocheckpoint=256")
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in (*schema.TABLES.values(), *schema.INDEXES.values()):
+        connection.execute(statement)
+    connection.executemany("INSERT INTO meta VALUES (?, ?, ?)", _meta_rows(meta))
+    connection.execute("COMMIT")
+
+
+def _meta_rows(meta: Mapping[str, str]) -> Iterator[tuple[str, str, int]]:
+    for key, value in meta.items():
+        row = key, storable(value)
+        yield *row, checksum(*row)
+
+
+def _event_fields(record: EventRecord) -> tuple[object, ...]:
+    return storable(record.kind), record.step, record.time_ns, json.dumps(dict(record.data), default=str)
+
+
+def _runs(lost: list[tuple[int, str]]) -> Iterator[tuple[int, int, str]]:
+    """Consecutive steps lost for one reason, as (first, last, reason)."""
+    for (_, reason), run in groupby(
+        enumerate(sorted(lost, key=itemgetter(1, 0))), lambda at: (at[1][0] - at[0], at[1][1])
+    ):
+        steps = [step for _, (step, _) in run]
+        yield steps[0], steps[-1], reason
