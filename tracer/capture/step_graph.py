@@ -26,6 +26,7 @@ class StepGraph:
         self._log = CallLog(self._names)
         self._passes = Passes(self._names, self._log)
         self._known: dict[int, StructureRecord] = {}
+        self._key, self._key_tokens = 0, -1
         self._undo: list[hooks.Undo] = []
         self._record: Callable[..., None] = self._passes.record
 
@@ -58,6 +59,7 @@ class StepGraph:
     def record(self, roots: Sequence[torch.Tensor], kind: str) -> None:
         """A backward from `roots` is about to run."""
         self._record(roots, kind)
+        self._key = self._hash()  # here the lists are warm; after the optimizer went through all weights they are not
 
     def reached(self) -> set[int] | None:
         """Ids of the leaf tensors that the step's backwards reached so far, None where its graph is not captured."""
@@ -89,17 +91,23 @@ class StepGraph:
         self._log.clear()
         self._passes.clear()
         self._names.forget_anonymous()
+        self._key_tokens = -1
 
     def _structure(self) -> StructureRecord:
-        passes, tokens = self._passes.recorded, self._log.tokens
-        marks = self._log.marks
-        key = hash((*(recorded.key for recorded in passes), tokens.tobytes(), marks.tobytes()))
+        key = self._key if self._key_tokens == len(self._log.tokens) else self._hash()
         known = self._known.get(key)
         if known is None:
             if len(self._known) >= _MAX_KNOWN:
                 self._known.clear()
-            known = self._known[key] = _fingerprinted(assemble(passes, tokens, marks, self._names))
+            structure = assemble(self._passes.recorded, self._log.tokens, self._log.marks, self._names)
+            known = self._known[key] = _fingerprinted(structure)
         return known
+
+    def _hash(self) -> int:
+        """Equal for steps with equal passes and calls."""
+        self._key_tokens = len(self._log.tokens)
+        log = self._log.tokens.tobytes(), self._log.marks.tobytes()
+        return hash((*(recorded.key for recorded in self._passes.recorded), *log))
 
 
 def _fingerprinted(structure: Structure) -> StructureRecord:
