@@ -21,6 +21,8 @@ from tracer.model.view_builder import ViewOptions, build_view, default_open
 
 CACHED_GRAPHS = 64
 CACHED_LAYOUTS = 12
+FORESEEN_STRUCTURES, FORESEEN_NODES = 48, 4_000
+"""So much of what the tape holds is laid out before it is asked for, so that going there moves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +72,29 @@ class Drafter:
 
     def draw(self, question: Question) -> Drawing:
         """Raises TapeError where the step's graph was not recorded, `tracer.layout.Cancelled` when no longer wanted."""
-        if question.step >= len(self._tape):
-            self._tape.refresh()
+        self._foresee(self._tape.refresh().steps)
         step = self._tape.step(question.step)
         graph = self._graph(step)
         changes = self._diff(question.compared_step, step, graph)
-        if self._union.add(graph, step.topology_id):
-            self._layouts.clear()
+        self._add(graph, step)
         options = self._view_options(question.options)
         layout = self._layout(options)
         coloring = colorings()[question.options.coloring]
         scene = scene_for(layout, graph, changes, coloring, question.theme)
         calls = frozenset(call["key"] for call in self._union.graph.graph["module_calls"])
         return Drawing(question, step, graph, changes, scene, options.open_groups, calls)
+
+    def _foresee(self, steps: tuple[Step, ...]) -> None:
+        """Take structures into the union before they are shown, in the order of the tape, while it stays small."""
+        for step in steps:
+            if len(self._union.topology_ids) >= FORESEEN_STRUCTURES or len(self._union) >= FORESEEN_NODES:
+                return
+            if step.topology_id and step.topology_id not in self._union.topology_ids:
+                self._add(self._graph(step), step)
+
+    def _add(self, graph: nx.MultiDiGraph, step: Step) -> None:
+        if self._union.add(graph, step.topology_id):
+            self._layouts.clear()
 
     def _graph(self, step: Step) -> nx.MultiDiGraph:
         key = _graph_key(step)
