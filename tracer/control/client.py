@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ _GONE = "The training process can no longer be reached; it may have ended."
 
 
 class ControlClient:
-    """A connection to one training process. Commands take effect at its next step boundary and show as events on the
-    tape."""
+    """A connection to one training process. Commands take effect at its next step boundary, and show on the tape."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
         self._lines = Lines()
+        self._answers: deque[bytes] = deque()
         self._n_sent = 0
 
     def pause(self) -> None:
@@ -52,6 +53,15 @@ class ControlClient:
     def close(self) -> None:
         self._socket.close()
 
+    def authenticate(self, token: str) -> None:
+        """Show the token; comes before any command. Raises ControlError where it is refused."""
+        try:
+            self._socket.sendall(encode({"token": token}))
+        except OSError:
+            raise ControlError(_GONE) from None
+        if not self._receive().get("ok"):
+            raise ControlError(_GONE)
+
     def _send(self, command: str) -> None:
         self._drain()
         self._n_sent += 1
@@ -65,21 +75,21 @@ class ControlClient:
         timeout = self._socket.gettimeout()
         self._socket.setblocking(False)
         with contextlib.suppress(OSError):
-            while self._socket.recv(1 << 14):
-                pass
+            while data := self._socket.recv(1 << 14):
+                self._lines.feed(data)  # keeps the beginning of a line that is still to come
         self._socket.settimeout(timeout)
+        self._answers.clear()
 
     def _receive(self) -> dict[str, Any]:
-        lines: list[bytes] = []
         try:
-            while not lines:
+            while not self._answers:
                 data = self._socket.recv(1 << 14)
                 if not data:
                     raise ControlError(_GONE)
-                lines = self._lines.feed(data)
+                self._answers += self._lines.feed(data)
         except OSError:
             raise ControlError(_GONE) from None
-        return decode(lines[-1]) or {}
+        return decode(self._answers.popleft()) or {}
 
 
 def connect(tape: str | os.PathLike[str], timeout_secs: float = 2.0) -> ControlClient:
@@ -90,15 +100,16 @@ def connect(tape: str | os.PathLike[str], timeout_secs: float = 2.0) -> ControlC
     if state != "live":
         raise ControlError(f"The training that wrote {tape} has ended.")
     if not file:
-        raise ControlError(f"The training that writes {tape} was started without control; start it with --control.")
+        raise ControlError(f"The training that writes {tape} does not listen; it was recorded without control.")
     endpoint = load(Path(file))
     try:
         connection = open_socket(endpoint, timeout_secs)
-        connection.sendall(encode({"token": endpoint.token}))
-        answer = connection.recv(1 << 14)
     except OSError:
         raise ControlError(_GONE) from None
-    if not (decode(answer) or {}).get("ok"):
-        connection.close()
-        raise ControlError("The training process refused the connection: its token is another one.")
-    return ControlClient(connection)
+    client = ControlClient(connection)
+    try:
+        client.authenticate(endpoint.token)
+    except ControlError:
+        client.close()
+        raise
+    return client

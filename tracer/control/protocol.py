@@ -1,9 +1,8 @@
 """What client and training say to each other: JSON lines over a local socket, never longer than 64 KiB.
 
-The client begins with {"token": …}; the training answers {"ok": true} or closes. Then every {"id": n, "command":
-name} is
-answered by {"id": n, "ok": true} or {"id": n, "ok": false, "error": sentence}. An answer says that the command was
-understood; what it did is told by events on the tape.
+The client begins with {"token": …}; the training answers {"ok": true} or closes. Then every {"id": n, "command": name}
+is answered by {"id": n, "ok": true} or {"id": n, "ok": false, "error": sentence}; an id is a whole number. An answer
+says that the command was understood; what it did is told by events on the tape.
 """
 
 import json

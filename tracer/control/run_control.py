@@ -1,5 +1,6 @@
 """What the training is to do at its next step boundary. Set by the control thread, obeyed by the training thread."""
 
+import contextlib
 import sys
 import threading
 import time
@@ -16,7 +17,9 @@ _ENDED_BY_REQUEST = 130  # the exit code that Ctrl-C would give
 class RunControl:
     """`boundary` costs an attribute read while nothing is asked."""
 
-    def __init__(self, on_detach: OnDetach = "resume", how_to_continue: str = "") -> None:
+    def __init__(
+        self, on_detach: OnDetach = "resume", how_to_continue: str = "", grace_secs: float = GRACE_SECS
+    ) -> None:
         self._changed = threading.Condition()
         self._stop_reason: str | None = None
         self._may_go = False
@@ -25,6 +28,7 @@ class RunControl:
         self._alone_since = 0.0
         self._on_detach = on_detach
         self._how_to_continue = how_to_continue
+        self._grace_secs = grace_secs
 
     def obey(self, command: str) -> None:
         """Take one of `protocol.COMMANDS`; called by any thread."""
@@ -40,7 +44,7 @@ class RunControl:
             self._n_clients += 1
 
     def detach(self) -> None:
-        """A client went. If it was the last one, a paused training goes on after `GRACE_SECS`, or holds."""
+        """A client went. If it was the last one, a paused training goes on after the grace, or holds."""
         with self._changed:
             self._n_clients -= 1
             self._alone_since = time.monotonic()
@@ -70,13 +74,11 @@ class RunControl:
         with self._changed:
             while not self._may_go:
                 self._changed.wait(_LOOK_SECS)
-                is_alone = self._n_clients == 0 and time.monotonic() - self._alone_since > GRACE_SECS
+                is_alone = self._n_clients == 0 and time.monotonic() - self._alone_since > self._grace_secs
                 if is_alone and self._on_detach == "resume":
                     return
                 if is_alone and not has_told:
                     has_told = True
-                    print(
-                        f"tapescope: paused and nobody is attached. {self._how_to_continue}",
-                        file=sys.stderr,
-                        flush=True,
-                    )
+                    text = f"tapescope: paused and nobody is attached. {self._how_to_continue}"
+                    with contextlib.suppress(OSError, ValueError):  # stderr may be closed
+                        print(text, file=sys.stderr, flush=True)

@@ -1,10 +1,10 @@
 """The training side of the control socket: one thread that checks tokens and passes commands on."""
 
-import contextlib
 import hmac
 import selectors
 import socket
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from tracer.control.run_control import RunControl
 
 _MAX_CLIENTS = 32
 _RECEIVE_BYTES = 1 << 14
+_NO_SOCKET_SECS = 0.2
 
 
 @dataclass(eq=False, slots=True)
@@ -62,15 +63,18 @@ class ControlServer:
                 handle()
 
     def _accept(self) -> None:
-        with contextlib.suppress(OSError):
+        try:
             connection, _ = self._listener.accept()
-            if len(self._clients) >= _MAX_CLIENTS:
-                connection.close()
-                return
-            connection.settimeout(0.5)
-            client = _Client(connection)
-            self._clients.add(client)
-            self._selector.register(connection, selectors.EVENT_READ, lambda: self._receive(client))
+        except OSError:  # the process has no file descriptor left, for instance: not a reason to spin
+            time.sleep(_NO_SOCKET_SECS)
+            return
+        if len(self._clients) >= _MAX_CLIENTS:
+            connection.close()
+            return
+        connection.settimeout(0.5)
+        client = _Client(connection)
+        self._clients.add(client)
+        self._selector.register(connection, selectors.EVENT_READ, lambda: self._receive(client))
 
     def _receive(self, client: _Client) -> None:
         try:
@@ -100,6 +104,7 @@ class ControlServer:
             self._send(client, {"ok": True})
             return
         number = message.get("id") if message else None
+        number = number if type(number) is int else None
         command = message.get("command") if message else None
         if command not in COMMANDS:
             self._send(
