@@ -1,6 +1,5 @@
 """Doing something as soon as a module has been imported, without importing it ourselves."""
 
-import importlib.util
 import sys
 from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder
@@ -30,13 +29,17 @@ class _Watcher(MetaPathFinder):
             sys.meta_path.remove(self)
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """What the other finders find. Asked also by those who only want to know whether there is such a module."""
         if name != self._name:
             return None
-        self.remove()
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.loader is not None:
-            self._act_after_loading(spec.loader)
-        return spec
+        for finder in sys.meta_path:
+            if finder is not self and hasattr(finder, "find_spec"):
+                spec = finder.find_spec(name, path, target)
+                if spec is not None:
+                    if spec.loader is not None:
+                        self._act_after_loading(spec.loader)
+                    return spec
+        return None
 
     def _act_after_loading(self, loader: object) -> None:
         """Replace the method on this one loader; it puts itself back as it was."""
@@ -45,6 +48,8 @@ class _Watcher(MetaPathFinder):
         def exec_and_act(module: ModuleType) -> None:
             del loader.exec_module  # type: ignore[attr-defined]
             exec_module(module)
-            self._action(module)
+            if self in sys.meta_path:
+                self.remove()
+                self._action(module)
 
         loader.exec_module = exec_and_act  # type: ignore[attr-defined]

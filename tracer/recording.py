@@ -4,10 +4,12 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracer.errors import UsageError
 from tracer.options import Options
+from tracer.store.destination import check
 
 if TYPE_CHECKING:
     import torch
@@ -22,7 +24,7 @@ def record(path: str | os.PathLike[str], **options: Any) -> Iterator["Recorder"]
     """Record everything trained inside the block to the tape `path`, replacing a file of that name.
 
     Options are those of `tracer.options.Options`. Raises TapeError where the file cannot be written and
-    UsageError for options that make no sense or while another recording is on.
+    UsageError for options that make no sense, while another recording is on, and for a file that is not a tape.
     """
     recorder = begin(path, sys.orig_argv, **options)
     try:
@@ -38,9 +40,11 @@ def begin(path: str | os.PathLike[str], command: list[str], **options: Any) -> "
     global _active
     if _active is not None:
         raise UsageError(f"A recording to {_active.path} is already on; end it before beginning another.")
+    options_checked = Options(**options)
+    check(Path(path))
     from tracer.capture.recorder import Recorder
 
-    recorder = Recorder(path, Options(**options), command)
+    recorder = Recorder(path, options_checked, command)
     recorder.start()
     _active = recorder
     return recorder

@@ -1,80 +1,101 @@
 """Running a user's script or module in this process as `python` itself would: `__main__`, `sys.argv`, `sys.path`,
-tracebacks."""
+`sys.modules`, tracebacks."""
 
 import builtins
 import importlib.machinery
 import importlib.util
 import os
+import runpy
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import CodeType, ModuleType, TracebackType
+from types import ModuleType, TracebackType
+from typing import Any
 
 from tracer.errors import UsageError
 
 _OUR_FOLDER = str(Path(__file__).parent) + os.sep
+_OURS = {"assets", "gui", "main"}  # names a script may well have itself; `tracer` stays, scripts may call it
+# What Python has imported before it comes to the script; there a module of the script's would not win either.
+_EARLIER = "__main__ _collections_abc _sitebuiltins abc codecs encodings genericpath io os posixpath ntpath site stat"
+_KEPT = {"tracer", "zipimport", *_EARLIER.split(), *sys.builtin_module_names}
+
+Program = Callable[[], None]
+"""Runs the user's code in `__main__`."""
 
 
-def script_code(path: str) -> Callable[[], CodeType]:
-    """Set the process up to run the file `path`; the result compiles it. Raises UsageError where there is no such
-    file."""
+def script(path: str) -> Program:
+    """Set the process up to run the file `path`. Raises UsageError where there is no such file."""
     if not Path(path).is_file():
         raise UsageError(f"There is no script {path}.")
-    main = _new_main()
-    main.__file__ = path
-    main.__dict__["__cached__"] = None
-    sys.path[0] = str(Path(path).resolve().parent)
+    _take_path(str(Path(path).resolve().parent))
+    path = os.path.join(os.getcwd(), path)  # not normalised; neither does Python
+    facts = _new_main()
+    facts["__loader__"] = importlib.machinery.SourceFileLoader("__main__", path)
+    facts["__file__"] = path
+    facts["__cached__"] = None
 
-    def compiled() -> CodeType:
-        return compile(Path(path).read_bytes(), path, "exec", dont_inherit=True)
+    def program() -> None:
+        exec(compile(Path(path).read_bytes(), path, "exec", dont_inherit=True), facts)
 
-    return compiled
-
-
-def module_code(name: str) -> Callable[[], CodeType]:
-    """Set the process up to run module `name` as `python -m` does; a package runs its `__main__`. UsageError where it
-    is not found."""
-    sys.path[0] = str(Path.cwd())
-    spec = _find(name)
-    if spec is not None and spec.submodule_search_locations is not None:
-        spec = _find(f"{name}.__main__")
-    if spec is None or spec.loader is None or not hasattr(spec.loader, "get_code"):
-        raise UsageError(f"There is no module {name} that can be run.")
-    loader, spec_name = spec.loader, spec.name
-    main = _new_main()
-    main.__spec__, main.__loader__, main.__package__ = spec, loader, spec.parent
-    main.__file__ = spec.origin
-    main.__dict__["__cached__"] = spec.cached
-    sys.argv[0] = spec.origin or name
-
-    def compiled() -> CodeType:
-        code: CodeType = loader.get_code(spec_name)
-        return code
-
-    return compiled
+    return program
 
 
-def execute(compiled: Callable[[], CodeType]) -> None:
-    """Run the code in `__main__`. What it raises goes on, and will be printed without our frames."""
+def module(name: str) -> Program:
+    """Set the process up to run module `name` as `python -m` does. Raises UsageError where it is not found."""
+    _take_path(str(Path.cwd()))
+    _check_module(name)
+    _new_main()
+    return lambda: runpy._run_module_as_main(name)  # type: ignore[attr-defined]  # what `python -m` itself calls
+
+
+def execute(program: Program) -> None:
+    """Run it. What it raises goes on, and will be printed without our frames."""
     try:
-        exec(compiled(), sys.modules["__main__"].__dict__)
+        program()
     except BaseException:
         _hide_our_frames()
         raise
 
 
-def _find(name: str) -> importlib.machinery.ModuleSpec | None:
+def _take_path(folder: str) -> None:
+    """Look for modules where the script would; those there win over ours and over those that only we imported."""
+    sys.path[0] = folder
+    for name in {name.partition(".")[0] for name in sys.modules} - _KEPT:
+        if name in _OURS or _is_another(name, folder):
+            for loaded in [loaded for loaded in sys.modules if loaded == name or loaded.startswith(f"{name}.")]:
+                del sys.modules[loaded]
+
+
+def _is_another(name: str, folder: str) -> bool:
+    """Whether `folder` has a module of this name other than the one imported. A folder without `__init__` is none."""
+    found = importlib.machinery.PathFinder.find_spec(name, [folder])
+    if found is None or found.origin is None:
+        return False
+    imported = getattr(sys.modules.get(name), "__spec__", None)
+    return imported is None or imported.origin != found.origin
+
+
+def _check_module(name: str) -> None:
     try:
-        return importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        return None
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.submodule_search_locations is not None:
+            spec = importlib.util.find_spec(f"{name}.__main__")
+    except (ImportError, ValueError) as error:
+        raise UsageError(f"Module {name} cannot be run: {error}.") from None
+    if spec is None or spec.loader is None or not hasattr(spec.loader, "get_code"):
+        raise UsageError(f"There is no module {name} that can be run.")
 
 
-def _new_main() -> ModuleType:
+def _new_main() -> dict[str, Any]:
+    """A fresh `__main__` with the names that Python gives it, in Python's order; they are returned."""
+    old = vars(sys.modules["__main__"])
     main = ModuleType("__main__")
+    if "__annotations__" in old:
+        main.__dict__["__annotations__"] = {}
     main.__dict__["__builtins__"] = builtins
     sys.modules["__main__"] = main
-    return main
+    return main.__dict__
 
 
 def _hide_our_frames() -> None:
@@ -89,7 +110,7 @@ def _hide_our_frames() -> None:
 
 
 def clean(error: BaseException) -> None:
-    """Take the frames of Tapescope out of the traceback of `error` and of those it came from."""
+    """Take the frames of Tapescope out of the traceback of `error` and of those it came from or holds."""
     seen: set[int] = set()
     pending: list[BaseException | None] = [error]
     while pending:
@@ -99,6 +120,8 @@ def clean(error: BaseException) -> None:
         seen.add(id(current))
         current.__traceback__ = _without_our_frames(current.__traceback__)
         pending += [current.__cause__, current.__context__]
+        if isinstance(current, BaseExceptionGroup):
+            pending += current.exceptions
 
 
 def _without_our_frames(trace: TracebackType | None) -> TracebackType | None:
@@ -106,10 +129,17 @@ def _without_our_frames(trace: TracebackType | None) -> TracebackType | None:
     while trace is not None:
         if trace.tb_frame.f_code is execute.__code__:
             kept.clear()  # so far it was the launcher
-        elif not trace.tb_frame.f_code.co_filename.startswith(_OUR_FOLDER):
+        elif not _file(trace).startswith(_OUR_FOLDER):
             kept.append(trace)
+        else:  # Python hides the frames of its import machinery itself, but not beside ours
+            while kept and _file(kept[-1]).startswith("<frozen importlib"):
+                kept.pop()
         trace = trace.tb_next
     following = None
     for trace in reversed(kept):
         following = TracebackType(following, trace.tb_frame, trace.tb_lasti, trace.tb_lineno)
     return following
+
+
+def _file(trace: TracebackType) -> str:
+    return trace.tb_frame.f_code.co_filename

@@ -1,13 +1,13 @@
 """`tapescope diff`: what changed between the graphs of two steps."""
 
 import argparse
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import networkx as nx
 
+from tracer.exporters.json import to_json
 from tracer.model.diff import GraphDiff, diff
 from tracer.steps import checked_step
 from tracer.store.reader import Tape
@@ -30,8 +30,12 @@ def run(args: argparse.Namespace) -> int:
         before, after = (tape.graph(checked_step(tape, step)) for step in (args.before, args.after))
     found = diff(before, after)
     if args.json:
-        content = {"added": sorted(found.added), "removed": sorted(found.removed), "changed": found.changed}
-        print(json.dumps(content, indent=2))
+        content = {
+            "added": sorted(found.added),
+            "removed": sorted(found.removed),
+            "changed": dict(sorted(found.changed.items())),
+        }
+        print(to_json(content, indent=2))
     else:
         print("\n".join(_lines(found, before, after, args.before, args.after)))
     return 0

@@ -1,12 +1,12 @@
 """`tapescope info`: what a tape holds."""
 
 import argparse
-import json
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from tracer.exporters.json import to_json
 from tracer.store.reader import Tape
 
 NAME = "info"
@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     with Tape(args.tape) as tape:
         facts = _facts(tape)
-    print(json.dumps(facts, indent=2) if args.json else "\n".join(_lines(facts)))
+    print(to_json(facts, indent=2) if args.json else "\n".join(_lines(facts)))
     return 0
 
 
@@ -57,7 +57,8 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
         yield f"  {name:<11} {value:.6g} (last)"
     for event in facts["events"]:
         if event["kind"] not in ("started", "closed"):
-            detail = event.get("reason") or event.get("message") or event.get("passes") or ""
-            yield f"  {event['kind']} at step {event['step']}: {detail}"
+            detail = event.get("reason") or event.get("message") or event.get("passes") or event.get("traceback") or ""
+            lines = str(detail).strip().splitlines() or [""]
+            yield f"  {event['kind']} at step {event['step']}: {lines[-1 if 'hook' in event else 0]}"
     for gap in facts["gaps"]:
         yield f"  steps {gap['first']} to {gap['last']} have gaps: {gap['reason']}"

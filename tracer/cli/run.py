@@ -1,8 +1,10 @@
 """`tapescope run`: a script as `python` would run it, with its tape written beside."""
 
 import argparse
+import atexit
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from tracer.errors import TapescopeError, UsageError
 from tracer.imports import after_import
 from tracer.launch import command as tapescope
 from tracer.options import Options
-from tracer.script import execute, module_code, script_code
+from tracer.script import Program, execute, module, script
 from tracer.store.destination import free_name, prepare
 
 NAME = "run"
@@ -50,25 +52,51 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     words: list[str] = args.module or args.script
+    if words[:1] == ["--"]:
+        words = words[1:]
     if not words:
         raise UsageError("Nothing to run: give a script, or -m and a module.")
     options = {"level": args.level, "every": args.every, "max_steps": args.max_steps, "on_detach": args.on_detach}
     Options(**options)
-    sys.argv = list(words)
-    compiled = module_code(words[0]) if args.module else script_code(words[0])
-    tape: Path = args.tape or free_name(Path(words[0].rpartition(".")[2] if args.module else words[0]).stem)
+    name = words[0]
+    tape: Path = args.tape or free_name(Path(name.rpartition(".")[2] if args.module else name).stem)
     with prepare(tape):
         if args.tape is None:
             print(f"tapescope: recording to {tape}", file=sys.stderr, flush=True)
-        begin = _Begin(tape, ["-m", *words] if args.module else words, options, not args.headless and has_display())
-        after_import("torch", begin)
+        command = ["-m", *words] if args.module else words
+        begin = _Begin(tape.absolute(), command, options, not args.headless and has_display())
+        sys.argv = ["-m", *words[1:]] if args.module else list(words)
+        program = module(name) if args.module else script(name)
+        call_off = after_import("torch", begin)
         try:
-            execute(compiled)
-        except BaseException as error:
-            recording.end(error)
-            raise
-        recording.end()
+            return _execute(program)
+        finally:
+            call_off()
+
+
+def _execute(program: Program) -> int:
+    try:
+        execute(program)
+    except (TapescopeError, BrokenPipeError) as error:  # the script's own, as it may use us: not to be taken for ours
+        recording.end(error)
+        sys.excepthook(type(error), error, error.__traceback__)
+        return 1
+    except Exception as error:
+        recording.end(error)
+        raise
+    except BaseException as error:
+        _end_after_threads(error)
+        raise
+    _end_after_threads()
     return 0
+
+
+def _end_after_threads(error: BaseException | None = None) -> None:
+    """Python lets a script's threads finish after its last line, and so does the recording."""
+    if any(thread is not threading.main_thread() and not thread.daemon for thread in threading.enumerate()):
+        atexit.register(recording.end, error)
+    else:
+        recording.end(error)
 
 
 class _Begin:
@@ -83,12 +111,13 @@ class _Begin:
     def __call__(self, _: object) -> None:
         try:
             recording.begin(self._tape, self._command, **self._options)
-        except TapescopeError as error:
-            print(f"tapescope: {error} The script runs on unrecorded.", file=sys.stderr)
+        except Exception as error:
+            text = str(error) if isinstance(error, TapescopeError) else f"Recording fails ({error!r})."
+            print(f"tapescope: {text} The script runs on unrecorded.", file=sys.stderr)
             return
         if self._with_window:
             subprocess.Popen(
-                tapescope("open", str(self._tape.absolute())),
+                tapescope("open", str(self._tape)),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

@@ -1,7 +1,9 @@
 """The graph of a step as networkx node-link JSON; `networkx.node_link_graph` reads it back."""
 
 import json
+import math
 from pathlib import Path
+from typing import Any
 
 import networkx as nx
 
@@ -22,8 +24,26 @@ def export(tape: Tape, step: int, out: Path) -> None:
     graph.graph["topology_id"] = record.topology_id
     graph.graph["shape_id"] = record.shape_id
     graph.graph["scalars"] = dict(record.scalars)
-    content = json.dumps(nx.node_link_data(graph, edges="edges"), indent=1)
+    content = to_json(nx.node_link_data(graph, edges="edges"), indent=1)
     try:
         out.write_text(content, encoding="utf-8")
     except OSError as error:
         raise ExportError(f"Cannot write {out}: {error.strerror}. Choose a place that can be written.") from None
+
+
+def to_json(content: object, indent: int) -> str:
+    """JSON that any parser reads: what is not finite becomes "NaN", "Infinity" or "-Infinity", as in protobuf's JSON."""
+    try:
+        return json.dumps(content, indent=indent, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(content), indent=indent, allow_nan=False)
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, float) and not math.isfinite(content):
+        return json.dumps(content)
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_finite(value) for value in content]
+    return content
