@@ -1,6 +1,7 @@
 """The `tapescope` command: finds the sub-command's file, reads its arguments, turns errors into one sentence."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -24,11 +25,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     if hasattr(sys.stdout, "reconfigure") and args.command != "run":
         sys.stdout.reconfigure(errors="replace")
     try:
-        return int(args.run(args))
+        code = int(args.run(args))
+        if args.command != "run" and sys.stdout is not None:
+            sys.stdout.flush()
+        return code
     except TapescopeError as error:
         print(f"tapescope: {error}", file=sys.stderr)
         return 1 if isinstance(error, ControlError) else 2
-    except BrokenPipeError:
+    except BrokenPipeError:  # `| head` has seen enough; Python would fail again when it flushes at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 

@@ -91,11 +91,12 @@ def _new_main() -> dict[str, Any]:
     """A fresh `__main__` with the names that Python gives it, in Python's order; they are returned."""
     old = vars(sys.modules["__main__"])
     main = ModuleType("__main__")
+    facts = vars(main)
     if "__annotations__" in old:
-        main.__dict__["__annotations__"] = {}
-    main.__dict__["__builtins__"] = builtins
+        facts["__annotations__"] = {}
+    facts["__builtins__"] = builtins
     sys.modules["__main__"] = main
-    return main.__dict__
+    return facts
 
 
 def _hide_our_frames() -> None:

@@ -30,11 +30,8 @@ def run(args: argparse.Namespace) -> int:
         before, after = (tape.graph(checked_step(tape, step)) for step in (args.before, args.after))
     found = diff(before, after)
     if args.json:
-        content = {
-            "added": sorted(found.added),
-            "removed": sorted(found.removed),
-            "changed": dict(sorted(found.changed.items())),
-        }
+        changed = dict(sorted(found.changed.items()))
+        content = {"added": sorted(found.added), "removed": sorted(found.removed), "changed": changed}
         print(to_json(content, indent=2))
     else:
         print("\n".join(_lines(found, before, after, args.before, args.after)))

@@ -32,7 +32,7 @@ def export(tape: Tape, step: int, out: Path) -> None:
 
 
 def to_json(content: object, indent: int) -> str:
-    """JSON that any parser reads: what is not finite becomes "NaN", "Infinity" or "-Infinity", as in protobuf's JSON."""
+    """JSON that any parser reads: not finite numbers become "NaN", "Infinity", "-Infinity", as in protobuf's JSON."""
     try:
         return json.dumps(content, indent=indent, allow_nan=False)
     except ValueError:
