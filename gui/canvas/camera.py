@@ -67,10 +67,10 @@ def fitted(
 
 
 def opening(size: tuple[float, float], viewport: tuple[float, float], focus: tuple[float, float] | None) -> Camera:
-    """The first look at a scene: all of it where that can be read, otherwise its end at a readable zoom.
+    """The first look at a scene: all of it where that can be read, otherwise its beginning at a readable zoom.
 
-    `focus` is the scene point to begin at, the loss: the graph is read from there upwards. Where the whole width fits
-    at a readable zoom the graph stands in the middle, otherwise the focus does.
+    `focus` is the scene point to begin at. Where the whole width fits at a readable zoom the graph stands in the
+    middle, otherwise the focus does.
     """
     whole = fitted((0.0, 0.0, *size), viewport)
     if whole.scale >= READABLE_SCALE:

@@ -26,7 +26,7 @@ from gui.canvas.navigation import DOWN, LEFT, RIGHT, UP, walk
 from gui.canvas.overlay import paint_box_outline, paint_group_outline, paint_links
 from gui.canvas.pointer import Pointer
 from gui.canvas.renderer import Renderer
-from gui.canvas.rows import box_row, end_row, group_row, rect_of
+from gui.canvas.rows import box_row, group_row, rect_of
 from gui.canvas.scene import Scene
 from gui.canvas.selection import NONE, Selection, carried_over, links_to_mark, of_key
 from gui.canvas.tooltip import tooltip_of
@@ -235,7 +235,7 @@ class GraphCanvas(QWidget):
         layout = self._renderer.scene.layout
         focus = None
         if len(layout.boxes):
-            x, y, width, height = layout.boxes[end_row(layout)].tolist()
+            x, y, width, height = layout.boxes[int(np.argmin(layout.boxes[:, 1]))].tolist()
             focus = (x + width / 2, y + height / 2)
         self._camera = opening(layout.size, self._viewport(), focus)
         self.zoom_changed.emit(self._camera.scale)

@@ -1,6 +1,7 @@
 """Links: straight hairlines from afar, smooth curves with arrow heads and counts from near."""
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QPen
 
@@ -8,7 +9,7 @@ from gui.canvas.batches import draw_lines
 from gui.canvas.detail import MAX_LABELS, Detail
 from gui.canvas.geometry import ARROW_LENGTH, Area, Curves, Floats, Ints, flattened, stretches_in
 from gui.canvas.labels import Labels
-from gui.canvas.scene import Scene
+from gui.canvas.scene import Scene, State
 from gui.fonts import text_font
 from gui.theme import Theme
 
@@ -26,12 +27,17 @@ class LinkPainter:
         self._scene = scene
         self._curves = curves
         self._theme = theme
+        self._is_drawn = scene.links_present | _links_at_removed_boxes(scene)
         self._counts = np.array([link.count for link in scene.layout.view.links], dtype=np.int64)
         self._labels = Labels(text_font(theme.sizes.box_subtitle, QFont.Weight.Medium))
 
     def paint(self, painter: QPainter, area: Area, detail: Detail, scale: float, as_paths: bool = False) -> None:
-        """Paint the links that touch an area; `as_paths` gives true curves, for vector files."""
+        """Paint the links that touch an area; `as_paths` gives true curves, for vector files.
+
+        Links that the step lacks are shown where a box was just removed; all those of a union would be a thicket.
+        """
         stretches = stretches_in(self._curves, area)
+        stretches = stretches[self._is_drawn[self._curves.link[stretches]]]
         present = self._scene.links_present[self._curves.link[stretches]]
         if detail < Detail.SHAPES:
             self._paint_far(painter, stretches[~present], self._theme.ghost.strong, detail, scale)
@@ -119,6 +125,12 @@ class LinkPainter:
         pen.setCapStyle(Qt.PenCapStyle.FlatCap)
         pen.setDashPattern([4.0, 4.0])
         return pen
+
+
+def _links_at_removed_boxes(scene: Scene) -> NDArray[np.bool_]:
+    view = scene.layout.view
+    removed = {box.key for box, state in zip(view.boxes, scene.states.tolist(), strict=True) if state == State.REMOVED}
+    return np.array([link.source in removed or link.target in removed for link in view.links], dtype=np.bool_)
 
 
 def _paths(control: Floats, links: Ints) -> list[QPainterPath]:

@@ -112,7 +112,7 @@ def test_fitting_shows_everything_and_never_enlarges() -> None:
     assert left >= 0 and top >= 0 and right <= 800 and bottom <= 600
 
 
-def test_a_tall_graph_opens_readable_at_its_loss() -> None:
+def test_a_tall_graph_opens_readable_at_its_focus() -> None:
     camera = opening((300.0, 20_000.0), VIEWPORT, focus=(150.0, 19_980.0))
     assert camera.scale >= READABLE_SCALE
     x, y = camera.to_view(150.0, 19_980.0)
@@ -120,7 +120,7 @@ def test_a_tall_graph_opens_readable_at_its_loss() -> None:
     assert 300 < y < 600
 
 
-def test_a_wide_and_tall_graph_opens_with_its_loss_in_sight() -> None:
+def test_a_wide_and_tall_graph_opens_with_its_focus_in_sight() -> None:
     camera = opening((30_000.0, 20_000.0), VIEWPORT, focus=(22_000.0, 19_980.0))
     x, y = camera.to_view(22_000.0, 19_980.0)
     assert 0 < x < 800 and 0 < y < 600
