@@ -1,0 +1,209 @@
+"""Files that are no tapes, or not any more: one clear sentence, never a wrong value, a crash or a wait."""
+
+import contextlib
+import os
+import random
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+import pytest
+
+from tests.store.samples import META, step_record, write_tape
+from tracer import Tape, TapeError
+from tracer.store import schema
+from tracer.store.writer import Writer
+
+
+@pytest.fixture(scope="module")
+def intact(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return write_tape(tmp_path_factory.mktemp("tape") / "a.tape").read_bytes()
+
+
+def everything(path: Path) -> list[Any]:
+    """All that a tape can say, except its own path."""
+    with Tape(path) as tape:
+        said: list[Any] = [tape.meta, tape.state, tape.gaps, tape.events(), list(tape.refresh().steps)]
+        said += [tape.scalars, *([array.tolist() for array in tape.series(name)] for name in tape.scalars)]
+        for step in tape.steps:
+            graph = tape.graph(step.index)
+            said += [step, dict(graph.nodes(data=True)), list(graph.edges(keys=True, data=True)), graph.graph]
+        return said
+
+
+def make_missing(path: Path) -> None:
+    pass
+
+
+def make_folder(path: Path) -> None:
+    path.mkdir()
+
+
+def make_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def make_empty(path: Path) -> None:
+    path.touch()
+
+
+def make_text(path: Path) -> None:
+    path.write_text("loss,step\n" * 1000)
+
+
+def make_other_database(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        file.execute("CREATE TABLE meta(key, value)")
+
+
+def altered(*statements: str) -> Callable[[Path], None]:
+    def make(path: Path) -> None:
+        write_tape(path)
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as file:
+            for statement in statements:
+                file.execute(statement)
+
+    return make
+
+
+STRANGE = r"does not have the tables of a tape of format 1; it is damaged or was altered"
+BAD_FILES = {
+    "missing": (make_missing, "There is no file"),
+    "folder": (make_folder, "is not a file; a tape is one file, written by `tapescope run`"),
+    "pipe": (make_pipe, "is not a file"),
+    "empty": (make_empty, "is not a tape; a tape is written by `tapescope run`"),
+    "text": (make_text, "is not a tape"),
+    "database": (make_other_database, "is another program's database, not a tape"),
+    "newer": (
+        altered("PRAGMA user_version=2"),
+        "was written by format 2; this version reads up to 1. Update Tapescope",
+    ),
+    "formatless": (altered("PRAGMA user_version=0"), "has no format"),
+    "table": (altered("CREATE TABLE extra(x)"), STRANGE),
+    "view": (altered("CREATE VIEW extra AS SELECT 1"), STRANGE),
+    "trigger": (altered("CREATE TRIGGER extra AFTER INSERT ON gap BEGIN SELECT 1; END"), STRANGE),
+    "index": (altered("DROP INDEX chunk_scalar"), STRANGE),
+    "swapped": (altered("DROP TABLE gap", "CREATE VIEW gap AS SELECT 1 AS first, 2 AS last, 'x' AS reason"), STRANGE),
+    "lost steps": (altered("DELETE FROM step WHERE id = 5"), "does not hold all that was recorded"),
+    "lost values": (altered("DELETE FROM chunk"), "does not hold all that was recorded"),
+    "lost facts": (altered("DELETE FROM meta"), "does not hold all that was recorded"),
+    "renamed scalar": (altered("UPDATE scalar SET name = 'acc' WHERE id = 0"), "the name of a scalar does not match"),
+    "moved step": (altered("UPDATE step SET structure = 2 WHERE id = 0"), "step 0 does not match its checksum"),
+    "moved graph": (altered("UPDATE structure SET id = 3 WHERE id = 1"), "is damaged"),
+    "other fact": (altered("UPDATE meta SET value = 'x' WHERE key = 'command'"), "a fact of the run does not match"),
+}
+
+
+@pytest.mark.parametrize("make, sentence", BAD_FILES.values(), ids=BAD_FILES)
+def test_bad_file_gets_one_sentence(make: Callable[[Path], None], sentence: str, tmp_path: Path) -> None:
+    path = tmp_path / "bad.tape"
+    make(path)
+    with pytest.raises(TapeError, match=sentence) as raised:
+        Tape(path)
+    assert str(raised.value).count("\n") == 0
+    assert str(path) in str(raised.value)
+    assert not list(tmp_path.glob("bad.tape-*"))
+
+
+@pytest.mark.parametrize("name", ["a?b#c%20.tape", "ü🎈.tape", "-.tape", b"\xff.tape"])
+def test_any_name_of_a_file_will_do(name: str | bytes, tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(name)
+    with Tape(write_tape(path)) as tape:
+        assert len(tape) == 6
+    for impossible in ("x" * 300, "nul\0"):
+        with pytest.raises(TapeError):
+            Tape(tmp_path / impossible)
+
+
+def assert_right_or_refused(path: Path, expected: list[Any]) -> bool:
+    """True where it was refused."""
+    try:
+        assert everything(path) == expected
+    except TapeError as error:
+        assert "\n" not in str(error)
+        return True
+    return False
+
+
+def test_a_tape_cut_anywhere_is_right_or_refused(intact: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.tape"
+    path.write_bytes(intact)
+    expected = everything(path)
+    for size in {*range(0, len(intact), 3001), 1, 15, 16, 99, 100, 16383, 16384, len(intact) - 1}:
+        path.write_bytes(intact[:size])
+        # the last page is an index that only the writer uses
+        assert assert_right_or_refused(path, expected) or size > len(intact) - schema.PAGE_BYTES, size
+
+
+def test_flipped_bits_never_make_a_wrong_value(intact: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.tape"
+    path.write_bytes(intact)
+    expected, chance, refused = everything(path), random.Random(7), 0
+    used = [at for at in range(len(intact)) if any(intact[max(0, at - 8) : at + 8])]  # most of a small tape is empty
+    for _ in range(400):
+        damaged = bytearray(intact)
+        damaged[chance.choice(used)] ^= 1 << chance.randrange(8)
+        path.write_bytes(damaged)
+        refused += assert_right_or_refused(path, expected)
+    assert refused > 300
+
+
+def test_bytes_overwritten_with_noise_never_make_a_wrong_value(intact: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.tape"
+    path.write_bytes(intact)
+    expected, chance = everything(path), random.Random(8)
+    for _ in range(60):
+        damaged, at, n = bytearray(intact), chance.randrange(len(intact)), chance.choice([2, 40, 5000])
+        damaged[at : at + n] = chance.randbytes(len(damaged[at : at + n]))
+        path.write_bytes(damaged)
+        assert_right_or_refused(path, expected)
+
+
+def test_a_log_cut_or_flipped_after_a_kill_loses_only_its_end(tmp_path: Path) -> None:
+    writer = Writer(tmp_path / "a.tape", META)
+    for index in range(40):
+        writer.append(step_record(index, None, loss=float(index)))
+        writer.flush()
+    files = {suffix: (tmp_path / f"a.tape{suffix}").read_bytes() for suffix in ("", "-wal")}
+    writer.close("closed")
+    chance = random.Random(9)
+    for _ in range(40):
+        log = bytearray(files["-wal"])
+        at = chance.randrange(len(log))
+        if chance.random() < 0.5:
+            log[at] ^= 1 << chance.randrange(8)
+        else:
+            del log[at:]
+        (tmp_path / "b.tape").write_bytes(files[""])
+        (tmp_path / "b.tape-wal").write_bytes(log)
+        (tmp_path / "b.tape-shm").unlink(missing_ok=True)
+        with contextlib.suppress(TapeError), Tape(tmp_path / "b.tape") as tape:
+            assert [step.scalars["loss"] for step in tape.steps] == [float(index) for index in range(len(tape))]
+
+
+GOLDEN = Path(__file__).resolve().parents[1] / "data" / "format-1.tape"
+
+
+def test_the_golden_tape_of_format_1_reads_as_ever() -> None:
+    with Tape(GOLDEN) as tape:
+        assert tape.state == "closed" and tape.meta["command"] == "train.py"
+        assert [step.topology_id for step in tape.steps] == ["topology-2-fc"] * 3 + ["topology-3-fc"] * 3
+        assert [array.tolist() for array in tape.series("loss")] == [list(range(6)), [1 / n for n in range(1, 7)]]
+        assert [step.scalars["lr"] for step in tape.steps] == [0.1] * 6
+        assert [(event.kind, event.step, event.data) for event in tape.events()] == [
+            ("stopped", 6, {"reason": "pause"})
+        ]
+        graph = tape.graph(0)
+        chain = ["fc.weight", "fc#0/MulBackward0:0", "fc#0/MulBackward0:1", "output:0"]
+        assert list(nx.topological_sort(graph)) == chain and graph.number_of_edges() == 3
+        assert graph.nodes["fc.weight"]["parameter"] == "fc.weight" and graph.nodes[chain[1]]["shapes"] == [[2, 2]]
+        assert graph.graph["unreached"] == ["unused"] and graph.graph["module_calls"][0]["class"] == "Linear"
+        assert tape.diff(2, 3).added == {"fc#0/MulBackward0:2"}
+
+
+def test_golden_tapes_reach_up_to_the_present_format() -> None:
+    assert [path.name for path in sorted(GOLDEN.parent.glob("*.tape"))] == [
+        f"format-{version}.tape" for version in range(1, schema.FORMAT + 1)
+    ]
