@@ -58,8 +58,10 @@ class ErrorReporter(QObject):
 
 
 def warn(window: QWidget | None, message: str) -> None:
-    """One sentence that the user has to see."""
-    QMessageBox.warning(window, "Tapescope", message)
+    """One sentence that the user has to see; does not wait until it is seen."""
+    box = QMessageBox(QMessageBox.Icon.Warning, "Tapescope", message, QMessageBox.StandardButton.Ok, window)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.open()
 
 
 def log_to_file() -> Path:

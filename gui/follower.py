@@ -1,6 +1,8 @@
 """Reads what is appended to a tape, in a thread of its own with a connection of its own."""
 
+import math
 import threading
+import time
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QThread, Signal
@@ -9,6 +11,7 @@ from tracer import Tape
 from tracer.errors import TapeError
 
 POLL_SECS = 0.04
+PATIENCE_SECS = 1.0
 
 
 class Follower(QThread):
@@ -41,29 +44,44 @@ class Follower(QThread):
 
     def run(self) -> None:
         try:
-            self._wait_for_file()
-            if not self._is_finishing.is_set():
-                self._follow()
+            tape = self._open()
+            if tape is not None:
+                with tape:
+                    self._follow(tape)
         except TapeError as error:
             self.failed.emit(str(error))
 
-    def _wait_for_file(self) -> None:
-        """A run holds the place of its tape with an empty file until it has imported torch."""
-        while not _has_content(self._path) and not self._is_finishing.wait(POLL_SECS):
-            pass
+    def _open(self) -> Tape | None:
+        """Waits for a run to begin its tape; None if told to finish.
 
-    def _follow(self) -> None:
-        with Tape(self._path) as tape:
-            self.opened.emit(dict(tape.meta))
-            while not self._is_finishing.is_set():
-                # The state is read before the rest: what was added before the run ended is then in this batch.
-                state = tape.state
-                self._send(tape.refresh())
-                self.state_read.emit(state)
-                if state != "live":
-                    return
-                self._is_finishing.wait(POLL_SECS)
-                self._is_ready.wait()
+        Until it has imported torch the run only holds the place, and what it then begins is no tape for some
+        milliseconds: a file with content gets some patience before its error is believed.
+        """
+        patience_ends = math.inf
+        while not self._is_finishing.is_set():
+            try:
+                return Tape(self._path)
+            except TapeError:
+                if not _has_content(self._path):
+                    patience_ends = math.inf
+                elif patience_ends == math.inf:
+                    patience_ends = time.monotonic() + PATIENCE_SECS
+                elif time.monotonic() > patience_ends:
+                    raise
+            self._is_finishing.wait(POLL_SECS)
+        return None
+
+    def _follow(self, tape: Tape) -> None:
+        self.opened.emit(dict(tape.meta))
+        while not self._is_finishing.is_set():
+            # The state is read before the rest: what was added before the run ended is then in this batch.
+            state = tape.state
+            self._send(tape.refresh())
+            self.state_read.emit(state)
+            if state != "live":
+                return
+            self._is_finishing.wait(POLL_SECS)
+            self._is_ready.wait()
 
     def _send(self, batch: object) -> None:
         self._is_ready.clear()

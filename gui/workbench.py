@@ -56,7 +56,7 @@ class Workbench(QObject):
         path = path.absolute()
         with Tape(path) as tape:
             is_live = tape.state == "live"
-        self.close_tape()
+        self._release(stops_run=False)
         self._show_tape(path, is_live)
         if is_live:
             self.control.follow(path)
@@ -70,7 +70,7 @@ class Workbench(QObject):
         `options` are those of `tapescope run`; without `tape` it gets a new file in the folder of the settings.
         """
         script = script.absolute()
-        self.close_tape()
+        self._release(stops_run=False)
         tape = tape or new_tape_path(self.settings.tapes_folder, script)
         tape.unlink(missing_ok=True)
         self._process = TrainingProcess(Launch(script, arguments, tape, options), self)
@@ -110,19 +110,7 @@ class Workbench(QObject):
 
     def close_tape(self, *, stops_run: bool = False) -> None:
         """Lets go of the tape, its threads and, unless told to end it, its training, which then runs on."""
-        if stops_run:
-            self._end_process()
-        else:
-            self._let_run_on()
-        self.control.release()
-        if self._follower is not None:
-            self._follower.finish()
-            self._follower = None
-        if self._draftsman is not None:
-            self._draftsman.finish()
-            self._draftsman = None
-        for export in tuple(self._exports):
-            export.wait()
+        self._release(stops_run)
         self.session.close()
         self.reach_changed.emit()
 
@@ -197,6 +185,22 @@ class Workbench(QObject):
             shown = session.drawing.question
             compared_step = shown.step if shown.step != session.step else shown.compared_step
         self._draftsman.ask(Question(session.step, compared_step, session.options, self._appearance.theme))
+
+    def _release(self, stops_run: bool) -> None:
+        """Ends every thread of the tape; its training is ended or left alone."""
+        if stops_run:
+            self._end_process()
+        else:
+            self._let_run_on()
+        self.control.release()
+        if self._follower is not None:
+            self._follower.finish()
+            self._follower = None
+        if self._draftsman is not None:
+            self._draftsman.finish()
+            self._draftsman = None
+        for export in tuple(self._exports):
+            export.wait()
 
     def _show_tape(self, path: Path, is_live: bool) -> None:
         self.session.open(path, follows_live=is_live)

@@ -72,10 +72,12 @@ class Commands(QObject):
         box.setWindowTitle("Tapescope")
         is_paused = self._workbench.session.run_state == "paused"
         box.setText(self.tr("The training is paused") if is_paused else self.tr("The training is still running"))
-        box.setInformativeText(self.tr("Its tape is written on while it runs and can be opened again later."))
+        box.setInformativeText(
+            self.tr("Shall it run on without the app, or stop? Either way its tape can be opened again later.")
+        )
         leave = box.addButton(self.tr("Let it run on"), QMessageBox.ButtonRole.AcceptRole)
         stop = box.addButton(self.tr("Stop it"), QMessageBox.ButtonRole.DestructiveRole)
-        box.addButton(QMessageBox.StandardButton.Cancel)
+        box.setEscapeButton(box.addButton(self.tr("Cancel"), QMessageBox.ButtonRole.RejectRole))
         box.setDefaultButton(leave)
         box.exec()
         return {leave: "leave", stop: "stop"}.get(box.clickedButton(), "cancel")

@@ -105,6 +105,9 @@ class MainWindow(QMainWindow):
         """The welcome page while there is no tape, the graph and everything around it otherwise."""
         tape = self.workbench.session.tape
         has_tape = tape is not None
+        self.console.clear()
+        if not has_tape and self._pages.currentWidget() is self.graph:
+            self._remember()
         self.setWindowTitle(f"{tape.stem} – Tapescope" if tape is not None else "Tapescope")
         if not has_tape:
             self.welcome.set_recent(self.workbench.settings.recent_tapes)
@@ -114,7 +117,6 @@ class MainWindow(QMainWindow):
         self._tools.setVisible(has_tape)
         self.statusBar().setVisible(has_tape)
         if not has_tape:
-            self.console.clear()
             for dock in self.docks:
                 dock.hide()
         self._show_facts()

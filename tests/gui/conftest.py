@@ -78,7 +78,12 @@ def workbench(appearance: Appearance, settings: Settings) -> Iterator[Workbench]
 
 @pytest.fixture
 def window(qtbot: QtBot, workbench: Workbench, appearance: Appearance) -> Iterator[MainWindow]:
-    """The app's window on its welcome page; a training still running at the end is ended."""
+    """The app's window on its welcome page; a training still running at the end is ended.
+
+    Fails the test whose window had to tell the user that something went wrong.
+    """
+    complaints: list[str] = []
+    workbench.failed.connect(complaints.append)
     window = MainWindow(workbench, appearance)
     qtbot.addWidget(window)
     window.resize(1280, 800)
@@ -86,6 +91,7 @@ def window(qtbot: QtBot, workbench: Workbench, appearance: Appearance) -> Iterat
         window.show()
     yield window
     workbench.close_tape(stops_run=True)
+    assert complaints == []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

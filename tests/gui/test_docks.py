@@ -84,16 +84,16 @@ def scalars(qtbot: QtBot, appearance: Appearance, tmp_path) -> tuple[Session, Sc
 
 def test_clicking_in_the_plot_goes_to_that_step(qtbot: QtBot, scalars: tuple[Session, ScalarsDock]) -> None:
     session, dock = scalars
-    plot = dock.plots["loss"]
+    plot = dock.stack.plots["loss"]
     place = plot.box.mapViewToScene(plot.box.mapFromItemToView(plot.box, plot.box.rect().center()))
-    view = dock.view
+    view = dock.stack
     qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=view.mapFromScene(place))
     assert 45 <= session.step <= 55
 
 
 def test_strip_and_plot_share_their_steps(scalars: tuple[Session, ScalarsDock]) -> None:
     _, dock = scalars
-    left = dock.view.mapFromScene(dock.plots["loss"].box.sceneBoundingRect().topLeft()).x()
+    left = dock.stack.mapFromScene(dock.stack.plots["loss"].box.sceneBoundingRect().topLeft()).x()
     assert abs(dock.strip._span.px_at(-0.5) - left) <= 1.5
 
 
@@ -102,7 +102,15 @@ def test_checking_a_scalar_adds_its_plot(qtbot: QtBot, scalars: tuple[Session, S
     session.append(Batch((), (), {"lr": (np.arange(100), np.full(100, 0.1))}))
     qtbot.waitUntil(lambda: dock.model.rowCount() == 2, timeout=1000)
     dock.model.setData(dock.model.index(1), Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
-    assert list(dock.plots) == ["loss", "lr"]
+    assert list(dock.stack.plots) == ["loss", "lr"]
+
+
+def test_without_a_plot_the_strip_still_shows_every_step(qtbot: QtBot, scalars: tuple[Session, ScalarsDock]) -> None:
+    session, dock = scalars
+    dock.model.setData(dock.model.index(0), Qt.CheckState.Unchecked, Qt.ItemDataRole.CheckStateRole)
+    assert not dock.stack.plots
+    qtbot.mouseClick(dock.strip, Qt.MouseButton.LeftButton, pos=QPoint(dock.strip.width() - 2, 10))
+    assert session.step == 99
 
 
 def test_console_keeps_streams_apart_and_overwrites_progress(qtbot: QtBot, appearance: Appearance) -> None:
