@@ -5,6 +5,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -16,10 +17,10 @@ from tracer.capture.run_facts import run_facts
 from tracer.capture.scalars import Number, StepScalars, learning_rates, loss_of
 from tracer.capture.step_graph import StepGraph
 from tracer.capture.summary_writer import watch_summary_writers
-from tracer.control.run_control import RunControl
+from tracer.control.run_control import RunControl, Stop
 from tracer.control.server import ControlServer
 from tracer.errors import ControlError
-from tracer.model.records import Pass
+from tracer.model.records import Pass, StepFacts
 from tracer.options import Options
 from tracer.store.writer import EventRecord, ScalarRecord, StepRecord, Writer
 
@@ -130,32 +131,39 @@ class Recorder:
         if not self._is_manual:
             self._close_step(type(optimizer).__name__)
 
-    def _close_step(self, optimizer: str | None, phase: str = "train") -> None:
+    def _close_step(self, optimizer: str | None) -> None:
+        facts = self._append_step(optimizer, "train")
+        self._sample()
+        self._control.boundary(facts, self)
+        if self._index == self.options.max_steps:
+            raise SystemExit(0)
+        self._start_clock()
+
+    def _append_step(self, optimizer: str | None, phase: str) -> StepFacts:
+        """Put the step that was being formed on the tape and begin the next."""
         duration_ns = time.perf_counter_ns() - self._begun_ns
         self._scalars.set("step_secs", duration_ns / 1e9)
         n_evaluations = self._graph.n_evaluations
         structure, evaluated = self._graph.take() if self._graph.is_attached else (None, ())
         passes = (*([Pass("forward", count=n_evaluations)] if n_evaluations else ()), *self._passes)
         self._append_arrived()
-        self._writer.append(
-            StepRecord(
-                self._index,
-                structure,
-                evaluated,
-                phase,
-                optimizer,
-                time.time_ns() - duration_ns,
-                duration_ns,
-                self.options.level,
-                passes,
-                self._scalars.take(self._index),
-            )
+        record = StepRecord(
+            self._index,
+            structure,
+            evaluated,
+            phase,
+            optimizer,
+            time.time_ns() - duration_ns,
+            duration_ns,
+            self.options.level,
+            passes,
+            self._scalars.take(self._index),
         )
+        self._writer.append(record)
         self._passes = []
         self._index += 1
-        self._sample()
-        self._boundary()
-        self._start_clock()
+        topology, shape = ("", "") if structure is None else (structure.topology_id, structure.shape_id)
+        return StepFacts(record.index, topology, shape, record.scalars)
 
     def _sample(self) -> None:
         """Attach or detach for the step that begins."""
@@ -166,24 +174,22 @@ class Recorder:
         else:
             self._graph.detach()
 
-    def _boundary(self) -> None:
-        """Between two steps: stop if a client asked for it, end if the script has run long enough."""
-        self._control.boundary(self._stopped, self._continued)
-        if self._index == self.options.max_steps:
-            raise SystemExit(0)
-
-    def _stopped(self, reason: str) -> None:
+    def stopped(self, stop: Stop) -> None:
+        """The training is about to wait; see `run_control.Witness`."""
         self._append_arrived(wait=True)
-        self._event("stopped", reason=reason)
+        self._event("stopped", **asdict(stop))
         self._writer.flush()
 
-    def _continued(self) -> None:
+    def continued(self) -> None:
         self._event("continued")
+
+    def passed(self, condition: str) -> None:
+        self._event("passed", condition=condition)
 
     def _close_evaluations(self) -> None:
         """Forward-only passes after the last step: an event, or, where nothing was trained at all, the only step."""
         if self._graph.n_evaluations and self._index == 0:
-            self._close_step(None, phase="eval")
+            self._append_step(None, "eval")
         elif self._graph.n_evaluations:
             modules = sorted({call.path or call.class_name for call in self._graph.evaluated() if call.parent is None})
             self._event("evaluated", passes=self._graph.n_evaluations, modules=modules)

@@ -32,9 +32,9 @@ class ControlClient:
         """Run exactly one step, then stop."""
         self._send("next")
 
-    def continue_(self) -> None:
-        """Run on."""
-        self._send("continue")
+    def continue_(self, until: str | None = None) -> None:
+        """Run on; `until` names a condition (a file of `tracer/conditions/`) at which to stop again."""
+        self._send("continue", **({} if until is None else {"until": until}))
 
     def terminate(self) -> None:
         """End the script at the end of the current step, as `sys.exit(130)` there would."""
@@ -62,11 +62,11 @@ class ControlClient:
         if not self._receive().get("ok"):
             raise ControlError(_GONE)
 
-    def _send(self, command: str) -> None:
+    def _send(self, command: str, **fields: str) -> None:
         self._drain()
         self._n_sent += 1
         try:
-            self._socket.sendall(encode({"id": self._n_sent, "command": command}))
+            self._socket.sendall(encode({"id": self._n_sent, "command": command, **fields}))
         except OSError:
             raise ControlError(_GONE) from None
 

@@ -8,6 +8,7 @@ import socket
 import stat
 import sys
 import tempfile
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -34,12 +35,12 @@ def listen() -> tuple[socket.socket, Endpoint, Path]:
         address = str(folder / f"{name}.sock")
         server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         server.bind(f"{address}~")
-        server.listen(8)
+        server.listen(64)
         os.rename(f"{address}~", address)  # not before it listens: a sweep would take it for dead
     else:
         server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         server.bind(("127.0.0.1", 0))
-        server.listen(8)
+        server.listen(64)
         address = f"127.0.0.1:{server.getsockname()[1]}"
     endpoint = Endpoint(address, secrets.token_hex(32))
     file = folder / f"{name}.json"
@@ -63,16 +64,31 @@ def load(file: Path) -> Endpoint:
 def open_socket(endpoint: Endpoint, timeout_secs: float) -> socket.socket:
     """A connected socket; OSError where nobody listens."""
     if _HAS_UNIX_SOCKETS and endpoint.address.startswith("/"):
-        client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        client.settimeout(timeout_secs)
-        client.connect(endpoint.address)
-        return client
+        return _open_unix_socket(endpoint.address, timeout_secs)
     host, _, port = endpoint.address.rpartition(":")
     if host != "127.0.0.1" or not port.isdigit():
         raise ControlError(f"{endpoint.address} is not on this machine; only local training can be controlled.")
     client = socket.create_connection((host, int(port)), timeout=timeout_secs)
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return client
+
+
+def _open_unix_socket(address: str, timeout_secs: float) -> socket.socket:
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    client.settimeout(timeout_secs)
+    deadline = time.monotonic() + timeout_secs
+    try:
+        while True:
+            try:
+                client.connect(address)
+                return client
+            except BlockingIOError:  # many connect at once; for Unix sockets a time-out does not cover that
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+    except BaseException:
+        client.close()
+        raise
 
 
 def _is_private_file(file: Path) -> bool:

@@ -2,7 +2,8 @@
 
 The client begins with {"token": …}; the training answers {"ok": true} or closes. Then every {"id": n, "command": name}
 is answered by {"id": n, "ok": true} or {"id": n, "ok": false, "error": sentence}; an id is a whole number. An answer
-says that the command was understood; what it did is told by events on the tape.
+says that the command was understood; what it did is told by events on the tape. "continue" may say "until": the name
+of a condition (a file of `tracer/conditions/`) at which to stop again.
 """
 
 import json

@@ -4,8 +4,11 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Callable
-from typing import Literal
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Literal, Protocol
+
+from tracer.model.records import StepFacts
 
 OnDetach = Literal["resume", "hold"]
 
@@ -14,14 +17,37 @@ _LOOK_SECS = 0.2  # how often a waiting main thread gets the chance to see Ctrl-
 _ENDED_BY_REQUEST = 130  # the exit code that Ctrl-C would give
 
 
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why a training waits: "pause", "step", or "breakpoint" with the name of the condition that was met."""
+
+    reason: str
+    condition: str = ""
+
+
+class Witness(Protocol):
+    """Is told what happens between two steps."""
+
+    def stopped(self, stop: Stop) -> None:
+        """Called before waiting."""
+
+    def continued(self) -> None:
+        """Called after waiting."""
+
+    def passed(self, condition: str) -> None:
+        """A condition was met while nobody was attached to let the training go on."""
+
+
 class RunControl:
-    """`boundary` costs an attribute read while nothing is asked."""
+    """`boundary` costs two attribute reads while nothing is asked."""
 
     def __init__(
         self, on_detach: OnDetach = "resume", how_to_continue: str = "", grace_secs: float = GRACE_SECS
     ) -> None:
         self._changed = threading.Condition()
-        self._stop_reason: str | None = None
+        self._stop: Stop | None = None
+        self._until: ModuleType | None = None
+        self._last: StepFacts | None = None
         self._may_go = False
         self._is_ending = False
         self._n_clients = 0
@@ -30,10 +56,11 @@ class RunControl:
         self._how_to_continue = how_to_continue
         self._grace_secs = grace_secs
 
-    def obey(self, command: str) -> None:
-        """Take one of `protocol.COMMANDS`; called by any thread."""
+    def obey(self, command: str, until: ModuleType | None = None) -> None:
+        """Take one of `protocol.COMMANDS`; called by any thread. `until` is a condition at which "continue" ends."""
         with self._changed:
-            self._stop_reason = {"pause": "pause", "next": "step"}.get(command)
+            self._stop = {"pause": Stop("pause"), "next": Stop("step")}.get(command)
+            self._until = until
             self._is_ending = self._is_ending or command == "terminate"
             self._may_go = command != "pause"
             self._changed.notify_all()
@@ -50,24 +77,36 @@ class RunControl:
             self._alone_since = time.monotonic()
             self._changed.notify_all()
 
-    def boundary(self, stopped: Callable[[str], None], continued: Callable[[], None]) -> None:
-        """Wait if a stop was asked for: `stopped(reason)` before, `continued()` after. SystemExit where an end was
-        asked for."""
-        if self._stop_reason is not None:
-            reason = self._take_stop()
-            if reason is not None:
-                stopped(reason)
+    def boundary(self, facts: StepFacts, witness: Witness) -> None:
+        """Wait if a stop was asked for or a condition is met. SystemExit where an end was asked for."""
+        before, self._last = self._last, facts
+        until = self._until
+        if until is not None and before is not None and until.is_met(before, facts):
+            self._meet(until.NAME, witness)
+        if self._stop is not None:
+            stop = self._take_stop()
+            if stop is not None:
+                witness.stopped(stop)
                 self._wait()
-                continued()
+                witness.continued()
         if self._is_ending:
             raise SystemExit(_ENDED_BY_REQUEST)
 
-    def _take_stop(self) -> str | None:
+    def _meet(self, condition: str, witness: Witness) -> None:
         with self._changed:
-            reason, self._stop_reason = self._stop_reason, None
-            if reason is not None:
+            self._until = None
+            is_attended = self._n_clients > 0
+            if is_attended and self._stop is None:
+                self._stop = Stop("breakpoint", condition)
+        if not is_attended:
+            witness.passed(condition)
+
+    def _take_stop(self) -> Stop | None:
+        with self._changed:
+            stop, self._stop = self._stop, None
+            if stop is not None:
                 self._may_go = False
-            return reason
+            return stop
 
     def _wait(self) -> None:
         has_told = False

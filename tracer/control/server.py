@@ -8,10 +8,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
+from tracer.conditions import condition
 from tracer.control.endpoint import listen
 from tracer.control.protocol import COMMANDS, Lines, decode, encode
 from tracer.control.run_control import RunControl
+from tracer.errors import UsageError
 
 _MAX_CLIENTS = 32
 _RECEIVE_BYTES = 1 << 14
@@ -105,13 +109,11 @@ class ControlServer:
             return
         number = message.get("id") if message else None
         number = number if type(number) is int else None
-        command = message.get("command") if message else None
-        if command not in COMMANDS:
-            self._send(
-                client, {"id": number, "ok": False, "error": f"Unknown command; known are {', '.join(COMMANDS)}."}
-            )
+        try:
+            self._control.obey(*_understood(message or {}))
+        except UsageError as error:
+            self._send(client, {"id": number, "ok": False, "error": str(error)})
             return
-        self._control.obey(command)
         self._send(client, {"id": number, "ok": True})
 
     def _send(self, client: _Client, message: dict[str, object]) -> None:
@@ -128,3 +130,11 @@ class ControlServer:
         client.socket.close()
         if client.is_trusted:
             self._control.detach()
+
+
+def _understood(message: dict[str, Any]) -> tuple[str, ModuleType | None]:
+    """The command and the condition to stop at. Raises UsageError where either is unknown."""
+    command, until = message.get("command"), message.get("until")
+    if command not in COMMANDS:
+        raise UsageError(f"Unknown command; known are {', '.join(COMMANDS)}.")
+    return command, None if until is None else condition(str(until))

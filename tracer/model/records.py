@@ -35,12 +35,21 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class StepFacts:
+    """What a condition may ask of a step that just closed. The ids are empty where its graph was not captured."""
+
+    index: int
+    topology_id: str
+    shape_id: str
+    scalars: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened. `step` is the index of the step being formed then; `time_ns` is Unix time.
 
-    Kinds: started, stopped (data: reason), continued, exception (type, message, traceback), capture_failed (hook,
-    message),
-    evaluated (passes), closed (state).
+    Kinds: started, stopped (data: reason, condition), passed (a condition met with nobody attached), continued,
+    exception (type, message, traceback), capture_failed (hook, traceback), evaluated (passes, modules), closed (state).
     """
 
     id: int
