@@ -23,7 +23,7 @@ def test_every_condition_has_a_name_a_title_and_bears_steps_without_a_graph(name
 
 def test_an_unknown_condition_is_refused_in_one_sentence() -> None:
     with pytest.raises(
-        UsageError, match="There is no condition 'moon'; choose one of loss_not_finite, topology_changed."
+        UsageError, match=r"There is no condition 'moon'; choose one of loss_not_finite, topology_changed\."
     ):
         condition("moon")
 
