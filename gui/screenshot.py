@@ -35,7 +35,7 @@ class Shot:
 
 def take_screenshot(shot: Shot) -> None:
     """Writes the window as it shows the step. Raises TapeError, ExportError."""
-    if not has_display():
+    if not has_display() or os.environ.get("QT_QPA_PLATFORM") == "offscreen":
         go_offscreen()
     with temporary_window(shot.theme, shot.size) as window:
         window.workbench.open_tape(shot.tape)

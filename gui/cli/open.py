@@ -3,6 +3,9 @@
 import argparse
 from pathlib import Path
 
+from tracer.display import has_display
+from tracer.errors import UsageError
+
 NAME = "open"
 HELP = "show a tape, or join a run that is being recorded"
 
@@ -23,6 +26,8 @@ def run(args: argparse.Namespace) -> int:
         width, _, height = args.size.partition("x")
         take_screenshot(Shot(args.tape, args.screenshot, (int(width), int(height)), args.step, args.theme or "light"))
         return 0
+    if not has_display():
+        raise UsageError(f"There is no display to show {args.tape} on; `tapescope export` writes its graphs to files.")
     from gui.application import run_app
 
     return run_app(tape=args.tape, step=args.step)
