@@ -1,0 +1,99 @@
+"""A real training in its own process, paused, stepped, continued and ended by a client, as its tape tells."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tracer import ControlError, Event, Tape
+from tracer.control.client import connect
+
+ROOT = Path(__file__).resolve().parents[2]
+TRAINER = Path(__file__).with_name("trainer.py")
+
+
+@contextmanager
+def training(tape: Path, *options: str, n_steps: int = 10_000_000) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "main.py", "run", "--headless", *options, "-o", str(tape), str(TRAINER), str(n_steps)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+class Run:
+    """The client's side: an open tape, and a wait for its events."""
+
+    def __init__(self, path: Path, process: subprocess.Popen[str]) -> None:
+        while not (path.exists() and path.stat().st_size > 100_000 and process.poll() is None):
+            assert process.poll() is None, process.stderr
+        self.tape = Tape(path)
+        self._items = self.tape.follow()
+        self.client = connect(path, timeout_secs=10)
+
+    def next_event(self, *kinds: str) -> Event:
+        return next(item for item in self._items if isinstance(item, Event) and item.kind in kinds)
+
+    def close(self) -> None:
+        self.client.close()
+        self.tape.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "run.tape"
+
+
+def test_a_training_is_paused_stepped_continued_and_terminated(path: Path) -> None:
+    with training(path) as process, closing(Run(path, process)) as run:
+        run.client.pause()
+        stopped = run.next_event("stopped")
+        assert stopped.data["reason"] == "pause"
+        assert len(run.tape) == stopped.step
+        for at in range(1, 31):
+            run.client.next()
+            again = run.next_event("stopped")
+            assert (again.data["reason"], again.step) == ("step", stopped.step + at)
+            assert len(run.tape) == stopped.step + at  # committed before it stops, and nothing after
+        run.client.continue_()
+        run.client.wait_for_answer()
+        assert run.next_event("continued").step == again.step
+
+        run.client.pause()
+        paused = run.next_event("stopped")
+        assert paused.step > again.step
+        done = subprocess.run(
+            [sys.executable, "main.py", "continue", str(path)], cwd=ROOT, capture_output=True, text=True
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert run.next_event("continued").step == paused.step
+
+        run.client.pause()
+        run.next_event("stopped")
+        run.client.terminate()
+        assert run.next_event("closed")
+        out, err = process.communicate(timeout=30)
+        assert (process.returncode, out, err) == (130, "cleaned up\n", "")
+    with pytest.raises(ControlError, match=r"^The training that wrote .*run\.tape has ended\.$"):
+        connect(path)
+
+
+def test_control_c_ends_a_paused_training_as_it_does_any(path: Path) -> None:
+    with training(path, "--on-detach", "hold") as process, closing(Run(path, process)) as run:
+        run.client.pause()
+        run.next_event("stopped")
+        run.close()
+        os.kill(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGINT
+    assert out == "cleaned up\n"
+    assert err.endswith("KeyboardInterrupt\n") and str(ROOT / "tracer") not in err and err.startswith("Traceback")
+    with Tape(path) as tape:
+        assert tape.state == "closed"
+    assert [item.name for item in path.parent.iterdir()] == ["run.tape"]
