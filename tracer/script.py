@@ -7,17 +7,23 @@ import importlib.util
 import os
 import runpy
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
 
 from tracer.errors import UsageError
 
-_OUR_FOLDER = str(Path(__file__).parent) + os.sep
+_FOLDER = Path(__file__).parent
+# Whose frames are no business of the script's; the reader and the like it calls itself.
+_HIDDEN_FOLDERS = tuple(str(_FOLDER / name) + os.sep for name in ("capture", "cli", "control"))
+_HIDDEN_FILES = {str(_FOLDER / f"{name}.py") for name in ("imports", "recording", "script")}
 _OURS = {"assets", "gui", "main"}  # names a script may well have itself; `tracer` stays, scripts may call it
 # What Python has imported before it comes to the script; there a module of the script's would not win either.
 _EARLIER = "__main__ _collections_abc _sitebuiltins abc codecs encodings genericpath io os posixpath ntpath site stat"
+_taken: list[str] = []  # the folder whose modules win
+_displaced: dict[str, ModuleType] = {}
 _KEPT = {"tracer", "zipimport", *_EARLIER.split(), *sys.builtin_module_names}
 
 Program = Callable[[], None]
@@ -58,13 +64,40 @@ def execute(program: Program) -> None:
         raise
 
 
+@contextmanager
+def modules_of_ours() -> Iterator[None]:
+    """Let our own imports pass by the script's modules: its `secrets.py` is not the standard library's."""
+    path, folder = sys.path[:], _taken[0] if _taken else ""
+    own = {name: found for name, found in sys.modules.items() if _shadows_the_standard_library(name, folder)}
+    for name in own:
+        del sys.modules[name]
+    sys.modules.update(_displaced)
+    sys.path[:] = [entry for entry in path if entry != folder]
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        _make_room(folder, set())
+        sys.modules.update(own)
+
+
 def _take_path(folder: str) -> None:
     """Look for modules where the script would; those there win over ours and over those that only we imported."""
     sys.path[0] = folder
+    _taken[:] = [folder]
+    _make_room(folder, _OURS)
+
+
+def _make_room(folder: str, unwanted: set[str]) -> None:
     for name in {name.partition(".")[0] for name in sys.modules} - _KEPT:
-        if name in _OURS or _is_another(name, folder):
+        if name in unwanted or _is_another(name, folder):
             for loaded in [loaded for loaded in sys.modules if loaded == name or loaded.startswith(f"{name}.")]:
-                del sys.modules[loaded]
+                _displaced[loaded] = sys.modules.pop(loaded)
+
+
+def _shadows_the_standard_library(name: str, folder: str) -> bool:
+    file = getattr(sys.modules[name], "__file__", None) or ""
+    return name.partition(".")[0] in sys.stdlib_module_names and os.path.dirname(file).startswith(folder)
 
 
 def _is_another(name: str, folder: str) -> bool:
@@ -130,7 +163,7 @@ def _without_our_frames(trace: TracebackType | None) -> TracebackType | None:
     while trace is not None:
         if trace.tb_frame.f_code is execute.__code__:
             kept.clear()  # so far it was the launcher
-        elif not _file(trace).startswith(_OUR_FOLDER):
+        elif not (_file(trace).startswith(_HIDDEN_FOLDERS) or _file(trace) in _HIDDEN_FILES):
             kept.append(trace)
         else:  # Python hides the frames of its import machinery itself, but not beside ours
             while kept and _file(kept[-1]).startswith("<frozen importlib"):

@@ -14,7 +14,7 @@ from tracer.errors import TapescopeError, UsageError
 from tracer.imports import after_import
 from tracer.launch import command as tapescope
 from tracer.options import Options
-from tracer.script import Program, execute, module, script
+from tracer.script import Program, execute, module, modules_of_ours, script
 from tracer.store.destination import free_name, prepare
 
 NAME = "run"
@@ -60,18 +60,18 @@ def run(args: argparse.Namespace) -> int:
     Options(**options)
     name = words[0]
     tape: Path = args.tape or free_name(Path(name.rpartition(".")[2] if args.module else name).stem)
-    with prepare(tape):
-        if args.tape is None:
-            print(f"tapescope: recording to {tape}", file=sys.stderr, flush=True)
-        command = ["-m", *words] if args.module else words
-        begin = _Begin(tape.absolute(), command, options, not args.headless and has_display())
-        sys.argv = ["-m", *words[1:]] if args.module else list(words)
-        program = module(name) if args.module else script(name)
-        call_off = after_import("torch", begin)
-        try:
-            return _execute(program)
-        finally:
-            call_off()
+    prepare(tape)
+    command = ["-m", *words] if args.module else words
+    begin = _Begin(tape.absolute(), command, options, not args.headless and has_display())
+    sys.argv = ["-m", *words[1:]] if args.module else list(words)
+    program = module(name) if args.module else script(name)
+    if args.tape is None:
+        print(f"tapescope: recording to {tape}", file=sys.stderr, flush=True)
+    call_off = after_import("torch", begin)
+    try:
+        return _execute(program)
+    finally:
+        call_off()
 
 
 def _execute(program: Program) -> int:
@@ -110,7 +110,8 @@ class _Begin:
 
     def __call__(self, _: object) -> None:
         try:
-            recording.begin(self._tape, self._command, **self._options)
+            with modules_of_ours():
+                recording.begin(self._tape, self._command, **self._options)
         except Exception as error:
             text = str(error) if isinstance(error, TapescopeError) else f"Recording fails ({error!r})."
             print(f"tapescope: {text} The script runs on unrecorded.", file=sys.stderr)

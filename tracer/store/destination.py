@@ -4,7 +4,6 @@ import contextlib
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 from tracer.errors import TapeError, UsageError
@@ -22,9 +21,8 @@ def free_name(stem: str) -> Path:
     return path
 
 
-@contextlib.contextmanager
-def prepare(path: Path) -> Iterator[None]:
-    """Hold the place of a tape that will be written later; one that nobody wrote leaves no file.
+def prepare(path: Path) -> None:
+    """See that a tape can be written at `path` later. Leaves no file where there was none.
 
     Raises UsageError where the file could not be written, and where it would replace something that is not a tape.
     """
@@ -32,13 +30,10 @@ def prepare(path: Path) -> Iterator[None]:
     is_new = not path.exists()
     try:
         path.open("ab").close()
+        if is_new:
+            path.unlink()
     except OSError as error:
         raise UsageError(_UNWRITABLE.format(path, error.strerror)) from None
-    try:
-        yield
-    finally:
-        if is_new and path.exists() and path.stat().st_size == 0:
-            path.unlink()
 
 
 def check(path: Path) -> None:
