@@ -13,7 +13,7 @@ from tests.store.samples import META, step_record, structure, structure_record, 
 from tracer import Tape, UsageError, record
 from tracer.model.records import Pass
 from tracer.model.structure import Edge, ModuleCall, Node, Structure, to_networkx
-from tracer.store.destination import check
+from tracer.store.destination import check, prepare
 from tracer.store.writer import EventRecord, ScalarRecord, StepRecord, StructureRecord, Writer
 
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
@@ -232,6 +232,8 @@ def test_a_tape_never_replaces_what_is_no_tape(tmp_path: Path) -> None:
         check(tmp_path)
     check(write_tape(tmp_path / "old.tape"))
     check(tmp_path / "new.tape")
+    prepare(tmp_path / "new.tape")
+    assert not (tmp_path / "new.tape").exists()
 
 
 def test_structures_of_the_samples_differ() -> None:
