@@ -18,7 +18,7 @@ from tracer.errors import UsageError
 _FOLDER = Path(__file__).parent
 # Whose frames are no business of the script's; the reader and the like it calls itself.
 _HIDDEN_FOLDERS = tuple(str(_FOLDER / name) + os.sep for name in ("capture", "cli", "control"))
-_HIDDEN_FILES = {str(_FOLDER / f"{name}.py") for name in ("imports", "recording", "script")}
+_HIDDEN_FILES = {str(_FOLDER / f"{name}.py") for name in ("imports", "recording", "script", "store/writer")}
 _OURS = {"assets", "gui", "main"}  # names a script may well have itself; `tracer` stays, scripts may call it
 # What Python has imported before it comes to the script; there a module of the script's would not win either.
 _EARLIER = "__main__ _collections_abc _sitebuiltins abc codecs encodings genericpath io os posixpath ntpath site stat"

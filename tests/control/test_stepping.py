@@ -5,12 +5,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from tracer import ControlError, Event, Tape
+from tracer import ControlError, Event, Tape, TapeError
 from tracer.control.client import connect
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,11 +31,17 @@ class Run:
     """The client's side: an open tape, and a wait for its events."""
 
     def __init__(self, path: Path, process: subprocess.Popen[str]) -> None:
-        while not (path.exists() and path.stat().st_size > 100_000 and process.poll() is None):
-            assert process.poll() is None, process.stderr
-        self.tape = Tape(path)
+        self.tape = self._begun(path, process)
         self._items = self.tape.follow()
         self.client = connect(path, timeout_secs=10)
+
+    def _begun(self, path: Path, process: subprocess.Popen[str]) -> Tape:
+        while True:
+            try:
+                return Tape(path)
+            except TapeError:
+                with suppress(subprocess.TimeoutExpired):
+                    raise AssertionError(f"the training ended with {process.wait(0.02)}") from None
 
     def next_event(self, *kinds: str) -> Event:
         return next(item for item in self._items if isinstance(item, Event) and item.kind in kinds)
