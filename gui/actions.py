@@ -8,8 +8,10 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QWidget
 
+from gui.colorings import colorings
 from gui.session import Session
 from gui.theme import Theme
+from tracer.conditions import condition, condition_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,28 @@ SPECS = (
 )
 
 
+UNTIL, COLOR = "until_", "color_"
+
+
+def all_specs() -> tuple[ActionSpec, ...]:
+    """The table, and a row for each condition and each colouring there is a file of."""
+    until = (
+        ActionSpec(
+            f"{UNTIL}{name}",
+            f"Continue until {condition(name).TITLE}",
+            ("Ctrl+F5",) if name == "topology_changed" else (),
+            "",
+            f"Let the training run on and stop it when {condition(name).TITLE}",
+        )
+        for name in condition_names()
+    )
+    color = (
+        ActionSpec(f"{COLOR}{name}", coloring.TITLE, (), "", "", True, "coloring")
+        for name, coloring in colorings().items()
+    )
+    return (*SPECS, *until, *color)
+
+
 class Actions(QObject):
     """The QActions by name, `actions["pause"]`; their enabled states follow the session."""
 
@@ -90,7 +114,7 @@ class Actions(QObject):
         self._can_control = False
         self._can_stop = False
         self._groups: dict[str, QActionGroup] = {}
-        self._actions = {spec.name: self._make(spec, window) for spec in SPECS}
+        self._actions = {spec.name: self._make(spec, window) for spec in all_specs()}
         self._connect()
         self.refresh()
 
@@ -99,6 +123,10 @@ class Actions(QObject):
 
     def __iter__(self) -> Iterator[QAction]:
         return iter(self._actions.values())
+
+    def names(self, prefix: str) -> tuple[str, ...]:
+        """The names that begin so, in the order of the table."""
+        return tuple(name for name in self._actions if name.startswith(prefix))
 
     def set_reach(self, can_control: bool, can_stop: bool) -> None:
         """Whether commands reach the training process, and whether it can at least be ended."""
@@ -129,6 +157,7 @@ class Actions(QObject):
         enabled |= dict.fromkeys(
             ("fit", "zoom_in", "zoom_out", "actual_size", "open_all", "close_all", "default_depth"), has_graph
         )
+        enabled |= dict.fromkeys(self.names(UNTIL), enabled["continue"])
         enabled["zoom_selection"] = has_graph and bool(session.selection)
         enabled["toggle_call"] = has_graph and session.selection in session.drawing.calls
         for name, is_enabled in enabled.items():

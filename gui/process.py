@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-import gui
+from tracer.launch import command as tapescope
 
 POLL_MSECS = 40
 RELEASED_POLL_MSECS = 1000
@@ -32,15 +32,9 @@ class Launch:
     options: tuple[str, ...] = ()
 
 
-def tapescope_command() -> list[str]:
-    """The command line that runs Tapescope's sub-commands in a new process, from a checkout or installed."""
-    main = Path(gui.__file__).resolve().parent.parent / "main.py"
-    return [sys.executable, str(main)] if main.is_file() else [sys.executable, "-m", "main"]
-
-
 def run_command(launch: Launch) -> list[str]:
-    own = ["run", "--headless", "-o", str(launch.tape), *launch.options]
-    return [*tapescope_command(), *own, str(launch.script), *launch.arguments]
+    own = ("run", "--headless", "-o", str(launch.tape), *launch.options)
+    return tapescope(*own, str(launch.script), *launch.arguments)
 
 
 def new_tape_path(folder: Path, script: Path) -> Path:

@@ -52,6 +52,10 @@ class RunControl(QObject):
     def continue_(self) -> None:
         self._send(lambda client: client.continue_())
 
+    def continue_until(self, condition: str) -> None:
+        """Runs on and stops where the condition (a file of `tracer/conditions/`) is met."""
+        self._send(lambda client: client.continue_(until=condition))
+
     def terminate(self) -> bool:
         """Asks the training to end at its next step boundary; whether it could be asked."""
         return self._send(lambda client: client.terminate())

@@ -201,7 +201,8 @@ class Session(QObject):
         events = tuple(events)
         for event in events:
             if event.kind == "stopped":
-                self._set_run_state("paused", str(event.data.get("reason", "")))
+                self._catch_up()
+                self._set_run_state("paused", str(event.data.get("condition") or event.data.get("reason", "")))
             elif event.kind == "continued" or (event.kind == "started" and self.run_state == "starting"):
                 self._set_run_state("running", "")
             elif event.kind == "closed":

@@ -89,6 +89,11 @@ class Workbench(QObject):
         self.session.follow_live(True)
         self.control.next()
 
+    def continue_until(self, condition: str) -> None:
+        """Runs on to where the condition is met, and shows that step."""
+        self.session.follow_live(True)
+        self.control.continue_until(condition)
+
     def stop(self) -> None:
         """Ends the training: asked at its next step boundary, by signal if that does not help within 3 s."""
         was_asked = self.control.terminate()

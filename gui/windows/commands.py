@@ -6,7 +6,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QStandardPaths, Slot
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QWidget
 
-from gui.actions import Actions
+from gui.actions import COLOR, UNTIL, Actions
 from gui.appearance import Appearance
 from gui.canvas.canvas import GraphCanvas
 from gui.demos import find_demo
@@ -96,6 +96,8 @@ class Commands(QObject):
         actions["step"].triggered.connect(workbench.step_once)
         actions["continue"].triggered.connect(workbench.control.continue_)
         actions["stop"].triggered.connect(workbench.stop)
+        for name in actions.names(UNTIL):
+            actions[name].triggered.connect(self._continue_until)
         for name in ("first", "previous", "next", "last", "previous_change", "next_change"):
             actions[name].triggered.connect(getattr(session, name))
         actions["follow"].triggered.connect(session.follow_live)
@@ -115,6 +117,9 @@ class Commands(QObject):
         actions["bookkeeping"].setChecked(session.options.shows_bookkeeping)
         actions["parameters"].toggled.connect(self._show_parameters)
         actions["bookkeeping"].toggled.connect(self._show_bookkeeping)
+        actions[f"{COLOR}{session.options.coloring}"].setChecked(True)
+        for name in actions.names(COLOR):
+            actions[name].triggered.connect(self._color_by)
         actions["legend"].setChecked(canvas.shows_legend)
         actions["minimap"].setChecked(canvas.shows_minimap)
         actions["legend"].toggled.connect(canvas.set_legend_visible)
@@ -191,6 +196,14 @@ class Commands(QObject):
     @Slot()
     def _toggle_selected(self) -> None:
         self._workbench.session.toggle_call(self._workbench.session.selection)
+
+    @Slot()
+    def _continue_until(self) -> None:
+        self._workbench.continue_until(self.sender().objectName().removeprefix(UNTIL))
+
+    @Slot()
+    def _color_by(self) -> None:
+        self._workbench.session.set_options(coloring=self.sender().objectName().removeprefix(COLOR))
 
     @Slot(bool)
     def _show_parameters(self, is_shown: bool) -> None:

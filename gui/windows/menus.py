@@ -3,7 +3,7 @@
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QMenu, QMenuBar, QSizePolicy, QToolBar, QWidget
 
-from gui.actions import Actions
+from gui.actions import COLOR, UNTIL, Actions
 
 MENUS = (
     ("&File", ("open", "run_script", "", "export", "", "welcome", "quit")),
@@ -29,7 +29,14 @@ GRAPH_TOOLS = ("fit", "open_all", "close_all", "parameters", "", "export")
 def fill_menu_bar(bar: QMenuBar, actions: Actions, view_menu: QMenu) -> None:
     """All menus; `view_menu` (docks) goes between Graph and Help, with the themes below the docks."""
     for title, names in MENUS:
-        _fill(bar.addMenu(bar.tr(title)), names, actions)
+        menu = bar.addMenu(bar.tr(title))
+        _fill(menu, names, actions)
+        if title == "&Run":
+            menu.addSeparator()
+            _fill(menu, actions.names(UNTIL), actions)
+        if title == "&Graph":
+            menu.addSeparator()
+            _fill(menu.addMenu(bar.tr("Colour by")), actions.names(COLOR), actions)
     view_menu.addSeparator()
     _fill(view_menu.addMenu(bar.tr("Theme")), THEMES, actions)
     bar.addMenu(view_menu)

@@ -40,10 +40,9 @@ class RunPill(QLabel):
 
     def _words(self, state: str) -> str:
         if state == "paused":
-            reason = {"pause": "", "step": self.tr(" after a step")}.get(
-                self._session.stop_reason, f": {self._session.stop_reason}"
-            )
-            return self.tr("Paused") + reason
+            reasons = {"pause": "", "step": self.tr(" after a step"), "topology_changed": self.tr(": new structure")}
+            reason = self._session.stop_reason
+            return self.tr("Paused") + reasons.get(reason, f": {reason.replace('_', ' ')}")
         return {
             "starting": self.tr("Starting"),
             "running": self.tr("Running"),

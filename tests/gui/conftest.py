@@ -10,10 +10,10 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from gui.appearance import Appearance
-from gui.process import tapescope_command
 from gui.settings import Settings
 from gui.windows.main_window import MainWindow
 from gui.workbench import Workbench
+from tracer.launch import command as tapescope
 
 SENTENCES = """
 import torch
@@ -49,7 +49,7 @@ def recorded_tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
     script, tape = folder / "sentences.py", folder / "recorded.tape"
     script.write_text(SENTENCES)
     words = ["run", "--headless", "-o", str(tape), str(script)]
-    done = subprocess.run([*tapescope_command(), *words], capture_output=True, timeout=60)
+    done = subprocess.run(tapescope(*words), capture_output=True, timeout=60)
     assert tape.is_file(), done.stderr.decode()
     return tape
 
@@ -85,7 +85,8 @@ def window(qtbot: QtBot, workbench: Workbench, appearance: Appearance) -> Iterat
     complaints: list[str] = []
     workbench.failed.connect(complaints.append)
     window = MainWindow(workbench, appearance)
-    qtbot.addWidget(window)
+    # a failed test must not end in the question what becomes of its training
+    qtbot.addWidget(window, before_close_func=lambda _: workbench.close_tape(stops_run=True))
     window.resize(1280, 800)
     with qtbot.waitExposed(window):
         window.show()

@@ -14,10 +14,10 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from gui.export import format_choices
-from gui.process import tapescope_command
 from gui.windows.main_window import MainWindow
 from gui.windows.step_box import StepBox
 from tracer import Tape
+from tracer.launch import command as tapescope
 from tracer.store.liveness import is_alive, process_start
 
 START_MSECS = 30_000
@@ -46,6 +46,21 @@ raise RuntimeError("the data ran out")
 """
 
 
+CHANGING = """
+import torch
+w = torch.nn.Parameter(torch.ones(3))
+optimizer = torch.optim.SGD([w], lr=0.01)
+for number in range(10_000):
+    out = w * w
+    if number % 50 == 49:
+        out = out.exp()
+    optimizer.zero_grad()
+    out.sum().backward()
+    optimizer.step()
+    torch.linalg.svd(torch.ones(60, 60))
+"""
+
+
 def click_in_message_box(text: str) -> Callable[[], None]:
     """Presses the button of this text in the dialog that opens next."""
 
@@ -70,6 +85,32 @@ def start(qtbot: QtBot, window: MainWindow, script: Path, steps: int = 3) -> Non
 def process_of(window: MainWindow) -> tuple[int, str]:
     pid = int(window.workbench.session.meta["pid"])
     return pid, process_start(pid)
+
+
+def test_continuing_until_the_structure_changes_stops_at_exactly_that_step(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    script = tmp_path / "changing.py"
+    script.write_text(CHANGING)
+    start(qtbot, window, script)
+    session, actions = window.workbench.session, window.actions_
+    qtbot.waitUntil(actions["pause"].isEnabled, timeout=SOON_MSECS)
+    actions["pause"].trigger()
+    qtbot.waitUntil(lambda: session.run_state == "paused", timeout=SOON_MSECS)
+
+    for _ in range(3):
+        with qtbot.waitSignal(
+            session.events_appended,
+            timeout=SOON_MSECS,
+            check_params_cb=lambda events: any(event.kind == "stopped" for event in events),
+        ):
+            actions["until_topology_changed"].trigger()
+        qtbot.waitUntil(lambda: session.stop_reason == "topology_changed", timeout=SOON_MSECS)
+        last = len(session.timeline) - 1
+        assert session.run_state == "paused"
+        assert session.step == last == session.timeline.previous_change(last + 1)
+        assert last % 50 in (49, 0)
+    window.workbench.close_tape(stops_run=True)
 
 
 @pytest.fixture
@@ -232,7 +273,7 @@ def test_without_a_display_the_demo_is_trained_and_drawn_to_files(tmp_path: Path
     hidden = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
     done = subprocess.run(
-        [*tapescope_command(), "demo", "--headless", "--steps", "4"],
+        tapescope("demo", "--headless", "--steps", "4"),
         cwd=tmp_path,
         env=environment,
         capture_output=True,

@@ -82,7 +82,7 @@ class RunControl:
         before, self._last = self._last, facts
         until = self._until
         if until is not None and before is not None and until.is_met(before, facts):
-            self._meet(until.NAME, witness)
+            self._meet(until, witness)
         if self._stop is not None:
             stop = self._take_stop()
             if stop is not None:
@@ -92,14 +92,16 @@ class RunControl:
         if self._is_ending:
             raise SystemExit(_ENDED_BY_REQUEST)
 
-    def _meet(self, condition: str, witness: Witness) -> None:
+    def _meet(self, until: ModuleType, witness: Witness) -> None:
         with self._changed:
+            if self._until is not until:
+                return  # a command came while the condition was looked at
             self._until = None
             is_attended = self._n_clients > 0
             if is_attended and self._stop is None:
-                self._stop = Stop("breakpoint", condition)
+                self._stop = Stop("breakpoint", until.NAME)
         if not is_attended:
-            witness.passed(condition)
+            witness.passed(until.NAME)
 
     def _take_stop(self) -> Stop | None:
         with self._changed:
