@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import torch
 
 from tracer.capture.calls import NO_BASE, CallLog
+from tracer.capture.known import Known
 from tracer.capture.names import Names
 from tracer.capture.walk import NodeFacts, NodeTypes, Walk, describe, sequence_nr, walk
 from tracer.model.structure import Shape
 
-_MAX_KNOWN = 20_000
+_MAX_KNOWN_NODES = 200_000  # about half a kilobyte each
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Passes:
         self._names = names
         self._log = log
         self._types = NodeTypes()
-        self._known: dict[int, RecordedPass] = {}
+        self._known: Known[RecordedPass] = Known(_MAX_KNOWN_NODES)
 
     def record(self, roots: Sequence[torch.Tensor], kind: str) -> None:
         """Walk from `roots`, those that have a graph; must run before the engine frees it.
@@ -70,11 +71,10 @@ class Passes:
         self.recorded = []
 
     def _learn(self, kind: str, key: int, found: Walk) -> RecordedPass:
-        if len(self._known) >= _MAX_KNOWN:
-            self._known.clear()
         nodes = describe(found, self._names.leaf_code)
-        self._known[key] = RecordedPass(kind, key, nodes, tuple(found.numbers), _root_facts(found))
-        return self._known[key]
+        learnt = RecordedPass(kind, key, nodes, tuple(found.numbers), _root_facts(found))
+        self._known.add(key, learnt, len(nodes))
+        return learnt
 
 
 def _root_facts(found: Walk) -> tuple[RootFacts, ...]:

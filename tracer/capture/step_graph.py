@@ -7,13 +7,14 @@ import torch
 from tracer.capture import hooks
 from tracer.capture.assemble import assemble
 from tracer.capture.calls import CallLog, module_calls
+from tracer.capture.known import Known
 from tracer.capture.names import Names
 from tracer.capture.passes import Passes
 from tracer.model.fingerprint import shape_id, topology_id
 from tracer.model.structure import ModuleCall, Structure
 from tracer.store.writer import StructureRecord
 
-_MAX_KNOWN = 20_000
+_MAX_KNOWN_NODES = 400_000  # about half a kilobyte each
 
 Guard = Callable[[Callable[..., None]], Callable[..., None]]
 
@@ -25,7 +26,7 @@ class StepGraph:
         self._names = Names()
         self._log = CallLog(self._names)
         self._passes = Passes(self._names, self._log)
-        self._known: dict[int, StructureRecord] = {}
+        self._known: Known[StructureRecord] = Known(_MAX_KNOWN_NODES)
         self._key, self._key_tokens = 0, -1
         self._undo: list[hooks.Undo] = []
         self._record: Callable[..., None] = self._passes.record
@@ -97,10 +98,9 @@ class StepGraph:
         key = self._key if self._key_tokens == len(self._log.tokens) else self._hash()
         known = self._known.get(key)
         if known is None:
-            if len(self._known) >= _MAX_KNOWN:
-                self._known.clear()
             structure = assemble(self._passes.recorded, self._log.tokens, self._log.marks, self._names)
-            known = self._known[key] = _fingerprinted(structure)
+            known = _fingerprinted(structure)
+            self._known.add(key, known, len(structure.nodes))
         return known
 
     def _hash(self) -> int:

@@ -305,11 +305,17 @@ class Writer:
 def _create(path: Path, meta: Mapping[str, str]) -> sqlite3.Connection:
     with contextlib.ExitStack() as on_failure:
         try:
+            draft = path.with_name(path.name + ".new")
+            on_failure.callback(_remove, draft)
+            _write_empty(draft, meta)
             _remove(path)
-            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            draft.replace(path)  # nobody ever sees a file of that name that is not yet a tape
             on_failure.callback(_remove, path)
+            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             on_failure.callback(connection.close)
-            _begin(connection, meta)
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute("PRAGMA wal_autocheckpoint=256")
         except (sqlite3.Error, OSError, ValueError) as error:
             raise TapeError(f"Cannot create the tape {path}: {error}. Choose a place that can be written.") from None
         on_failure.pop_all()
@@ -321,18 +327,18 @@ def _remove(path: Path) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-def _begin(connection: sqlite3.Connection, meta: Mapping[str, str]) -> None:
-    connection.execute(f"PRAGMA page_size={schema.PAGE_BYTES}")
-    connection.execute(f"PRAGMA application_id={schema.APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version={schema.FORMAT}")
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
-    connection.execute("PRAGMA wal_autocheckpoint=256")
-    connection.execute("BEGIN IMMEDIATE")
-    for statement in (*schema.TABLES.values(), *schema.INDEXES.values()):
-        connection.execute(statement)
-    connection.executemany("INSERT INTO meta VALUES (?, ?, ?)", _meta_rows(meta))
-    connection.execute("COMMIT")
+def _write_empty(path: Path, meta: Mapping[str, str]) -> None:
+    """A complete tape without a step."""
+    _remove(path)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(f"PRAGMA page_size={schema.PAGE_BYTES}")
+        connection.execute(f"PRAGMA application_id={schema.APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version={schema.FORMAT}")
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in (*schema.TABLES.values(), *schema.INDEXES.values()):
+            connection.execute(statement)
+        connection.executemany("INSERT INTO meta VALUES (?, ?, ?)", _meta_rows(meta))
+        connection.execute("COMMIT")
 
 
 def _meta_rows(meta: Mapping[str, str]) -> Iterator[tuple[str, str, int]]:
