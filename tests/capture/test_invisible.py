@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torchvision
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
@@ -83,6 +84,32 @@ def test_training_is_bit_equal_with_and_without_recording(
     tape = Tape(tmp_path / "run.tape")
     assert tape.series("loss")[1].tolist() == bare["losses"]
     assert [step.optimizer for step in tape.steps] == [make_optimizer(Net()).__class__.__name__] * 6
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("resnet18", {}), ("densenet121", {}), ("vit_b_16", {"image_size": 32, "dropout": 0.1})]
+)
+def test_torchvision_models_train_to_the_same_bits(tmp_path: Path, name: str, options: dict[str, float]) -> None:
+    def run() -> tuple[list[float], list[torch.Tensor]]:
+        torch.manual_seed(1)
+        model = torchvision.models.get_model(name, num_classes=4, **options)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+        images, labels = torch.randn(2, 3, 32, 32), torch.tensor([0, 3])
+        losses = []
+        for _ in range(2):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(images), labels)
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        return losses, list(model.state_dict().values())
+
+    losses, weights = run()
+    with record(tmp_path / "run.tape", strict=True):
+        recorded_losses, recorded_weights = run()
+
+    assert recorded_losses == losses
+    assert all(torch.equal(a, b) for a, b in zip(recorded_weights, weights, strict=True))
 
 
 def test_nothing_of_a_step_is_kept_alive(tmp_path: Path) -> None:
