@@ -10,7 +10,7 @@ help:
 	@echo "make test [ARGS=...]   set up, then ruff, mypy and pytest (ARGS go to pytest)"
 	@echo "make lint              set up, then ruff and mypy alone"
 	@echo "make format            let ruff sort imports and lay out the code"
-	@echo "make bench [ARGS=...]  what recording costs, beside torchviz, torchview, torchlens and torch.profiler"
+	@echo "make bench [ARGS=...]  how fast the window is up, what recording costs, and what its peers do"
 	@echo "make clean             remove .venv and every cache"
 
 setup:
@@ -33,6 +33,7 @@ format: setup
 
 bench: setup
 	@sh scripts/setup.sh bench
+	$(PYTHON) -m benchmarks.startup
 	$(PYTHON) -m benchmarks.overhead $(ARGS)
 
 clean:
