@@ -181,11 +181,11 @@ class Workbench(QObject):
 
     @Slot()
     def _draw(self) -> None:
-        """Asks for the shown step, compared with the step on screen before it."""
+        """Asks for the shown step, compared with the step on screen before it, at first with the one before in time."""
         session = self.session
         if self._draftsman is None or session.step < 0:
             return
-        compared_step = -1
+        compared_step = session.step - 1
         if session.drawing is not None:
             shown = session.drawing.question
             compared_step = shown.step if shown.step != session.step else shown.compared_step

@@ -449,11 +449,16 @@ class GraphCanvas(QWidget):
             self._paint_frame(painter, self._renderer)
             self._paint_overlays(painter, self._renderer)
         if self._legend is not None and self.shows_legend:
-            margin = float(self._theme.sizes.margin)
-            height = self._legend.size()[1]
-            if height + 2 * margin <= self.height():
-                self._legend.paint(painter, margin, self.height() - margin - height)
+            self._paint_legend(painter, self._legend)
         painter.end()
+
+    def _paint_legend(self, painter: QPainter, legend: Legend) -> None:
+        """In the upper right corner, away from where one starts to read; not where it would meet the minimap."""
+        margin = float(self._theme.sizes.margin)
+        width, height = legend.size()
+        minimap_px = self._minimap.height() + margin if self._minimap.isVisible() else 0.0
+        if height + minimap_px + 2 * margin <= self.height():
+            legend.paint(painter, self.width() - margin - width, margin)
 
     def _paint_placeholder(self, painter: QPainter) -> None:
         painter.setFont(text_font(self._theme.sizes.text))
