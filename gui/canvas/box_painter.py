@@ -62,7 +62,7 @@ class BoxPainter:
         painter.setBrush(QColor(swatch.strong if State.ADDED <= color <= State.CHANGED else swatch.fill))
 
     def _paint_one(self, painter: QPainter, row: int, rect: QRectF, detail: Detail) -> None:
-        box = self._scene.layout.view.boxes[row]
+        box = self._scene.boxes[row]
         state = State(self._scene.states[row])
         pens = self._pens[self._scene.colors[row]]
         painter.setPen(pens.outline_of(state))

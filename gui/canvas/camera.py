@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 MIN_SCALE = 0.0002
 MAX_SCALE = 8.0
 # Below this zoom titles are too small to read: 12 px letters become 6 px.
-READABLE_SCALE = 0.5
+READABLE_SCALE = 0.7
 MARGIN_PX = 28.0
 
 

@@ -400,7 +400,7 @@ class GraphCanvas(QWidget):
             QToolTip.hideText()
             return
         scene = self._renderer.scene
-        QToolTip.showText(event.globalPos(), tooltip_of(scene.layout.view.boxes[found.index], scene.graph), self)
+        QToolTip.showText(event.globalPos(), tooltip_of(scene.boxes[found.index], scene.graph), self)
 
     # -- keyboard
 

@@ -18,6 +18,7 @@ from gui.colorings import Coloring
 from gui.theme import Swatch, Theme
 from tracer.layout.result import Layout
 from tracer.model.view import Box, View
+from tracer.model.view_builder import with_labels_of
 
 
 class State(IntEnum):
@@ -64,11 +65,13 @@ class LegendEntry:
 class Scene:
     """A layout coloured for one step.
 
-    Arrays follow `layout.view`: `states` and `colors` (n,) its boxes, `links_present` (k,) its links. `colors` are
-    indices into `swatches`. `graph` is the step's, None where nothing more is known of the boxes.
+    `boxes` are those of the layout, with the shapes of this step. Arrays follow `layout.view`: `states` and `colors`
+    (n,) its boxes, `links_present` (k,) its links. `colors` are indices into `swatches`. `graph` is the step's, None
+    where nothing more is known of the boxes.
     """
 
     layout: Layout
+    boxes: tuple[Box, ...]
     graph: nx.MultiDiGraph | None
     states: NDArray[np.uint8]
     colors: NDArray[np.uint8]
@@ -83,6 +86,7 @@ def scene_for(layout: Layout, graph: nx.MultiDiGraph, diff: Diff | None, colorin
     colors, swatches, entries = _colored(layout.view.boxes, states, graph, coloring, theme)
     return Scene(
         layout=layout,
+        boxes=with_labels_of(layout.view, graph).boxes,
         graph=graph,
         states=states,
         colors=colors,

@@ -236,6 +236,13 @@ def scene_of(layout: Layout, graph: nx.MultiDiGraph, diff: SimpleNamespace | Non
     return scene_for(layout, graph, diff, colorings()[name], LIGHT)
 
 
+def test_boxes_say_the_shapes_of_the_step_and_not_of_the_layout() -> None:
+    layout = layout_of({box("relu#0/ReluBackward0:0"): (0.0, 0.0, 60.0, 30.0)})
+    graph = nx.MultiDiGraph()
+    graph.add_node("relu#0/ReluBackward0:0", kind="op", op="ReluBackward0", module="relu", shapes=[[28, 64]])
+    assert scene_of(layout, graph).boxes[0].subtitle == "28×64"
+
+
 def test_links_without_an_edge_in_the_step_are_ghosts(diamond: Layout) -> None:
     scene = scene_of(diamond, graph_of(*"abcd", edges=[("a", "b"), ("b", "d"), ("c", "d")]))
     assert scene.links_present.tolist() == [True, False, True, True]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import networkx as nx
 
 from tracer.model.call_tree import Call
-from tracer.model.labels import call_subtitle, call_title, frame_title, node_labels
+from tracer.model.labels import call_subtitle, call_title, frame_title, node_labels, shape_text
 from tracer.model.opening import default_open
 from tracer.model.view import Box, Group, Link, View
 from tracer.model.visibility import ViewOptions, Visibility, call_of, visibility
@@ -42,9 +42,9 @@ def with_labels_of(view: View, graph: nx.MultiDiGraph) -> View:
     for box in view.boxes:
         node = box.members[0]
         if box.kind != "module" and node in graph:
-            title, subtitle = node_labels(node, graph.nodes[node])
-            if (title, subtitle) != (box.title, box.subtitle):
-                box = replace(box, title=title, subtitle=subtitle)
+            subtitle = shape_text(graph.nodes[node]["shapes"])
+            if subtitle != box.subtitle:
+                box = replace(box, subtitle=subtitle)
         boxes.append(box)
     return replace(view, boxes=tuple(boxes))
 
