@@ -12,9 +12,12 @@ from gui.canvas.labels import Labels
 from gui.canvas.scene import Scene, State
 from gui.fonts import text_font
 from gui.theme import Theme
+from tracer.layout.sizes import FRAME_HEAD
 
 _HEAD_HALF_WIDTH = 3.6
 _PIECES = {Detail.OUTLINES: 6, Detail.SHAPES: 12, Detail.TITLES: 16, Detail.ALL: 20}
+_COUNT_PLACES = (0.5, 0.4, 0.6, 0.3, 0.7, 0.2)
+_CLEAR_OF_BORDER = 9.0
 _SMOOTH_LINES = 24_000
 # A path is smoother than lines laid end to end, and several times slower.
 _MOST_PATHS = 400
@@ -29,6 +32,10 @@ class LinkPainter:
         self._theme = theme
         self._is_drawn = scene.links_present | _links_at_removed_boxes(scene)
         self._counts = np.array([link.count for link in scene.layout.view.links], dtype=np.int64)
+        top, bottom = scene.layout.groups[:, 1], scene.layout.groups[:, 1] + scene.layout.groups[:, 3]
+        heads = np.stack([top - _CLEAR_OF_BORDER, top + FRAME_HEAD + _CLEAR_OF_BORDER], axis=1)
+        feet = np.stack([bottom - _CLEAR_OF_BORDER, bottom + _CLEAR_OF_BORDER], axis=1)
+        self._taken = np.concatenate([heads, feet])
         self._labels = Labels(text_font(theme.sizes.box_subtitle, QFont.Weight.Medium))
 
     def paint(self, painter: QPainter, area: Area, detail: Detail, scale: float, as_paths: bool = False) -> None:
@@ -100,7 +107,7 @@ class LinkPainter:
         painter.setFont(self._labels.font)
         for link in counted.tolist():
             text, width = self._labels.fitted(f"×{self._counts[link]}", 80.0)
-            x, y = self._middle(link)
+            x, y = self._place_of_count(link)
             pill = QRectF(x - width / 2 - 5.0, y - 7.0, width + 10.0, 14.0)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(self._theme.canvas))
@@ -108,11 +115,14 @@ class LinkPainter:
             painter.setPen(QColor(self._theme.edge_label))
             painter.drawText(QPointF(x - width / 2, y + self._labels.middle), text)
 
-    def _middle(self, link: int) -> tuple[float, float]:
-        """The middle of a link's middle stretch."""
+    def _place_of_count(self, link: int) -> tuple[float, float]:
+        """Near the middle of a link's middle stretch, where no frame has its border or title."""
         first, end = np.searchsorted(self._curves.link, [link, link + 1])
         control = self._curves.control[(first + end - 1) // 2]
-        x, y = ((control[0] + control[3]) / 2).tolist()
+        tries = control[0] + np.array(_COUNT_PLACES)[:, None] * (control[3] - control[0])
+        rows = tries[:, 1, None]
+        is_free = ~((rows > self._taken[:, 0]) & (rows < self._taken[:, 1])).any(axis=1)
+        x, y = tries[int(np.argmax(is_free))].tolist()
         return x, y
 
     def _pen(self, color: str, strength: float) -> QPen:

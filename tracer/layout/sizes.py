@@ -3,6 +3,7 @@
 from tracer.model.view import Box, Group
 
 TITLE_CHAR, SUBTITLE_CHAR = 7.2, 6.0
+FRAME_CHAR, FRAME_SIGN = 7.8, 18.0  # a frame's title is bolder, and a triangle stands before it
 TEXT_PAD = 12.0  # left and right of a text
 HEIGHTS = {"op": 36.0, "parameter": 26.0, "input": 30.0, "output": 36.0, "module": 44.0}
 MIN_WIDTH, MAX_WIDTH = 56.0, 240.0
@@ -32,7 +33,7 @@ def box_size(box: Box) -> tuple[float, float]:
 
 def frame_width(group: Group, content_width: float) -> float:
     """Width of a frame around content of that width; never too narrow for its title."""
-    title = min(len(group.title) * TITLE_CHAR + 2 * TEXT_PAD, MAX_WIDTH)
+    title = min(len(group.title) * FRAME_CHAR + FRAME_SIGN + 2 * TEXT_PAD, MAX_WIDTH + FRAME_SIGN)
     return max(content_width + 2 * FRAME_PAD, title)
 
 
