@@ -279,7 +279,7 @@ class GraphCanvas(QWidget):
     def _change_selection(self, selection: Selection) -> None:
         before, self._selection = self._selection, selection
         no_links: Ints = np.zeros(0, dtype=np.int64)
-        self._marked_links = no_links if self._layout is None else links_to_mark(self._layout, selection)
+        self._marked_links = no_links if self.scene is None else links_to_mark(self.scene, selection)
         self.update()
         if selection == before:
             return
@@ -428,9 +428,9 @@ class GraphCanvas(QWidget):
 
     def _walk(self, direction: str) -> None:
         """Move the selection along the graph and keep it in sight."""
-        if self._layout is None:
+        if self.scene is None:
             return
-        self.select(walk(self._layout, self._selection.key, direction))
+        self.select(walk(self.scene.layout, self._selection.key, direction, self.scene.links_present))
         rect = self._rect_of(self._selection.key)
         camera = self._camera if rect is None else self._camera.revealing(rect, self._viewport())
         if camera != self._camera:

@@ -7,6 +7,7 @@ import numpy as np
 from gui.canvas.geometry import Ints
 from gui.canvas.navigation import linked_links
 from gui.canvas.rows import box_row, rect_of
+from gui.canvas.scene import Scene
 from tracer.layout.result import Layout
 
 
@@ -29,11 +30,16 @@ def of_key(layout: Layout | None, key: str) -> Selection:
     return Selection(key) if key and layout is not None and rect_of(layout, key) is not None else NONE
 
 
-def links_to_mark(layout: Layout, selection: Selection) -> Ints:
-    """The links that are drawn in the selection's colour: the selected one, or those of the selected box."""
-    row = box_row(layout, selection.key) if selection.key else -1
-    links = linked_links(layout, row) if row >= 0 else []
-    return np.array([selection.link] if selection.link >= 0 else links, dtype=np.int64)
+def links_to_mark(scene: Scene, selection: Selection) -> Ints:
+    """The links that are drawn in the selection's colour: the selected one, or those of the selected box in this step.
+
+    What the step lacks stays a ghost.
+    """
+    if selection.link >= 0:
+        return np.array([selection.link], dtype=np.int64)
+    row = box_row(scene.layout, selection.key) if selection.key else -1
+    links = np.array(linked_links(scene.layout, row) if row >= 0 else [], dtype=np.int64)
+    return links[scene.links_present[links]]
 
 
 def carried_over(selection: Selection, before: Layout | None, after: Layout | None) -> Selection:

@@ -14,9 +14,10 @@ from gui.canvas.camera import READABLE_SCALE, Camera, fitted, opening
 from gui.canvas.detail import Detail, detail_at
 from gui.canvas.geometry import ARROW_LENGTH, curves_of, flattened, rows_in
 from gui.canvas.hit_testing import NOTHING, Hit, hit
-from gui.canvas.navigation import DOWN, LEFT, RIGHT, UP, first_in_group, linked_links, neighbor
+from gui.canvas.navigation import DOWN, LEFT, RIGHT, UP, first_in_group, linked_links, neighbor, walk
 from gui.canvas.rows import rect_of
 from gui.canvas.scene import Scene, State, box_states, scene_for
+from gui.canvas.selection import Selection, links_to_mark
 from gui.canvas.tooltip import tooltip_of
 from gui.colorings import DEFAULT, Coloring, colorings
 from gui.colorings.op_type import family_of
@@ -203,6 +204,20 @@ def test_where_nothing_lies_the_walk_stays(diamond: Layout) -> None:
 def test_links_of_a_box_are_those_that_enter_or_leave(diamond: Layout) -> None:
     assert linked_links(diamond, 1) == [0, 2]
     assert first_in_group(diamond, 0) == 0
+
+
+def test_a_selected_box_marks_only_the_links_that_the_step_has(diamond: Layout) -> None:
+    scene = scene_of(diamond, graph_of(*"abd", edges=[("a", "b"), ("b", "d")]))
+    assert links_to_mark(scene, Selection("a")).tolist() == [0]
+    assert links_to_mark(scene, Selection("d")).tolist() == [2]
+    assert links_to_mark(scene, Selection("c")).tolist() == []
+    assert links_to_mark(scene, Selection(link=1)).tolist() == [1]
+
+
+def test_arrows_prefer_links_that_the_step_has(diamond: Layout) -> None:
+    scene = scene_of(diamond, graph_of(*"acd", edges=[("a", "c"), ("c", "d")]))
+    assert walk(diamond, "a", DOWN, scene.links_present) == "c"
+    assert walk(diamond, "b", DOWN, scene.links_present) == "d"
 
 
 # -- scene
