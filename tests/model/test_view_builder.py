@@ -133,6 +133,19 @@ def test_a_view_takes_the_shapes_of_one_step() -> None:
     assert view.boxes[0].key == key
 
 
+def test_a_closed_module_counts_the_ops_of_one_step() -> None:
+    union = Union()
+    for turns in (1, 4):
+        union.add(unrolled(turns), str(turns))
+    view = build_view(union.graph, ViewOptions())
+    ops = [sum(call is not None for _, call in unrolled(turns).nodes(data="call_key")) for turns in (1, 4)]
+    for turns, count in zip((1, 4), ops, strict=True):
+        shown = with_labels_of(view, unrolled(turns))
+        assert next(box for box in shown.boxes if box.kind == "module").subtitle.endswith(f" · {count} ops")
+    assert ops[0] < ops[1]
+    assert with_labels_of(view, nx.MultiDiGraph()) == view
+
+
 def test_small_models_open_all_the_way() -> None:
     assert default_open(perceptron()) == {"#0", "fc0#0", "fc1#0", "fc2#0"}
 

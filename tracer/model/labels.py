@@ -36,8 +36,13 @@ def call_title(call: Call, is_repeated: bool) -> str:
     return f"{title} #{call.number}" if is_repeated else title
 
 
-def call_subtitle(call: Call, ops: int) -> str:
-    return f"{call.class_name} · {ops} {'op' if ops == 1 else 'ops'}"
+def call_subtitle(class_name: str, ops: int) -> str:
+    return f"{class_name} · {ops} {'op' if ops == 1 else 'ops'}"
+
+
+def with_op_count(subtitle: str, ops: int) -> str:
+    """The subtitle of a closed call with another number of ops."""
+    return call_subtitle(subtitle.rpartition(" · ")[0], ops)
 
 
 def frame_title(call: Call, is_repeated: bool) -> str:
