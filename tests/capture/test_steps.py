@@ -163,6 +163,38 @@ def test_a_second_model_is_named_by_its_class_and_the_first_by_nothing(tmp_path:
     assert tape.graph(0).graph["unreached"] == ["0.bias", "0.weight"]
 
 
+def test_a_graph_that_reaches_back_over_a_step_keeps_its_modules(tmp_path: Path) -> None:
+    class Maker(nn.Sequential):
+        pass
+
+    class Judge(nn.Sequential):
+        pass
+
+    maker, judge = Maker(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 2)), Judge(nn.Linear(2, 1))
+    learns_to_judge = torch.optim.SGD(judge.parameters(), lr=0.1)
+    learns_to_make = torch.optim.SGD(maker.parameters(), lr=0.1)
+    with record(tmp_path / "run.tape", strict=True):
+        for _ in range(3):
+            made = maker(torch.ones(1, 2))
+            (judge(torch.ones(1, 2)) - judge(made.detach())).sum().backward()
+            learns_to_judge.step()
+            judge(made).sum().backward()
+            learns_to_make.step()
+
+    tape = Tape(tmp_path / "run.tape")
+    assert len({step.topology_id for step in tape.steps}) == 2
+    assert [step.optimizer for step in tape.steps] == ["SGD", "SGD 2"] * 3
+    assert tape.series("loss (SGD 2)")[0].tolist() == [1, 3, 5]
+    assert tape.series("loss (SGD)")[0].tolist() == [2, 4]
+    for step in (1, 3, 5):
+        graph = tape.graph(step)
+        ops = {key: data["module"] for key, data in graph.nodes(data=True) if data["kind"] == "op"}
+        assert {"0#0/AddmmBackward0:0", "1#0/ReluBackward0:0", "2#0/AddmmBackward0:0"} <= ops.keys()
+        assert {"Judge.0#0/AddmmBackward0:0"} <= ops.keys()
+        assert [key for key, module in ops.items() if module is None] == ["SumBackward0:0"]
+        assert [call["path"] for call in graph.graph["module_calls"]] == ["", "0", "1", "2", "Judge", "Judge.0"]
+
+
 def test_parts_called_directly_are_named_within_the_model_that_is_trained(tmp_path: Path) -> None:
     class Coder(nn.Module):
         def __init__(self) -> None:

@@ -61,12 +61,12 @@ def test_a_training_is_paused_stepped_continued_and_terminated(path: Path) -> No
         run.client.pause()
         stopped = run.next_event("stopped")
         assert stopped.data["reason"] == "pause"
-        assert len(run.tape) == stopped.step
+        assert len(run.tape) == stopped.step + 1
         for at in range(1, 31):
             run.client.next()
             again = run.next_event("stopped")
             assert (again.data["reason"], again.step) == ("step", stopped.step + at)
-            assert len(run.tape) == stopped.step + at  # committed before it stops, and nothing after
+            assert len(run.tape) == stopped.step + at + 1  # committed before it stops, and nothing after
         run.client.continue_()
         run.client.wait_for_answer()
         assert run.next_event("continued").step == again.step

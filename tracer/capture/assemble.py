@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tracer.capture.calls import module_calls
+from tracer.capture.calls import Entries, module_calls
 from tracer.capture.names import Names
 from tracer.capture.passes import RecordedPass, RootFacts
 from tracer.capture.walk import NodeFacts
@@ -36,16 +36,16 @@ class _Output:
     pass_index: int
 
 
-def assemble(passes: Sequence[RecordedPass], tokens: Sequence[int], marks: Sequence[int], names: Names) -> Structure:
+def assemble(passes: Sequence[RecordedPass], log: Entries, names: Names) -> Structure:
     """The structure of a step: the nodes that its passes reached, each once, and the calls that the log tells of.
 
-    `marks` are the sequence numbers at the entries of the log, on the base of those of the passes.
+    The sequence numbers of the log and of the passes have the same base.
     """
-    calls, innermost = module_calls(tokens, names)
+    calls, innermost = module_calls(log.tokens, names)
     found, outputs = _merge(passes)
     order = sorted(range(len(found)), key=lambda at: found[at].order)
     place = {at: index for index, at in enumerate(order)}
-    make = _NodeMaker(calls, innermost, marks, names)
+    make = _NodeMaker(calls, innermost, log.marks, names)
     nodes = [make.node(found[at]) for at in order]
     edges = [
         Edge(place[source], place[at], output_nr, input_nr)

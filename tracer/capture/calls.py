@@ -7,7 +7,10 @@ forward-only passes; they are taken out of the log as they end and counted.
 """
 
 from array import array
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from threading import get_ident
 from typing import Any
 
@@ -21,16 +24,26 @@ NO_BASE = -1
 _TRAINING = 1
 _GRAD = 2
 _FLAGS = 2  # bits
+_EARLIER_STEPS = 4
 
 _next_sequence_nr: Callable[[], int] = torch.autograd._get_sequence_nr  # type: ignore[attr-defined]
 _graph_task_id: Callable[[], int] = torch._C._current_graph_task_id
 _is_grad_enabled = torch.is_grad_enabled
 
 
-class CallLog:
-    """The module calls of the step being formed, on the thread that made the log."""
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Entries of a log: what was entered or left, and the next sequence number then, relative to `base`."""
 
-    __slots__ = ("_depth", "_names", "_start", "_thread", "base", "evaluations", "marks", "tokens")
+    tokens: Sequence[int]
+    marks: Sequence[int]
+    base: int
+
+
+class CallLog:
+    """The module calls of the step being formed, on the thread that made the log, and those of a few steps before."""
+
+    __slots__ = ("_depth", "_earlier", "_names", "_start", "_thread", "base", "evaluations", "marks", "tokens")
 
     def __init__(self, names: Names) -> None:
         # arrays, not lists: by the end of a step the integers of a list are cold and scattered in memory
@@ -38,6 +51,7 @@ class CallLog:
         self.marks = array("q")
         self.base = NO_BASE
         self.evaluations: dict[tuple[int, ...], int] = {}
+        self._earlier: deque[Entries] = deque(maxlen=_EARLIER_STEPS)
         self._names = names
         self._depth = 0
         self._start = 0
@@ -81,12 +95,45 @@ class CallLog:
         self.evaluations[tokens] = self.evaluations.get(tokens, 0) + 1
         del self.tokens[start:], self.marks[start:]
 
+    def entries(self, numbers: Sequence[int]) -> Entries:
+        """The log of this step, preceded by those top-level calls of earlier steps that made nodes with these numbers.
+
+        A graph may reach back over a step's end: a generator runs before the discriminator's step and learns after it.
+        """
+        wanted = sorted(number for number in numbers if number < 0)
+        tokens: list[int] = []
+        marks: list[int] = []
+        for log in self._earlier if wanted else ():
+            shift = log.base - self.base
+            for start, end in _top_level_calls(log.tokens):
+                first = bisect_left(wanted, log.marks[start] + shift)
+                if first < len(wanted) and wanted[first] < log.marks[end] + shift:
+                    tokens += log.tokens[start : end + 1]
+                    marks += [mark + shift for mark in log.marks[start : end + 1]]
+        return Entries([*tokens, *self.tokens], [*marks, *self.marks], self.base)
+
     def clear(self) -> None:
         """Begin the next step."""
-        del self.tokens[:], self.marks[:]
+        if self.tokens:
+            self._earlier.append(Entries(self.tokens, self.marks, self.base))
+        self.tokens, self.marks = array("q"), array("q")
         self.base = NO_BASE
         self.evaluations.clear()
         self._depth = 0
+
+
+def _top_level_calls(tokens: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Positions of the first and the last entry of each call that lies in no other."""
+    depth = start = 0
+    for at, token in enumerate(tokens):
+        if token == EXIT:
+            depth -= 1
+            if depth == 0:
+                yield start, at
+        else:
+            if depth == 0:
+                start = at
+            depth += 1
 
 
 def module_calls(tokens: Sequence[int], names: Names, count: int = 1) -> tuple[list[ModuleCall], list[int | None]]:

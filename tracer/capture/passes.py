@@ -33,9 +33,15 @@ class RecordedPass:
 
     kind: str
     key: int
+    oldest: int
     nodes: tuple[NodeFacts, ...]
     numbers: tuple[int, ...]
     roots: tuple[RootFacts, ...]
+
+    @property
+    def reaches_back(self) -> bool:
+        """Whether it reached nodes made before the step's first module call, in an earlier step perhaps."""
+        return self.oldest < 0
 
 
 class Passes:
@@ -72,7 +78,7 @@ class Passes:
 
     def _learn(self, kind: str, key: int, found: Walk) -> RecordedPass:
         nodes = describe(found, self._names.leaf_code)
-        learnt = RecordedPass(kind, key, nodes, tuple(found.numbers), _root_facts(found))
+        learnt = RecordedPass(kind, key, min(found.numbers), nodes, tuple(found.numbers), _root_facts(found))
         self._known.add(key, learnt, len(nodes))
         return learnt
 

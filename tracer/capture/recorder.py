@@ -12,7 +12,7 @@ import torch
 
 from tracer.capture import hooks
 from tracer.capture.guard import guarded
-from tracer.capture.names import is_optimized
+from tracer.capture.optimizers import Optimizers
 from tracer.capture.run_facts import run_facts
 from tracer.capture.scalars import Number, StepScalars, learning_rates, loss_of
 from tracer.capture.step_graph import StepGraph
@@ -45,7 +45,7 @@ class Recorder:
         self._in_optimizer = False
         self._is_manual = False
         self._is_capturing = True
-        self._optimizers = _OptimizerWatch()
+        self._optimizers = Optimizers()
 
     def start(self) -> None:
         """Begin the tape and put the hooks in."""
@@ -127,9 +127,9 @@ class Recorder:
 
     def _after_optimizer(self, optimizer: torch.optim.Optimizer, args: object, kwargs: object) -> None:
         self._in_optimizer = False
-        self._optimizers.saw_one()
+        name = self._optimizers.name(optimizer)
         if not self._is_manual:
-            self._close_step(type(optimizer).__name__)
+            self._close_step(name)
 
     def _close_step(self, optimizer: str | None) -> None:
         facts = self._append_step(optimizer, "train")
@@ -157,7 +157,7 @@ class Recorder:
             duration_ns,
             self.options.level,
             passes,
-            self._scalars.take(self._index),
+            self._scalars.take(self._index, optimizer if self._optimizers.are_several else None),
         )
         self._writer.append(record)
         self._passes = []
@@ -177,14 +177,14 @@ class Recorder:
     def stopped(self, stop: Stop) -> None:
         """The training is about to wait; see `run_control.Witness`."""
         self._append_arrived(wait=True)
-        self._event("stopped", **asdict(stop))
+        self._event_of_closed_step("stopped", **asdict(stop))
         self._writer.flush()
 
     def continued(self) -> None:
-        self._event("continued")
+        self._event_of_closed_step("continued")
 
     def passed(self, condition: str) -> None:
-        self._event("passed", condition=condition)
+        self._event_of_closed_step("passed", condition=condition)
 
     def _close_evaluations(self) -> None:
         """Forward-only passes after the last step: an event, or, where nothing was trained at all, the only step."""
@@ -200,6 +200,10 @@ class Recorder:
 
     def _event(self, kind: str, **data: object) -> None:
         self._writer.append(EventRecord(kind, self._index, time.time_ns(), data))
+
+    def _event_of_closed_step(self, kind: str, **data: object) -> None:
+        """Between two steps the one that just closed is meant: it is what a paused app shows."""
+        self._writer.append(EventRecord(kind, self._index - 1, time.time_ns(), data))
 
     def _start_clock(self) -> None:
         self._begun_ns = time.perf_counter_ns()
@@ -229,24 +233,3 @@ def _listen(control: RunControl) -> ControlServer | None:
     except (OSError, ControlError) as error:
         print(f"tapescope: recording without run control: {error}", file=sys.stderr)
         return None
-
-
-class _OptimizerWatch:
-    """Whether what is trained here belongs to an optimizer. Looking takes tens of milliseconds, so less and less
-    often."""
-
-    def __init__(self) -> None:
-        self._found = False
-        self._asked = 0
-        self._next_look = 1
-
-    def saw_one(self) -> None:
-        self._found = True
-
-    def exist(self, reached: Callable[[], set[int] | None]) -> bool:
-        """`reached` tells the ids of the leaf tensors that the step's backwards reached, None for unknown."""
-        self._asked += 1
-        if not self._found and self._asked >= self._next_look:
-            self._found = is_optimized(reached())
-            self._next_look = self._asked + 1 if self._asked < 4 else 2 * self._asked
-        return self._found

@@ -37,16 +37,19 @@ class StepScalars:
         if not is_repeated:
             self._losses.append(loss)
 
-    def take(self, step: int) -> dict[str, float]:
+    def take(self, step: int, whose: str | None = None) -> dict[str, float]:
         """What is known now; the rest comes through `arrived`. Begins the next step.
 
-        "loss" is the sum over the step's backwards, as their gradients add up; of several each is "loss:k" too.
+        "loss" is the sum over the step's backwards, as their gradients add up; of several each is "loss:k" too. With
+        `whose` it also counts as the loss of that optimizer, which has a curve of its own then.
         """
         numbers = self._numbers
         if self._losses:
             numbers = {"loss": sum(self._losses[1:], start=self._losses[0]), **numbers}
         if len(self._losses) > 1:
             numbers.update((f"loss:{at}", loss) for at, loss in enumerate(self._losses))
+        if self._losses and whose is not None:
+            numbers[f"loss ({whose})"] = numbers["loss"]
         self._numbers, self._losses = {}, []
         return {name: value for name, number in numbers.items() if (value := self.read(name, step, number)) is not None}
 

@@ -6,7 +6,7 @@ import torch
 
 from tracer.capture import hooks
 from tracer.capture.assemble import assemble
-from tracer.capture.calls import CallLog, module_calls
+from tracer.capture.calls import CallLog, Entries, module_calls
 from tracer.capture.known import Known
 from tracer.capture.names import Names
 from tracer.capture.passes import Passes
@@ -98,7 +98,7 @@ class StepGraph:
         key = self._key if self._key_tokens == len(self._log.tokens) else self._hash()
         known = self._known.get(key)
         if known is None:
-            structure = assemble(self._passes.recorded, self._log.tokens, self._log.marks, self._names)
+            structure = assemble(self._passes.recorded, self._entries(), self._names)
             known = _fingerprinted(structure)
             self._known.add(key, known, len(structure.nodes))
         return known
@@ -106,8 +106,14 @@ class StepGraph:
     def _hash(self) -> int:
         """Equal for steps with equal passes and calls."""
         self._key_tokens = len(self._log.tokens)
-        log = self._log.tokens.tobytes(), self._log.marks.tobytes()
+        log: tuple[object, ...] = self._log.tokens.tobytes(), self._log.marks.tobytes()
+        if any(recorded.reaches_back for recorded in self._passes.recorded):
+            entries = self._entries()
+            log = *entries.tokens, *entries.marks
         return hash((*(recorded.key for recorded in self._passes.recorded), *log))
+
+    def _entries(self) -> Entries:
+        return self._log.entries([number for recorded in self._passes.recorded for number in recorded.numbers])
 
 
 def _fingerprinted(structure: Structure) -> StructureRecord:

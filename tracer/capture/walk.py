@@ -118,7 +118,7 @@ def walk(
             continue
         number = node._sequence_nr() - base
         add_number(number)
-        add(number)
+        add(number << 3)  # never one of the signs above
         code, follows = known.get(cls) or types.learn(node)
         add(code)
         for child, output_nr in node.next_functions:

@@ -46,7 +46,8 @@ class StepFacts:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened. `step` is the index of the step being formed then; `time_ns` is Unix time.
+    """Something that happened. `step` is the step being formed then, or for what happens between two steps (stopped,
+    continued, passed) the one that just closed; `time_ns` is Unix time.
 
     Kinds: started, stopped (data: reason, condition), passed (a condition met with nobody attached), continued,
     exception (type, message, traceback), capture_failed (hook, traceback), evaluated (passes, modules), closed (state).
