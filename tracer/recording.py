@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tracer.capture.recorder import Recorder
 
 _active: "Recorder | None" = None
+_is_whole_script = False
 
 
 @contextmanager
@@ -24,8 +25,12 @@ def record(path: str | os.PathLike[str], **options: Any) -> Iterator["Recorder"]
     """Record everything trained inside the block to the tape `path`, replacing a file of that name.
 
     Options are those of `tracer.options.Options`. Raises TapeError where the file cannot be written and
-    UsageError for options that make no sense, while another recording is on, and for a file that is not a tape.
+    UsageError for options that make no sense, while another recording is on, and for a file that is not a tape. Under
+    `tapescope run`, which records the whole script already, the block is part of that tape and `path` is not written.
     """
+    if _active is not None and _is_whole_script:
+        yield _active
+        return
     recorder = begin(path, sys.orig_argv, **options)
     try:
         yield recorder
@@ -35,9 +40,11 @@ def record(path: str | os.PathLike[str], **options: Any) -> Iterator["Recorder"]
     end()
 
 
-def begin(path: str | os.PathLike[str], command: list[str], **options: Any) -> "Recorder":
-    """Start recording; `end` closes the tape."""
-    global _active
+def begin(
+    path: str | os.PathLike[str], command: list[str], *, whole_script: bool = False, **options: Any
+) -> "Recorder":
+    """Start recording; `end` closes the tape. `whole_script`: the script did not ask for it, `tapescope run` did."""
+    global _active, _is_whole_script
     if _active is not None:
         raise UsageError(f"A recording to {_active.path} is already on; end it before beginning another.")
     options_checked = Options(**options)
@@ -46,7 +53,7 @@ def begin(path: str | os.PathLike[str], command: list[str], **options: Any) -> "
 
     recorder = Recorder(path, options_checked, command)
     recorder.start()
-    _active = recorder
+    _active, _is_whole_script = recorder, whole_script
     return recorder
 
 

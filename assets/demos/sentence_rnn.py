@@ -102,7 +102,7 @@ def test(model, examples, numbers):
 
 def main():
     parser = argparse.ArgumentParser(description="Tell the package of a docstring with an LSTM cell")
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=2000)
     options = parser.parse_args()
 
     random.seed(1)

@@ -349,3 +349,12 @@ def test_max_steps_ends_the_script_and_every_keeps_some_graphs(tmp_path: Path) -
         assert tape.meta["command"] == r"script.py '\udcff'"
         assert [bool(step.topology_id) for step in tape.steps] == [True, False, False, True, False, False, True]
         assert len(tape.series("loss")[0]) == 7
+
+
+def test_a_script_that_records_itself_joins_the_tape_of_run(tmp_path: Path) -> None:
+    write(tmp_path, "script.py", f"{TRAIN}\nimport tracer\nwith tracer.record('own.tape'):\n    train(2)\ntrain(1)")
+    out, err, code = outcome([*RUN, "x.tape", "script.py"], tmp_path)
+    assert (out, err, code) == (b"", b"", 0)
+    assert not (tmp_path / "own.tape").exists()
+    with Tape(tmp_path / "x.tape") as tape:
+        assert len(tape) == 3

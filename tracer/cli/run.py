@@ -111,7 +111,7 @@ class _Begin:
     def __call__(self, _: object) -> None:
         try:
             with modules_of_ours():
-                recording.begin(self._tape, self._command, **self._options)
+                recording.begin(self._tape, self._command, whole_script=True, **self._options)
         except Exception as error:
             text = str(error) if isinstance(error, TapescopeError) else f"Recording fails ({error!r})."
             print(f"tapescope: {text} The script runs on unrecorded.", file=sys.stderr)
