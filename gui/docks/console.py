@@ -1,7 +1,9 @@
 """The console: what the script writes, its errors tinted, and what the app has to say of the run in between."""
 
+from enum import IntEnum
+
 from PySide6.QtCore import Slot
-from PySide6.QtGui import QColor, QTextCharFormat, QTextCursor
+from PySide6.QtGui import QColor, QTextCharFormat, QTextCursor, QTextFormat
 from PySide6.QtWidgets import QPlainTextEdit
 
 from gui.appearance import Appearance
@@ -12,6 +14,23 @@ from gui.theme import Theme
 
 MOST_LINES = 5000
 LONGEST_LINE = 4000
+_TONE_PROPERTY = QTextFormat.Property.UserProperty
+"""What a line is, kept in its format, so that another theme can colour it anew."""
+
+
+class Tone(IntEnum):
+    """What a line is; says its colour."""
+
+    OUTPUT = 0
+    ERROR = 1
+    NOTICE = 2
+
+    def format_in(self, theme: Theme) -> QTextCharFormat:
+        colors = {Tone.OUTPUT: theme.console_text, Tone.ERROR: theme.console_error, Tone.NOTICE: theme.console_notice}
+        result = QTextCharFormat()
+        result.setForeground(QColor(colors[self]))
+        result.setProperty(_TONE_PROPERTY, int(self))
+        return result
 
 
 class ConsoleDock(Dock):
@@ -19,7 +38,6 @@ class ConsoleDock(Dock):
         self._text = _output_view()
         super().__init__("console", _output_view_title(), self._text)
         self._streams: dict[bool, _Stream] = {}
-        self._notice_color = QColor()
         self._dress(appearance.theme)
         self.clear()
         appearance.theme_changed.connect(self._dress)
@@ -37,27 +55,25 @@ class ConsoleDock(Dock):
         """Adds raw output of the script."""
         bar = self._text.verticalScrollBar()
         is_at_end = bar.value() >= bar.maximum() - 2
-        self._streams[is_error].write(data, self._color(is_error))
+        tone = Tone.ERROR if is_error else Tone.OUTPUT
+        self._streams[is_error].write(data, tone.format_in(self._theme))
         if is_at_end:
             bar.setValue(bar.maximum())
 
     @Slot(str)
     def note(self, message: str) -> None:
         """Adds a line of the app's own."""
-        _append_line(self._text, message, self._notice_color)
-
-    def _color(self, is_error: bool) -> QColor:
-        return QColor(self._theme.console_error if is_error else self._theme.console_text)
+        _append_line(self._text, message, Tone.NOTICE.format_in(self._theme))
 
     @Slot(object)
     def _dress(self, theme: Theme) -> None:
         self._theme = theme
-        self._notice_color = QColor(theme.console_notice)
         families = ", ".join(f"'{family}'" for family in CODE_FAMILIES)
         self._text.setStyleSheet(
             f"QPlainTextEdit {{ background: {theme.console_background}; border: 0; border-radius: 0; padding: 4px 6px;"
             f" font-family: {families}; font-size: {theme.sizes.code_text}px; }}"
         )
+        _color_anew(self._text, theme)
 
 
 class _Stream:
@@ -69,20 +85,20 @@ class _Stream:
         self._terminal = Terminal()
         self._open_line: QTextCursor | None = None
 
-    def write(self, data: bytes, color: QColor) -> None:
+    def write(self, data: bytes, style: QTextCharFormat) -> None:
         output = self._terminal.feed(data)
         lines = output.finished[-MOST_LINES:]
         if lines and self._open_line is not None:
-            _replace_line(self._open_line, lines[0], color)
+            _replace_line(self._open_line, lines[0], style)
             self._open_line, lines = None, lines[1:]
         if lines:
-            _append_line(self._view, "\n".join(line[:LONGEST_LINE] for line in lines), color)
+            _append_line(self._view, "\n".join(line[:LONGEST_LINE] for line in lines), style)
         if not output.current:
             return
         if self._open_line is None:
-            self._open_line = _append_line(self._view, output.current[:LONGEST_LINE], color)
+            self._open_line = _append_line(self._view, output.current[:LONGEST_LINE], style)
         else:
-            _replace_line(self._open_line, output.current, color)
+            _replace_line(self._open_line, output.current, style)
 
 
 def _output_view() -> QPlainTextEdit:
@@ -99,26 +115,35 @@ def _output_view_title() -> str:
     return ConsoleDock.tr("Console")
 
 
-def _append_line(view: QPlainTextEdit, text: str, color: QColor) -> QTextCursor:
+def _append_line(view: QPlainTextEdit, text: str, style: QTextCharFormat) -> QTextCursor:
     """Adds a line (or several) at the end; a cursor that stays at the start of the last."""
     cursor = QTextCursor(view.document())
     cursor.movePosition(QTextCursor.MoveOperation.End)
     if not view.document().isEmpty():
         cursor.insertBlock()
-    cursor.insertText(text, _format(color))
+    cursor.insertText(text, style)
     # At the end of its line it would move along with what others append there.
     cursor.movePosition(QTextCursor.MoveOperation.StartOfBlock)
     return cursor
 
 
-def _replace_line(cursor: QTextCursor, text: str, color: QColor) -> None:
+def _replace_line(cursor: QTextCursor, text: str, style: QTextCharFormat) -> None:
     """Writes anew the line a cursor stands at the start of, and leaves it there."""
     cursor.movePosition(QTextCursor.MoveOperation.EndOfBlock, QTextCursor.MoveMode.KeepAnchor)
-    cursor.insertText(text[:LONGEST_LINE], _format(color))
+    cursor.insertText(text[:LONGEST_LINE], style)
     cursor.movePosition(QTextCursor.MoveOperation.StartOfBlock)
 
 
-def _format(color: QColor) -> QTextCharFormat:
-    result = QTextCharFormat()
-    result.setForeground(color)
-    return result
+def _color_anew(view: QPlainTextEdit, theme: Theme) -> None:
+    """Gives every line its colour in another theme; a line is of one tone."""
+    styles = {int(tone): tone.format_in(theme) for tone in Tone}
+    cursor = QTextCursor(view.document())
+    cursor.beginEditBlock()
+    block = view.document().begin()
+    while block.isValid():
+        cursor.setPosition(block.position())
+        cursor.movePosition(QTextCursor.MoveOperation.EndOfBlock, QTextCursor.MoveMode.KeepAnchor)
+        if cursor.hasSelection():
+            cursor.setCharFormat(styles[cursor.charFormat().intProperty(_TONE_PROPERTY)])
+        block = block.next()
+    cursor.endEditBlock()

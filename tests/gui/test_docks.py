@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -12,7 +13,7 @@ from gui.docks.scalars import ScalarsDock
 from gui.docks.structure_strip import Span, StructureStrip
 from gui.models.tree import KEY_ROLE
 from gui.session import Session
-from gui.theme import LIGHT
+from gui.theme import DARK, LIGHT
 from gui.timeline import Timeline
 from gui.windows.main_window import MainWindow
 from tracer import Batch, Step
@@ -122,6 +123,24 @@ def test_console_keeps_streams_apart_and_overwrites_progress(qtbot: QtBot, appea
     console.write(b"\r100%\n", True)
     console.note("The script finished")
     assert console.text.splitlines() == ["epoch 1", "100%", "loss 2", "The script finished"]
+
+
+def test_console_takes_the_colours_of_another_theme(qtbot: QtBot, appearance: Appearance) -> None:
+    console = ConsoleDock(appearance)
+    qtbot.addWidget(console)
+    console.write(b"epoch 1\n\n 10%", False)
+    console.write(b"Traceback\n", True)
+    console.note("The script finished")
+    appearance.prefer("dark")
+    console.write(b"\r100%", False)
+    colors = [DARK.console_text, "", DARK.console_text, DARK.console_error, DARK.console_notice]
+    cursor, shown = QTextCursor(console.widget().document()), []
+    for block in range(len(colors)):
+        cursor.setPosition(console.widget().document().findBlockByNumber(block).position())
+        has_text = cursor.movePosition(QTextCursor.MoveOperation.NextCharacter) and not cursor.atBlockStart()
+        shown.append(cursor.charFormat().foreground().color().name() if has_text else "")
+    assert shown == colors
+    assert console.text.splitlines()[2] == "100%"
 
 
 def test_console_is_bounded(qtbot: QtBot, appearance: Appearance) -> None:
