@@ -57,8 +57,18 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
         yield f"  {name:<11} {value:.6g} (last)"
     for event in facts["events"]:
         if event["kind"] not in ("started", "closed"):
-            detail = event.get("reason") or event.get("message") or event.get("passes") or event.get("traceback") or ""
-            lines = str(detail).strip().splitlines() or [""]
-            yield f"  {event['kind']} at step {event['step']}: {lines[-1 if 'hook' in event else 0]}"
+            yield f"  {event['kind']} at step {event['step']}: {_detail(event)}"
     for gap in facts["gaps"]:
         yield f"  steps {gap['first']} to {gap['last']} have gaps: {gap['reason']}"
+
+
+def _detail(event: dict[str, Any]) -> str:
+    """What there is to say of an event in one line."""
+    if event["kind"] == "exception":
+        first, *_ = str(event.get("message", "")).strip().splitlines() or [""]
+        return f"{event.get('type', '')}: {first}"
+    if event["kind"] == "capture_failed":
+        return (str(event.get("traceback", "")).strip().splitlines() or [""])[-1]
+    if event["kind"] == "evaluated":
+        return f"{event.get('passes')} forward-only passes of {', '.join(event.get('modules', ()))}"
+    return str(event.get("condition") or event.get("reason") or "")
