@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from gui import format as fmt
 from gui.drawing import Drawing
-from gui.facts import Section, call_facts, link_facts, node_facts, step_facts
+from gui.facts import Fact, Section, call_facts, link_facts, node_facts, step_facts
+from gui.session import Session
 from tracer.model.labels import op_title
 from tracer.model.view import Link
 
@@ -23,10 +24,13 @@ def link_key(link: Link) -> str:
     return f"{link.source}{LINK}{link.target}"
 
 
-def find(drawing: Drawing, structure: int, selection: str) -> Finding:
+def find(session: Session) -> Finding:
     """What is known of the selected node, module call or edge in the drawn step; of the step where there is none."""
+    drawing, selection = session.drawing, session.selection
+    if drawing is None:
+        return Finding("Nothing to show yet", why_nothing(session) or "Open a tape or start a run", ())
     if not selection:
-        return _of_step(drawing, structure)
+        return _of_step(drawing, session)
     if LINK in selection:
         return _of_link(drawing, selection)
     if selection in drawing.graph:
@@ -36,13 +40,34 @@ def find(drawing: Drawing, structure: int, selection: str) -> Finding:
     return Finding(selection, f"Not in step {fmt.count(drawing.step.index)}", ())
 
 
-def _of_step(drawing: Drawing, structure: int) -> Finding:
-    step = drawing.step
+def why_nothing(session: Session) -> str:
+    """Why no step is drawn yet, in one sentence; "" where there is no tape."""
+    if len(session.timeline):
+        return "Laying out the graph…"
+    return {
+        "starting": "Starting the training…",
+        "running": "Waiting for the first step…",
+        "paused": "Waiting for the first step…",
+        "ended": "The run ended without a step",
+    }.get(session.run_state, "")
+
+
+def _of_step(drawing: Drawing, session: Session) -> Finding:
+    step, structure = drawing.step, session.timeline.structure(drawing.step.index)
     return Finding(
         f"Step {fmt.count(step.index)}",
         f"Structure {fmt.count(structure + 1)} · {fmt.plural(drawing.graph.number_of_nodes(), 'node')}",
-        step_facts(step, drawing.graph, structure),
+        (*_ending(step.index, session), *step_facts(step, drawing.graph, structure)),
     )
+
+
+def _ending(step: int, session: Session) -> tuple[Section, ...]:
+    """What ended the run, for its last step."""
+    if session.exception is None or step != len(session.timeline) - 1:
+        return ()
+    data = session.exception.data
+    fact = Fact(str(data.get("type", "")), str(data.get("message", "")).partition("\n")[0])
+    return (Section("Failed after this step", (fact,)),)
 
 
 def _of_node(drawing: Drawing, key: str) -> Finding:

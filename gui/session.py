@@ -19,7 +19,11 @@ RUN_STATES = ("none", "starting", "running", "paused", "ended")
 
 
 class Session(QObject):
-    """Steps count from 0; `step` is -1 while there is none. Signals are sent only when something changed."""
+    """Steps count from 0; `step` is -1 while there is none. Signals are sent only when something changed.
+
+    `stop_reason` is why the run is paused, and "abrupt" where it ended without closing its tape; `exception` is the
+    event of what ended it, None where it went well.
+    """
 
     tape_changed = Signal()
     step_changed = Signal(int)
@@ -45,6 +49,7 @@ class Session(QObject):
         self.selection = ""
         self.run_state = "none"
         self.stop_reason = ""
+        self.exception: Event | None = None
         self.step = -1
         self.follows_live = False
         self._wished_step: int | None = None
@@ -78,7 +83,7 @@ class Session(QObject):
     def set_tape_state(self, tape_state: str) -> None:
         """Takes in `Tape.state`: "live", "closed" or "abrupt"."""
         if tape_state != "live":
-            self._set_run_state("ended", "")
+            self._set_run_state("ended", "abrupt" if tape_state == "abrupt" else "")
         elif self.run_state == "starting":
             self._set_run_state("running", "")
 
@@ -165,7 +170,7 @@ class Session(QObject):
         self.options = replace(self.options, open_calls=None)
         self.drawing = None
         self.selection, self.step, self.follows_live = "", -1, False
-        self.run_state, self.stop_reason = "none", ""
+        self.run_state, self.stop_reason, self.exception = "none", "", None
 
     def _tell_all(self) -> None:
         self.tape_changed.emit()
@@ -205,6 +210,8 @@ class Session(QObject):
                 self._set_run_state("paused", str(event.data.get("condition") or event.data.get("reason", "")))
             elif event.kind == "continued" or (event.kind == "started" and self.run_state == "starting"):
                 self._set_run_state("running", "")
+            elif event.kind == "exception":
+                self.exception = event
             elif event.kind == "closed":
                 self._set_run_state("ended", "")
         if events:

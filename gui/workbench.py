@@ -13,7 +13,7 @@ from gui.process import Launch, TrainingProcess, new_tape_path, output_paths
 from gui.run_control import RunControl
 from gui.session import Session
 from gui.settings import Settings
-from tracer import Batch, Tape
+from tracer import Batch, Event, Tape
 
 
 class Workbench(QObject):
@@ -39,6 +39,7 @@ class Workbench(QObject):
         self._draftsman: Draftsman | None = None
         self._process: TrainingProcess | None = None
         self._exports: set[Export] = set()
+        self._has_output = False
         self._connect()
 
     def _connect(self) -> None:
@@ -48,6 +49,7 @@ class Workbench(QObject):
         self.session.options_changed.connect(self._draw)
         self._appearance.theme_changed.connect(self._draw)
         self.session.run_state_changed.connect(self._on_run_state_changed)
+        self.session.events_appended.connect(self._on_events)
 
     # What the user asks for
 
@@ -57,6 +59,7 @@ class Workbench(QObject):
         with Tape(path) as tape:
             is_live = tape.state == "live"
         self._release(stops_run=False)
+        self._has_output = any(output.is_file() for output in output_paths(path))
         self._show_tape(path, is_live)
         if is_live:
             self.control.follow(path)
@@ -77,6 +80,7 @@ class Workbench(QObject):
         self._process.output_read.connect(self.output_read)
         self._process.ended.connect(self._on_process_ended)
         self._process.start()
+        self._has_output = True
         self._show_tape(tape, is_live=True)
         self.noted.emit(self.tr("Running {0}").format(" ".join([str(script), *arguments])))
         self.control.follow(tape)
@@ -129,6 +133,11 @@ class Workbench(QObject):
     def can_stop(self) -> bool:
         return self._process is not None and self._process.is_running
 
+    @property
+    def has_output(self) -> bool:
+        """Whether what the script writes is known: of runs started in the app, not of those from a terminal."""
+        return self._has_output
+
     # What comes back
 
     @Slot(object)
@@ -163,6 +172,13 @@ class Workbench(QObject):
             self.control.release()
 
     @Slot(object)
+    def _on_events(self, events: tuple[Event, ...]) -> None:
+        """The traceback of a run whose output is elsewhere comes from its tape."""
+        for event in events:
+            if event.kind == "exception" and not self._has_output:
+                self.output_read.emit(str(event.data.get("traceback", "")).encode(), True)
+
+    @Slot(object)
     def _on_drawn(self, drawing: Drawing) -> None:
         if self.sender() is self._draftsman:
             self.session.set_drawing(drawing)
@@ -181,12 +197,16 @@ class Workbench(QObject):
 
     @Slot()
     def _draw(self) -> None:
-        """Asks for the shown step, compared with the step on screen before it, at first with the one before in time."""
+        """Asks for the shown step, compared with the step on screen before it.
+
+        At first, and while the live run is followed, that is the one before in time: which steps were on screen is then
+        not the user's choice.
+        """
         session = self.session
         if self._draftsman is None or session.step < 0:
             return
         compared_step = session.step - 1
-        if session.drawing is not None:
+        if session.drawing is not None and not session.follows_live:
             shown = session.drawing.question
             compared_step = shown.step if shown.step != session.step else shown.compared_step
         self._draftsman.ask(Question(session.step, compared_step, session.options, self._appearance.theme))

@@ -50,6 +50,14 @@ class ConsoleDock(Dock):
         self._text.clear()
         self._streams = {is_error: _Stream(self._text, is_error) for is_error in (False, True)}
 
+    def expect_output(self, is_known: bool) -> None:
+        """Says, while the console is empty, why it is."""
+        self._text.setPlaceholderText(
+            self.tr("The script has written nothing")
+            if is_known
+            else self.tr("This run was started outside the app; its output is in its own terminal")
+        )
+
     @Slot(bytes, bool)
     def write(self, data: bytes, is_error: bool) -> None:
         """Adds raw output of the script."""
@@ -106,7 +114,6 @@ def _output_view() -> QPlainTextEdit:
     view.setReadOnly(True)
     view.setMaximumBlockCount(MOST_LINES)
     view.setUndoRedoEnabled(False)
-    view.setPlaceholderText(view.tr("The output of a script run from here"))
     view.setAccessibleName(view.tr("Console"))
     return view
 

@@ -7,7 +7,7 @@ from gui.appearance import Appearance
 from gui.docks.dock import Dock
 from gui.docks.section_tree import SectionTree
 from gui.facts import Section
-from gui.findings import Finding, find
+from gui.findings import find
 from gui.models.tree import Block, Row, SectionModel
 from gui.session import Session
 from gui.theme import Theme
@@ -25,6 +25,7 @@ class InspectorDock(Dock):
         appearance.theme_changed.connect(self._dress)
         session.selection_changed.connect(self.refresh)
         session.drawing_changed.connect(self.refresh)
+        session.run_state_changed.connect(self.refresh)
         self.tree.key_activated.connect(session.reveal)
 
     def _build(self) -> QWidget:
@@ -46,12 +47,7 @@ class InspectorDock(Dock):
     def refresh(self) -> None:
         if not self.isVisible():
             return
-        drawing = self._session.drawing
-        if drawing is None:
-            finding = Finding(self.tr("Nothing to show yet"), self.tr("Open a tape or start a run"), ())
-        else:
-            structure = self._session.timeline.structure(drawing.step.index)
-            finding = find(drawing, structure, self._session.selection)
+        finding = find(self._session)
         self._title.setText(_breakable(finding.title))
         self._subtitle.setText(_breakable(finding.subtitle))
         self.model.set_blocks(tuple(map(_block, finding.sections)))

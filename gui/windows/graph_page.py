@@ -7,7 +7,7 @@ from gui import format as fmt
 from gui.appearance import Appearance
 from gui.canvas.canvas import GraphCanvas
 from gui.drawing import Drawing
-from gui.findings import LINK, link_key
+from gui.findings import LINK, link_key, why_nothing
 from gui.session import Session
 from gui.theme import Swatch, Theme
 from tracer.model.view_builder import box_of
@@ -66,16 +66,8 @@ class GraphPage(QWidget):
 
     @Slot()
     def _show_placeholder(self) -> None:
-        texts = {
-            "starting": self.tr("Starting the training…"),
-            "running": self.tr("Waiting for the first step…"),
-            "ended": self.tr("The run ended without a step"),
-        }
         if self._session.drawing is None:
-            has_steps = len(self._session.timeline) > 0
-            self.canvas.placeholder = (
-                self.tr("Laying out the graph…") if has_steps else texts.get(self._session.run_state, "")
-            )
+            self.canvas.placeholder = why_nothing(self._session)
             self.canvas.update()
 
     @Slot(str)

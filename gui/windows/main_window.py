@@ -106,6 +106,7 @@ class MainWindow(QMainWindow):
         tape = self.workbench.session.tape
         has_tape = tape is not None
         self.console.clear()
+        self.console.expect_output(self.workbench.has_output)
         if not has_tape and self._pages.currentWidget() is self.graph:
             self._remember()
         self.setWindowTitle(f"{tape.stem} – Tapescope" if tape is not None else "Tapescope")

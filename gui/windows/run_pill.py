@@ -1,5 +1,7 @@
 """How the training stands, in a rounded label with a sign."""
 
+from html import escape
+
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QLabel
 
@@ -25,12 +27,14 @@ class RunPill(QLabel):
     @Slot()
     def _show(self) -> None:
         state = self._session.run_state
+        has_failed = state == "ended" and (self._session.exception is not None or self._session.stop_reason == "abrupt")
         self.setText(f"{_SIGNS.get(state, '')}  {self._words(state)}")
+        self.setToolTip(self._tip() if has_failed else "")
         color = {
             "starting": self._theme.muted_text,
             "running": self._theme.success,
             "paused": self._theme.warning,
-            "ended": self._theme.muted_text,
+            "ended": self._theme.error if has_failed else self._theme.muted_text,
         }.get(state, self._theme.muted_text)
         self.setStyleSheet(
             f"QLabel {{ color: {color}; background: {mix(color, self._theme.panel, 0.13)};"
@@ -43,8 +47,19 @@ class RunPill(QLabel):
             reasons = {"pause": "", "step": self.tr(" after a step"), "topology_changed": self.tr(": new structure")}
             reason = self._session.stop_reason
             return self.tr("Paused") + reasons.get(reason, f": {reason.replace('_', ' ')}")
+        if state == "ended" and self._session.exception is not None:
+            return self.tr("Failed: {0}").format(self._session.exception.data.get("type", ""))
+        if state == "ended" and self._session.stop_reason == "abrupt":
+            return self.tr("Ended abruptly")
         return {
             "starting": self.tr("Starting"),
             "running": self.tr("Running"),
             "ended": self.tr("Ended"),
         }.get(state, "")
+
+    def _tip(self) -> str:
+        exception = self._session.exception
+        if exception is None:
+            return self.tr("The training process is gone without having closed its tape")
+        # A tooltip that looks like HTML would be shown as such; this one is wrapped by being it.
+        return f"<p>{escape(str(exception.data.get('message', '')))}</p>"

@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from gui.export import format_choices
 from gui.windows.main_window import MainWindow
+from gui.windows.run_pill import RunPill
 from gui.windows.step_box import StepBox
 from tracer import Tape
 from tracer.launch import command as tapescope
@@ -218,6 +219,24 @@ def test_a_script_that_raises_shows_its_traceback_and_its_steps(
     qtbot.waitUntil(lambda: session.run_state == "ended", timeout=SOON_MSECS)
     assert "RuntimeError: the data ran out" in window.console.text
     assert len(session.timeline) == 3
+
+
+def test_a_tape_of_a_failed_run_from_a_terminal_tells_how_it_failed(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    script, tape = tmp_path / "failing.py", tmp_path / "failing.tape"
+    script.write_text(FAILING)
+    subprocess.run(tapescope("run", "--headless", "-o", str(tape), str(script)), capture_output=True, timeout=60)
+    window.commands.open_path(tape)
+    session, pill = window.workbench.session, window.findChild(RunPill)
+    assert "outside the app" in window.console.widget().placeholderText()
+    qtbot.waitUntil(lambda: session.drawing is not None and session.run_state == "ended", timeout=SOON_MSECS)
+    assert "RuntimeError: the data ran out" in window.console.text
+    assert pill.text().endswith("Failed: RuntimeError")
+    assert "the data ran out" in pill.toolTip()
+    session.last()
+    qtbot.waitUntil(lambda: session.drawing.step.index == session.step, timeout=SOON_MSECS)
+    assert window.inspector.model.blocks[0].rows[0].texts == ("RuntimeError", "the data ran out")
 
 
 def test_a_script_that_never_starts_ends_without_a_tape(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:

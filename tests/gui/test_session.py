@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
+from gui.findings import find
 from gui.session import Session
 from tracer import Batch, Event, Step
 
@@ -93,6 +94,25 @@ def test_a_run_that_is_no_longer_live_has_ended(session: Session, tape_state: st
     session.append(event("stopped", reason="pause"))
     session.set_tape_state(tape_state)
     assert session.run_state == "ended"
+
+
+def test_what_ended_the_run_is_known_until_another_tape_is_opened(session: Session, tmp_path) -> None:
+    session.append(event("exception", type="ValueError", message="no data", traceback="…"))
+    session.append(event("closed", state="closed"))
+    assert (session.run_state, session.exception.data["type"]) == ("ended", "ValueError")
+    session.open(tmp_path / "other.tape", follows_live=False)
+    assert session.exception is None
+    session.set_tape_state("abrupt")
+    assert session.stop_reason == "abrupt"
+
+
+def test_without_a_step_it_says_what_is_waited_for(session: Session) -> None:
+    reasons = [find(session).subtitle]
+    session.set_tape_state("live")
+    reasons.append(find(session).subtitle)
+    session.close()
+    reasons.append(find(session).subtitle)
+    assert reasons == ["Starting the training…", "Waiting for the first step…", "Open a tape or start a run"]
 
 
 def test_scalars_grow_by_name(session: Session) -> None:
