@@ -10,7 +10,7 @@ MENUS = (
     ("&Run", ("pause", "step", "continue", "stop")),
     ("&Go", ("previous", "next", "first", "last", "", "follow", "", "previous_change", "next_change")),
     (
-        "&Graph",
+        "Gra&ph",
         (
             *("fit", "zoom_in", "zoom_out", "actual_size", "zoom_selection", ""),
             *("toggle_call", "open_all", "close_all", "default_depth", ""),
@@ -34,7 +34,7 @@ def fill_menu_bar(bar: QMenuBar, actions: Actions, view_menu: QMenu) -> None:
         if title == "&Run":
             menu.addSeparator()
             _fill(menu, actions.names(UNTIL), actions)
-        if title == "&Graph":
+        if title == "Gra&ph":
             menu.addSeparator()
             _fill(menu.addMenu(bar.tr("Colour by")), actions.names(COLOR), actions)
     view_menu.addSeparator()

@@ -202,6 +202,23 @@ def test_changes_are_counted_against_the_step_shown_before(qtbot: QtBot, opened:
     assert listed == diff.added | diff.removed | set(diff.changed)
 
 
+def test_a_followed_run_is_compared_with_the_step_directly_before(qtbot: QtBot, opened: MainWindow) -> None:
+    session = opened.workbench.session
+    last = len(session.timeline) - 1
+    session.follow_live(True)
+    qtbot.waitUntil(lambda: session.drawing.step.index == last, timeout=5000)
+    assert session.drawing.question.compared_step == last - 1
+    session.go_to(1)
+    qtbot.waitUntil(lambda: session.drawing.step.index == 1, timeout=5000)
+    assert session.drawing.question.compared_step == last
+
+
+def test_every_menu_has_a_letter_of_its_own(window: MainWindow) -> None:
+    titles = [action.text() for action in window.menuBar().actions()]
+    letters = [title[title.index("&") + 1].lower() for title in titles]
+    assert len(set(letters)) == len(letters)
+
+
 def test_nothing_moves_while_the_union_is_the_same(qtbot: QtBot, opened: MainWindow) -> None:
     session = opened.workbench.session
     for number in range(len(session.timeline)):
