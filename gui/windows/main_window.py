@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtCore import QRect, Qt, QTimer, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QLabel, QMainWindow, QMenu, QStackedWidget, QTabWidget
 
@@ -21,6 +21,7 @@ from gui.theme import Theme
 from gui.windows.commands import Commands
 from gui.windows.graph_page import GraphPage
 from gui.windows.menus import fill_menu_bar, make_toolbar
+from gui.windows.placement import fitted_into, keep_on_screen
 from gui.windows.run_pill import RunPill
 from gui.windows.step_box import StepBox
 from gui.windows.welcome import WelcomePage
@@ -190,8 +191,10 @@ class MainWindow(QMainWindow):
     def _restore(self) -> None:
         geometry = self.workbench.settings.geometry
         if geometry.isEmpty() or not self.restoreGeometry(geometry):
-            room = self.screen().availableSize()
-            self.resize(min(DEFAULT_SIZE_PX[0], room.width()), min(DEFAULT_SIZE_PX[1], room.height()))
+            # Where it stands is left to the window manager.
+            self.resize(fitted_into(QRect(0, 0, *DEFAULT_SIZE_PX), self.screen().availableGeometry()).size())
+        else:
+            keep_on_screen(self)
 
     def _remember(self) -> None:
         self.workbench.settings.geometry = self.saveGeometry()
