@@ -7,6 +7,7 @@ from typing import Any
 import networkx as nx
 
 from gui import format as fmt
+from gui.names import Names
 from tracer import GraphDiff, Pass, Step
 
 MOST_LINKS = 200
@@ -42,7 +43,7 @@ def step_facts(step: Step, graph: nx.MultiDiGraph, structure: int) -> tuple[Sect
 
 def node_facts(graph: nx.MultiDiGraph, key: str, diff: GraphDiff | None = None) -> tuple[Section, ...]:
     """What is known of one op, parameter or output of the graph. Raises KeyError where it has no such node."""
-    node = graph.nodes[key]
+    node, names = graph.nodes[key], Names(graph)
     source = node.get("source")
     source_rows = (
         (Fact("file", f"{source['file']}:{source['line']}"), Fact("function", source["function"])) if source else ()
@@ -51,25 +52,27 @@ def node_facts(graph: nx.MultiDiGraph, key: str, diff: GraphDiff | None = None) 
         Section("Node", tuple(_node_rows(graph, key, node))),
         Section("Tensor", tuple(_tensor_rows(node))),
         Section("Source", source_rows),
-        Section("Changed", tuple(_change_rows(diff.changed.get(key, {}) if diff else {}))),
-        _link_section("Inputs", _input_rows(graph, key)),
-        _link_section("Outputs", _output_rows(graph, key)),
+        Section("Changed", tuple(_change_rows(diff.changed.get(key, {}) if diff else {}, names))),
+        _link_section("Inputs", _input_rows(graph, key, names)),
+        _link_section("Outputs", _output_rows(graph, key, names)),
     )
 
 
 def call_facts(graph: nx.MultiDiGraph, key: str) -> tuple[Section, ...]:
     """What is known of one module call. Raises KeyError where the step has none of that key."""
-    calls = graph.graph["module_calls"]
+    calls, names = graph.graph["module_calls"], Names(graph)
     number = call_number(calls, key)
     call = calls[number]
     inside = _members(graph, _subtree(calls, number))
-    children = [Fact(child["class"], child["key"], child["key"]) for child in calls if child["parent"] == number]
+    children = [
+        Fact(child["class"], names.of(child["key"]), child["key"]) for child in calls if child["parent"] == number
+    ]
     return _filled(
-        Section("Module call", tuple(_call_rows(calls, call))),
+        Section("Module call", tuple(_call_rows(calls, call, names))),
         Section("Content", tuple(_content_rows(graph, inside))),
         _link_section("Calls", children),
-        _link_section("Inputs", _outside((source for source, _ in graph.in_edges(inside)), inside)),
-        _link_section("Outputs", _outside((target for _, target in graph.out_edges(inside)), inside)),
+        _link_section("Inputs", _outside((source for source, _ in graph.in_edges(inside)), inside, names)),
+        _link_section("Outputs", _outside((target for _, target in graph.out_edges(inside)), inside, names)),
     )
 
 
@@ -79,8 +82,8 @@ def link_facts(graph: nx.MultiDiGraph, sources: Sequence[str], targets: Sequence
     edges = [edge for edge in graph.out_edges((key for key in sources if key in graph), data=True) if edge[1] in wanted]
     if not edges:
         return (Section("Edge", (Fact("", "No direct edge in this step"),)),)
-    shown = edges[:MOST_LINKS]
-    ends = tuple(fact for source, target, data in shown for fact in _edge_rows(source, target, data))
+    shown, names = edges[:MOST_LINKS], Names(graph)
+    ends = tuple(fact for source, target, data in shown for fact in _edge_rows(source, target, data, names))
     tensor = tuple(_tensor_rows(graph.nodes[edges[0][0]])) if len(edges) == 1 else ()
     return _filled(Section(f"Edges ({fmt.count(len(edges))})", ends), Section("Tensor", tensor))
 
@@ -168,40 +171,43 @@ def _tensor_rows(node: Mapping[str, Any]) -> Iterable[Fact]:
         yield Fact("device", node["device"])
 
 
-def _change_rows(changes: Mapping[str, tuple[Any, Any]]) -> Iterable[Fact]:
+def _change_rows(changes: Mapping[str, tuple[Any, Any]], names: Names) -> Iterable[Fact]:
     for name, (before, after) in changes.items():
-        yield Fact(name, f"{_plain(name, before)} → {_plain(name, after)}")
+        yield Fact(name, f"{_plain(name, before, names)} → {_plain(name, after, names)}")
 
 
-def _plain(name: str, value: Any) -> str:
+def _plain(name: str, value: Any, names: Names) -> str:
     if name == "shapes":
         return ", ".join(map(fmt.shape, value))
     if name == "inputs":
-        return ", ".join(source for source, _, _ in value) or "none"
+        return ", ".join(names.of(source) for source, _, _ in value) or "none"
     return str(value)
 
 
-def _input_rows(graph: nx.MultiDiGraph, key: str) -> list[Fact]:
+def _input_rows(graph: nx.MultiDiGraph, key: str, names: Names) -> list[Fact]:
     edges = sorted(graph.in_edges(key, data=True), key=lambda edge: edge[2]["input_nr"])
-    return [Fact(str(data["input_nr"]), _with_output(source, data["output_nr"]), source) for source, _, data in edges]
+    return [
+        Fact(str(data["input_nr"]), _with_output(names.of(source), data["output_nr"]), source)
+        for source, _, data in edges
+    ]
 
 
-def _output_rows(graph: nx.MultiDiGraph, key: str) -> list[Fact]:
+def _output_rows(graph: nx.MultiDiGraph, key: str, names: Names) -> list[Fact]:
     edges = sorted(graph.out_edges(key, data=True), key=lambda edge: edge[2]["output_nr"])
-    return [Fact(str(data["output_nr"]), target, target) for _, target, data in edges]
+    return [Fact(str(data["output_nr"]), names.of(target), target) for _, target, data in edges]
 
 
 def _with_output(source: str, output_nr: int) -> str:
     return source if output_nr == 0 else f"{source} (output {output_nr})"
 
 
-def _call_rows(calls: Sequence[Mapping[str, Any]], call: Mapping[str, Any]) -> Iterable[Fact]:
+def _call_rows(calls: Sequence[Mapping[str, Any]], call: Mapping[str, Any], names: Names) -> Iterable[Fact]:
     yield Fact("module", call["path"] or "(the model)")
     yield Fact("class", call["class"])
     yield Fact("call", str(call["call"]))
     if call["parent"] is not None:
         parent = calls[call["parent"]]["key"]
-        yield Fact("called by", parent, parent)
+        yield Fact("called by", names.of(parent), parent)
     yield Fact("mode", "training" if call["training"] else "evaluation")
     yield Fact("gradients", "on" if call["grad_enabled"] else "off")
 
@@ -225,10 +231,10 @@ def _members(graph: nx.MultiDiGraph, call_keys: set[str]) -> set[str]:
     return {key for key, call_key in graph.nodes(data="call_key") if call_key in call_keys}
 
 
-def _edge_rows(source: str, target: str, data: Mapping[str, Any]) -> Iterable[Fact]:
-    yield Fact(f"output {data['output_nr']}", source, source)
-    yield Fact(f"input {data['input_nr']}", target, target)
+def _edge_rows(source: str, target: str, data: Mapping[str, Any], names: Names) -> Iterable[Fact]:
+    yield Fact(f"output {data['output_nr']}", names.of(source), source)
+    yield Fact(f"input {data['input_nr']}", names.of(target), target)
 
 
-def _outside(ends: Iterable[str], inside: set[str]) -> list[Fact]:
-    return [Fact("", end, end) for end in dict.fromkeys(end for end in ends if end not in inside)]
+def _outside(ends: Iterable[str], inside: set[str], names: Names) -> list[Fact]:
+    return [Fact("", names.of(end), end) for end in dict.fromkeys(end for end in ends if end not in inside)]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from gui import format as fmt
 from gui.drawing import Drawing
 from gui.facts import Fact, Section, call_facts, link_facts, node_facts, step_facts
+from gui.names import Names
 from gui.session import Session
 from tracer.model.labels import op_title
 from tracer.model.view import Link
@@ -37,7 +38,7 @@ def find(session: Session) -> Finding:
         return _of_node(drawing, selection)
     if any(call["key"] == selection for call in drawing.graph.graph["module_calls"]):
         return _of_call(drawing, selection)
-    return Finding(selection, f"Not in step {fmt.count(drawing.step.index)}", ())
+    return Finding(Names(drawing.graph).of(selection), f"Not in step {fmt.count(drawing.step.index)}", ())
 
 
 def why_nothing(session: Session) -> str:
@@ -85,6 +86,7 @@ def _of_call(drawing: Drawing, key: str) -> Finding:
 
 def _of_link(drawing: Drawing, selection: str) -> Finding:
     source, _, target = selection.partition(LINK)
+    names = Names(drawing.graph)
     members = {box.key: box.members for box in drawing.scene.layout.view.boxes}
     sections = link_facts(drawing.graph, members.get(source, (source,)), members.get(target, (target,)))
-    return Finding("Edge", selection, sections)
+    return Finding("Edge", LINK.join(map(names.of, (source, target))), sections)

@@ -1,6 +1,6 @@
 """What changed from the step shown before to the one shown now, as lists of keys that lead to the graph."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QHeaderView
@@ -10,6 +10,7 @@ from gui.appearance import Appearance
 from gui.docks.dock import Dock
 from gui.docks.section_tree import SectionTree
 from gui.models.tree import Block, Row, SectionModel
+from gui.names import Names
 from gui.session import Session
 from tracer import GraphDiff
 
@@ -39,24 +40,24 @@ class ChangesDock(Dock):
         if drawing is None or drawing.diff is None:
             self.model.set_blocks(())
             return
-        self.model.set_blocks(change_blocks(drawing.diff, drawing.question.compared_step))
+        steps = drawing.question.compared_step, drawing.step.index
+        self.model.set_blocks(change_blocks(drawing.diff, steps, Names(drawing.graph)))
 
 
-def change_blocks(diff: GraphDiff, compared_step: int) -> tuple[Block, ...]:
-    """The added, removed and changed nodes, each list bounded; a single line where nothing differs."""
-    against = f"Against step {fmt.count(compared_step)}"
-    if not diff:
-        return (Block(against, (Row(("The graph is the same", "")),)),)
-    changed = [Row((key, ", ".join(what)), key) for key, what in sorted(diff.changed.items())]
-    parts = (
-        ("Added", [Row((key, ""), key) for key in sorted(diff.added)]),
-        ("Removed", [Row((key, ""), key) for key in sorted(diff.removed)]),
-        ("Changed", changed),
+def change_blocks(diff: GraphDiff, steps: tuple[int, int], names: Names) -> tuple[Block, ...]:
+    """Which steps are compared, then the added, removed and changed nodes, each list bounded."""
+    counts = {"added": len(diff.added), "removed": len(diff.removed), "changed": len(diff.changed)}
+    summary = " · ".join(f"{fmt.count(count)} {what}" for what, count in counts.items() if count) or "No change"
+    heading = Block(f"Step {fmt.count(steps[0])} → step {fmt.count(steps[1])}", (Row((summary, "")),))
+    parts = (("Added", diff.added), ("Removed", diff.removed), ("Changed", diff.changed))
+    lists = (
+        Block(f"{title} ({fmt.count(len(keys))})", _rows(sorted(keys), diff, names)) for title, keys in parts if keys
     )
-    return tuple(Block(f"{title} ({fmt.count(len(rows))})", _bounded(rows)) for title, rows in parts if rows)
+    return heading, *lists
 
 
-def _bounded(rows: Iterable[Row]) -> tuple[Row, ...]:
-    every = tuple(rows)
-    rest = len(every) - MOST_ROWS
-    return every if rest <= 0 else (*every[:MOST_ROWS], Row((f"and {fmt.count(rest)} more", "")))
+def _rows(keys: Sequence[str], diff: GraphDiff, names: Names) -> tuple[Row, ...]:
+    """A bounded list: naming all nodes of a graph that is new altogether would take too long."""
+    rows = tuple(Row((names.of(key), ", ".join(diff.changed.get(key, ()))), key) for key in keys[:MOST_ROWS])
+    rest = len(keys) - MOST_ROWS
+    return rows if rest <= 0 else (*rows, Row((f"and {fmt.count(rest)} more", "")))

@@ -5,15 +5,18 @@ from pathlib import Path
 import networkx as nx
 import numpy as np
 import pytest
+from PySide6.QtCore import QRect
 
 from gui import facts
 from gui import format as fmt
 from gui.demos import DEFAULT, find_demo, find_demos
 from gui.docks.changes import change_blocks
+from gui.names import Names
 from gui.process import Launch, new_tape_path, run_command
 from gui.series import Series
 from gui.terminal import Terminal
 from gui.timeline import Timeline
+from gui.windows.placement import fitted_into
 from tracer import GraphDiff, Step, Tape
 from tracer.errors import UsageError
 
@@ -101,6 +104,21 @@ def test_durations_read_well(secs: float, text: str) -> None:
     assert fmt.duration(secs) == text
 
 
+@pytest.mark.parametrize(
+    ("rect", "fitted"),
+    [
+        ((0, 0, 1440, 900), (0, 40, 1440, 860)),
+        ((-900, -50, 800, 600), (0, 40, 800, 600)),
+        ((5000, 3000, 800, 600), (640, 300, 800, 600)),
+        ((100, 200, 800, 600), (100, 200, 800, 600)),
+    ],
+)
+def test_a_window_stands_on_its_screen_whole_with_its_title(
+    rect: tuple[int, int, int, int], fitted: tuple[int, int, int, int]
+) -> None:
+    assert fitted_into(QRect(*rect), QRect(0, 0, 1440, 900)) == QRect(*fitted)
+
+
 def test_every_demo_has_a_title_and_a_text() -> None:
     demos = find_demos()
     assert demos[0].name == DEFAULT
@@ -154,6 +172,29 @@ def test_outputs_of_a_module_call_lie_outside_it(recorded_tape: Path) -> None:
 
 
 def test_changes_are_listed_by_kind() -> None:
-    blocks = change_blocks(GraphDiff(frozenset({"a"}), frozenset(), {"b": {"shapes": ([[1]], [[2]])}}), 3)
-    assert [(block.title, block.rows[0].key) for block in blocks] == [("Added (1)", "a"), ("Changed (1)", "b")]
-    assert change_blocks(GraphDiff(frozenset(), frozenset(), {}), 3)[0].title == "Against step 3"
+    graph = nx.MultiDiGraph(
+        module_calls=[
+            {"path": "", "class": "Net", "grad_enabled": True},
+            *({"path": "cell", "class": "LSTMCell", "grad_enabled": True} for _ in range(2)),
+        ]
+    )
+    diff = GraphDiff(frozenset({"#0/ReluBackward0:0"}), frozenset(), {"cell#0": {"shapes": ([[1]], [[2]])}})
+    blocks = change_blocks(diff, (3, 4), Names(graph))
+    assert [(block.title, block.rows[0].texts[0], block.rows[0].key) for block in blocks] == [
+        ("Step 3 → step 4", "1 added · 1 changed", ""),
+        ("Added (1)", "Net · Relu", "#0/ReluBackward0:0"),
+        ("Changed (1)", "cell #0", "cell#0"),
+    ]
+    (same,) = change_blocks(GraphDiff(frozenset(), frozenset(), {}), (3, 4), Names(graph))
+    assert same.rows[0].texts[0] == "No change"
+
+
+def test_no_bare_key_of_the_model_is_shown(recorded_tape: Path) -> None:
+    with Tape(recorded_tape) as tape:
+        graph = tape.graph(0)
+    sections = facts.call_facts(graph, "cell#0")
+    assert ("called by", "Reader", "#0") in [
+        (fact.name, fact.value, fact.key) for section in sections for fact in section.facts
+    ]
+    every = [section for call in graph.graph["module_calls"] for section in facts.call_facts(graph, call["key"])]
+    assert not [fact for section in every for fact in section.facts if fact.value.startswith("#")]

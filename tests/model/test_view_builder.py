@@ -2,6 +2,7 @@ import networkx as nx
 import pytest
 
 from tests.model.graph_maker import GraphMaker, everything, perceptron, unrolled
+from tracer.model.labels import key_label
 from tracer.model.union import Union
 from tracer.model.view import View
 from tracer.model.view_builder import ViewOptions, box_of, build_view, default_open, with_labels_of
@@ -104,6 +105,22 @@ def test_titles_of_ops_are_short(op: str, title: str) -> None:
     maker = GraphMaker()
     maker.op(op)
     assert build_view(maker.graph, ViewOptions()).boxes[0].title == title
+
+
+@pytest.mark.parametrize(
+    ("key", "label"),
+    [
+        ("#0", "Net"),
+        ("cell#0", "cell #0"),
+        ("head#0", "head"),
+        ("head.0#0/AddmmBackward0:2", "head.0 · Addmm #2"),
+        ("torch::autograd::CopySlices:0", "CopySlices"),
+        ("head.weight", "head.weight"),
+        ("loss", "loss"),
+    ],
+)
+def test_keys_have_readable_names(key: str, label: str) -> None:
+    assert key_label(key, "Net", {"cell"}) == label
 
 
 def test_links_and_boxes_agree_whatever_is_open() -> None:

@@ -1,7 +1,7 @@
 """What is written on the boxes and frames of a drawing."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from tracer.model.call_tree import Call
@@ -18,6 +18,28 @@ def shape_text(shapes: list[list[int]]) -> str:
     if not shapes:
         return ""
     return "×".join(str(size) for size in shapes[0]) or "scalar"
+
+
+def key_label(key: str, model: str, repeated: Set[str]) -> str:
+    """What a node key or call key is called: `#0/ReluBackward0:0` is "Net · Relu", `cell#3` is "cell #3".
+
+    `model` is the class of the model, whose path is empty; calls of the `repeated` paths bear their number even where
+    it is 0. Keys of parameters and outputs are names already.
+    """
+    call, slash, op = key.rpartition("/")
+    if not slash and "#" in key:
+        return _call_label(key, model, repeated)
+    name, _, number = op.rpartition(":")
+    if not name or not number.isdecimal():
+        return key
+    title = op_title(name) + (f" #{number}" if number != "0" else "")
+    return f"{_call_label(call, model, repeated)} · {title}" if call else title
+
+
+def _call_label(key: str, model: str, repeated: Set[str]) -> str:
+    path, _, number = key.rpartition("#")
+    shows_number = path in repeated or number != "0"
+    return (path or model) + (f" #{number}" if shows_number else "")
 
 
 def node_labels(key: str, node: Mapping[str, Any]) -> tuple[str, str]:
