@@ -8,6 +8,8 @@ MAX_SCALE = 8.0
 READABLE_SCALE = 0.7
 MARGIN_PX = 28.0
 
+Size = tuple[float, float]
+
 
 @dataclass(frozen=True, slots=True)
 class Camera:
@@ -66,12 +68,17 @@ def fitted(
     return Camera(scale=scale).centered_on(x + width / 2, y + height / 2, viewport)
 
 
-def opening(size: tuple[float, float], viewport: tuple[float, float], focus: tuple[float, float] | None) -> Camera:
+def opening(size: Size, viewport: Size, focus: tuple[float, float] | None, corner: Size = (0.0, 0.0)) -> Camera:
     """The first look at a scene: all of it where that can be read, otherwise its beginning at a readable zoom.
 
     `focus` is the scene point to begin at. Where the whole width fits at a readable zoom the graph stands in the
-    middle, otherwise the focus does.
+    middle, otherwise the focus does. `corner` is the size in pixels of what covers the view's upper right corner: a
+    graph that is narrow enough stands to the left of it.
     """
+    return _beside_corner(_opening(size, viewport, focus), size, viewport, corner)
+
+
+def _opening(size: Size, viewport: Size, focus: tuple[float, float] | None) -> Camera:
     whole = fitted((0.0, 0.0, *size), viewport)
     if whole.scale >= READABLE_SCALE:
         return whole
@@ -81,6 +88,16 @@ def opening(size: tuple[float, float], viewport: tuple[float, float], focus: tup
     fits_across = size[0] * scale <= viewport[0] - 2 * MARGIN_PX + 0.5
     camera = camera.centered_on(size[0] / 2 if fits_across else focus_x, focus_y, viewport)
     return replace(camera, y=_kept_inside(camera.y, size[1], viewport[1] / scale, MARGIN_PX / scale))
+
+
+def _beside_corner(camera: Camera, size: Size, viewport: Size, corner: Size) -> Camera:
+    """Panned by as little as keeps the content out of the covered corner; as it is where the left has no room."""
+    left, top = camera.to_view(0.0, 0.0)
+    right, _ = camera.to_view(size[0], 0.0)
+    overlap = right - (viewport[0] - corner[0])
+    if not corner[0] or overlap <= 0 or top >= corner[1] or left - overlap < MARGIN_PX:
+        return camera
+    return camera.panned(-overlap, 0.0)
 
 
 def _kept_inside(start: float, length: float, visible: float, margin: float) -> float:

@@ -237,8 +237,14 @@ class GraphCanvas(QWidget):
         if len(layout.boxes):
             x, y, width, height = layout.boxes[int(np.argmin(layout.boxes[:, 1]))].tolist()
             focus = (x + width / 2, y + height / 2)
-        self._camera = opening(layout.size, self._viewport(), focus)
+        self._camera = opening(layout.size, self._viewport(), focus, self._covered_corner())
         self.zoom_changed.emit(self._camera.scale)
+
+    def _covered_corner(self) -> tuple[float, float]:
+        """What the legend takes of the upper right corner, in pixels, with its margins."""
+        width, height = self._legend.size() if self._legend is not None and self.shows_legend else (0.0, 0.0)
+        margins = 2.0 * self._theme.sizes.margin
+        return (width + margins, height + margins) if width else (0.0, 0.0)
 
     def _view_changed(self) -> None:
         area = self._camera.visible(self._viewport())
@@ -248,9 +254,9 @@ class GraphCanvas(QWidget):
         self.update()
 
     def _place_minimap(self) -> None:
-        """In the lower right corner, up to half as high as the view."""
+        """In the lower right corner, up to a third as high as the view."""
         margin = self._theme.sizes.margin
-        self._minimap.fit_into(self.height() // 2)
+        self._minimap.fit_into(self.height() // 3)
         corner = self.width() - margin - self._minimap.width(), self.height() - margin - self._minimap.height()
         self._minimap.move(*corner)
 

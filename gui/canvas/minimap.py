@@ -8,7 +8,7 @@ from gui.canvas.camera import Camera, fitted
 from gui.canvas.geometry import Area
 from gui.canvas.renderer import Renderer
 
-_LEAST_SIDE, _MOST_WIDTH, _LEAST_ROOM = 64, 176, 128
+_LEAST_SIDE, _MOST_WIDTH, _LEAST_ROOM = 64, 176, 72
 _INSET = 8.0
 _LEAST_FRAME = 5.0
 

@@ -128,6 +128,15 @@ def test_a_wide_and_tall_graph_opens_with_its_focus_in_sight() -> None:
     assert camera.scale >= READABLE_SCALE
 
 
+def test_a_narrow_graph_opens_beside_what_covers_the_corner() -> None:
+    corner = (200.0, 100.0)
+    tall = opening((300.0, 20_000.0), VIEWPORT, (150.0, 9_000.0), corner)
+    assert tall.to_view(300.0, 0.0)[0] <= 600
+    assert tall.to_view(0.0, 0.0)[0] >= 28
+    for size in ((700.0, 20_000.0), (300.0, 100.0)):
+        assert opening(size, VIEWPORT, None, corner) == opening(size, VIEWPORT, None)
+
+
 def test_detail_grows_with_the_zoom_and_labels_are_bounded() -> None:
     levels = [detail_at(scale, 36.0, 100) for scale in (0.05, 0.2, 0.35, 0.5, 1.0)]
     assert levels == sorted(Detail)

@@ -283,6 +283,15 @@ def test_the_overview_shows_only_while_the_graph_is_larger_than_the_view(canvas:
     assert not overview.isVisible()
 
 
+def test_the_overview_leaves_most_of_a_small_view_free(canvas: GraphCanvas) -> None:
+    canvas.resize(600, 380)
+    for _ in range(6):
+        canvas.zoom_in()
+    overview = canvas.findChild(Minimap)
+    assert overview is not None and overview.isVisible()
+    assert overview.height() <= 0.35 * canvas.height()
+
+
 def test_pressing_the_overview_moves_the_view(qtbot: QtBot, canvas: GraphCanvas) -> None:
     overview = canvas.findChild(Minimap)
     assert overview is not None
