@@ -304,6 +304,7 @@ def test_pressing_the_overview_moves_the_view(qtbot: QtBot, canvas: GraphCanvas)
 
 
 def test_a_resize_refits_until_the_user_has_looked_around(qtbot: QtBot, canvas: GraphCanvas) -> None:
+    canvas.set_legend_visible(False)
     canvas.resize(600, 500)
     qtbot.waitUntil(lambda: canvas.camera.to_view(200, 180) == pytest.approx((300, 250)))
     canvas.zoom_in()
