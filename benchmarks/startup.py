@@ -50,7 +50,8 @@ def main() -> int:
 
 def seconds_until_up(code: str) -> float:
     started = perf_counter()
-    with subprocess.Popen([sys.executable, "-c", code + SHOW], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    command = [sys.executable, "-c", code + SHOW]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         elapsed = perf_counter() - started

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 from gui.appearance import Appearance
 from gui.demos import demos_folder
 from gui.errors import ErrorReporter, log_to_file
+from gui.garbage import GarbageCollector
 from gui.settings import Settings
 from gui.windows.main_window import MainWindow
 from gui.workbench import Workbench
@@ -28,6 +29,8 @@ def make_application() -> QApplication:
     # A layout thread may keep the interpreter for this long whenever the window asks for it: Python's 5 ms, several
     # times a frame, would be felt.
     sys.setswitchinterval(SWITCH_SECS)
+    if app.findChild(GarbageCollector) is None:
+        GarbageCollector(app)
     app.setWindowIcon(QIcon(str(demos_folder().parent / "icons" / "tapescope.svg")))
     return app
 

@@ -1,5 +1,6 @@
 """The app for tests: the real window on settings of its own, and one recorded tape for all."""
 
+import gc
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,6 +53,15 @@ def recorded_tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run(tapescope(*words), capture_output=True, timeout=60)
     assert tape.is_file(), done.stderr.decode()
     return tape
+
+
+@pytest.fixture(autouse=True)
+def garbage_collected_here() -> Iterator[None]:
+    """As in the app (gui/garbage.py): no worker destroys what is left of an earlier test's widgets."""
+    gc.disable()
+    yield
+    gc.collect()
+    gc.enable()
 
 
 @pytest.fixture
