@@ -315,7 +315,7 @@ if __name__ == "__main__":
     for how in ("fork", "spawn"):
         for batch in DataLoader(Data(), 4, num_workers=2 if how == "fork" else 1, multiprocessing_context=how):
             train(1)
-            print(how, batch.sum().item())
+            print(how, batch.sum().item(), flush=True)
     from torch.utils.tensorboard import SummaryWriter
     with SummaryWriter("logs") as board:
         for step in range(3):
