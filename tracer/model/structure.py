@@ -1,6 +1,8 @@
 """A distinct graph, as captured and as stored: plain records that hold no tensor, and their networkx form."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from typing import Any
 
 import networkx as nx
@@ -10,11 +12,21 @@ Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class SourceLine:
+    """Where in the user's code an op was made. `function` is its qualified name."""
+
+    file: str
+    line: int
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModuleCall:
     """One call of an `nn.Module`. `call` counts the calls of `path` in the step, apart for those with and without grad.
 
     `parent` is the index of the calling call in the same tuple of calls, None at the top. `count` is how many equal
-    forward-only passes this one stands for.
+    forward-only passes this one stands for. `fed_by` are the indices, in the same tuple, of the calls whose outputs
+    came to this one as inputs: the data flow of a forward-only pass, which has no graph.
     """
 
     path: str
@@ -24,6 +36,7 @@ class ModuleCall:
     training: bool
     grad_enabled: bool
     count: int = 1
+    fed_by: tuple[int, ...] = ()
 
     @property
     def key(self) -> str:
@@ -33,8 +46,8 @@ class ModuleCall:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One autograd node, or one output. `call` is the index of the innermost module call that made it; see DESIGN's
-    Read API."""
+    """One autograd node, or one output. `call` is the index of the innermost module call that made it; `inside` that of
+    the graph it stands for in the structure's `insides`, where that is known. See DESIGN's Read API."""
 
     key: str
     kind: str  # "op" | "parameter" | "output"
@@ -47,6 +60,30 @@ class Node:
     device: str
     opaque: bool = False
     parameter: str | None = None
+    inside: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InsideNode:
+    """One node of a `torch.fx` graph: its name, what it does ("placeholder", "call_function", …, "output") and to what
+    (`target`, as text), the sizes and dtype of its value where it is one tensor. `inputs` are the indices of the nodes
+    whose values it takes, in order."""
+
+    name: str
+    op: str
+    target: str
+    inputs: tuple[int, ...]
+    shape: Shape | None
+    dtype: str
+    source: SourceLine | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What an opaque node stands for, where that is known: the FX graph that `torch.compile` handed to its backend."""
+
+    title: str  # "torch.compile, backend inductor"
+    nodes: tuple[InsideNode, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,26 +112,46 @@ class Structure:
     edges: tuple[Edge, ...]
     calls: tuple[ModuleCall, ...]
     unreached: tuple[str, ...]
+    insides: tuple[Inside, ...] = ()
 
 
-def to_networkx(structure: Structure, evaluated: tuple[ModuleCall, ...] = ()) -> nx.MultiDiGraph:
+def to_networkx(
+    structure: Structure, evaluated: tuple[ModuleCall, ...] = (), lines: Sequence[SourceLine | None] = ()
+) -> nx.MultiDiGraph:
     """The graph of DESIGN's Read API; `evaluated` are the calls of the forward-only passes that came before it in the
-    step."""
+    step, `lines` the source lines of the nodes in their order, if known."""
     graph = nx.MultiDiGraph()
     graph.graph["module_calls"] = [
         *_call_dicts(evaluated, offset=0),
         *_call_dicts(structure.calls, offset=len(evaluated)),
     ]
     graph.graph["unreached"] = list(structure.unreached)
-    for node in structure.nodes:
-        graph.add_node(node.key, **_node_dict(node, structure.calls))
+    insides = [inside_to_networkx(inside) for inside in structure.insides]
+    for node, line in zip_longest(structure.nodes, lines):
+        inside = None if node.inside is None else insides[node.inside]
+        graph.add_node(node.key, **_node_dict(node, structure.calls, line), inside=inside)
     keys = [node.key for node in structure.nodes]
     for edge in structure.edges:
         graph.add_edge(keys[edge.source], keys[edge.target], output_nr=edge.output_nr, input_nr=edge.input_nr)
     return graph
 
 
-def _node_dict(node: Node, calls: tuple[ModuleCall, ...]) -> dict[str, Any]:
+def inside_to_networkx(inside: Inside) -> nx.MultiDiGraph:
+    """The nodes by name with op, target, shape (list or None), dtype and source; edges with input_nr; the graph's
+    title."""
+    graph = nx.MultiDiGraph(title=inside.title)
+    for node in inside.nodes:
+        shape = None if node.shape is None else list(node.shape)
+        source = None if node.source is None else asdict(node.source)
+        graph.add_node(node.name, op=node.op, target=node.target, shape=shape, dtype=node.dtype, source=source)
+    names = [node.name for node in inside.nodes]
+    for node in inside.nodes:
+        for input_nr, source_index in enumerate(node.inputs):
+            graph.add_edge(names[source_index], node.name, input_nr=input_nr)
+    return graph
+
+
+def _node_dict(node: Node, calls: tuple[ModuleCall, ...], line: SourceLine | None) -> dict[str, Any]:
     call = None if node.call is None else calls[node.call]
     return {
         "kind": node.kind,
@@ -106,7 +163,7 @@ def _node_dict(node: Node, calls: tuple[ModuleCall, ...]) -> dict[str, Any]:
         "shapes": [list(shape) for shape in node.shapes],
         "dtype": node.dtype,
         "device": node.device,
-        "source": None,
+        "source": None if line is None else asdict(line),
         "opaque": node.opaque,
         "parameter": node.parameter,
     }
@@ -123,6 +180,7 @@ def _call_dicts(calls: tuple[ModuleCall, ...], offset: int) -> list[dict[str, An
             "training": call.training,
             "grad_enabled": call.grad_enabled,
             "count": call.count,
+            "fed_by": [at + offset for at in call.fed_by],
         }
         for call in calls
     ]
