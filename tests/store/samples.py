@@ -1,10 +1,21 @@
 """Records to write in tests: small structures, steps with scalars, tapes of them."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from tracer.model.records import Pass
-from tracer.model.structure import Edge, ModuleCall, Node, Structure
-from tracer.store.writer import EventRecord, StepRecord, StructureRecord, Writer
+from tracer.model.statistics import Operator, Statistics, Table
+from tracer.model.structure import Edge, Inside, InsideNode, ModuleCall, Node, SourceLine, Structure
+from tracer.store.writer import (
+    EventRecord,
+    SourceRecord,
+    StatisticsRecord,
+    StepRecord,
+    StructureRecord,
+    Writer,
+)
 
 META = {"state": "live", "pid": "0", "process_start": "", "command": "train.py", "control": ""}
 
@@ -39,6 +50,30 @@ def structure_record(n_ops: int = 2, name: str = "fc") -> StructureRecord:
     return StructureRecord(structure(n_ops, name), f"topology-{n_ops}-{name}", f"shape-{n_ops}-{name}")
 
 
+def compiled_record() -> StructureRecord:
+    """One op in the chain stands for an FX graph; an evaluation's data flow."""
+    inside = Inside(
+        "torch.compile, backend inductor",
+        (
+            InsideNode("x", "placeholder", "L_x_", (), (2, 2), "float32"),
+            InsideNode("mul", "call_function", "mul", (0, 0), (2, 2), "float32", SourceLine("net.py", 4, "f")),
+            InsideNode("output", "output", "output", (1,), None, ""),
+        ),
+    )
+    plain = structure(1)
+    nodes = tuple(replace(node, inside=0, opaque=True) if node.kind == "op" else node for node in plain.nodes)
+    return StructureRecord(replace(plain, nodes=nodes, insides=(inside,)), "topology-compiled", "shape-compiled")
+
+
+def statistics(scale: float = 1.0) -> Statistics:
+    return Statistics(
+        calls=Table(("fc#0",), ("mean", "nans"), np.array([[scale, 0.0]])),
+        parameters=Table(("fc.weight", "unused"), ("grad_norm",), np.array([[2 * scale], [float("nan")]])),
+        operators=(Operator("aten.mm.default", "fc#0", "forward", True, ((2, 2),), "float32", "cpu", 16),),
+        operator_secs=np.array([scale / 8]),
+    )
+
+
 def step_record(index: int, graph: StructureRecord | None = None, **scalars: float) -> StepRecord:
     return StepRecord(
         index, graph, (), "train", "SGD", 1_000 + index, 2_000_000, "structure", (Pass("backward", 0.5),), scalars
@@ -46,11 +81,21 @@ def step_record(index: int, graph: StructureRecord | None = None, **scalars: flo
 
 
 def write_tape(path: Path, n_steps: int = 6) -> Path:
-    """A closed tape: the graph grows by one op in the second half, one event, two scalars."""
+    """A closed tape: the graph grows by one op in the second half, where it has source lines too; the last step has an
+    op with an inside, an evaluation and measurements; one event, two scalars."""
     writer = Writer(path, META)
     early, late = structure_record(2), structure_record(3)
-    for index in range(n_steps):
+    for index in range(n_steps - 1):
         writer.append(step_record(index, early if index < n_steps // 2 else late, loss=1 / (index + 1), lr=0.1))
+    lines = [SourceLine("train.py", 7, "Net.forward") if node.kind == "op" else None for node in late.structure.nodes]
+    writer.append(SourceRecord(late, tuple(lines)))
+    evaluated = (
+        ModuleCall("fc", "Linear", 0, None, False, False),
+        ModuleCall("act", "ReLU", 0, None, False, False, 1, (0,)),
+    )
+    last = step_record(n_steps - 1, compiled_record(), loss=1 / n_steps, lr=0.1)
+    writer.append(replace(last, evaluated=evaluated, level="statistics"))
+    writer.append(StatisticsRecord(n_steps - 1, statistics()))
     writer.append(EventRecord("stopped", n_steps, 5_000, {"reason": "pause"}))
     writer.close("closed")
     return path

@@ -29,7 +29,14 @@ def everything(path: Path) -> list[Any]:
         said += [tape.scalars, *([array.tolist() for array in tape.series(name)] for name in tape.scalars)]
         for step in tape.steps:
             graph = tape.graph(step.index)
+            for node in graph.nodes.values():
+                node["inside"] = None if node["inside"] is None else nx.node_link_data(node["inside"], edges="edges")
             said += [step, dict(graph.nodes(data=True)), list(graph.edges(keys=True, data=True)), graph.graph]
+            measured = tape.statistics(step.index)
+            if measured is not None:
+                tables = measured.calls, measured.parameters, measured.nodes
+                said += [(table.keys, table.columns, repr(table.values.tolist())) for table in tables]
+                said += [measured.operators, measured.operator_secs.tolist()]
         return said
 
 
@@ -68,7 +75,7 @@ def altered(*statements: str) -> Callable[[Path], None]:
     return make
 
 
-STRANGE = r"does not have the tables of a tape of format 1; it is damaged or was altered"
+STRANGE = r"does not have the tables of a tape of format 2; it is damaged or was altered"
 BAD_FILES = {
     "missing": (make_missing, "There is no file"),
     "folder": (make_folder, "is not a file; a tape is one file, written by `tapescope run`"),
@@ -77,8 +84,12 @@ BAD_FILES = {
     "text": (make_text, "is not a tape"),
     "database": (make_other_database, "is another program's database, not a tape"),
     "newer": (
-        altered("PRAGMA user_version=2"),
-        "was written by format 2; this version reads up to 1. Update Tapescope",
+        altered("PRAGMA user_version=3"),
+        "was written by format 3; this version reads up to 2. Update Tapescope",
+    ),
+    "older than it looks": (
+        altered("PRAGMA user_version=1"),
+        "does not have the tables of a tape of format 1; it is damaged or was altered",
     ),
     "formatless": (altered("PRAGMA user_version=0"), "has no format"),
     "table": (altered("CREATE TABLE extra(x)"), STRANGE),
@@ -91,7 +102,7 @@ BAD_FILES = {
     "lost facts": (altered("DELETE FROM meta"), "does not hold all that was recorded"),
     "renamed scalar": (altered("UPDATE scalar SET name = 'acc' WHERE id = 0"), "the name of a scalar does not match"),
     "moved step": (altered("UPDATE step SET structure = 2 WHERE id = 0"), "step 0 does not match its checksum"),
-    "moved graph": (altered("UPDATE structure SET id = 3 WHERE id = 1"), "is damaged"),
+    "moved graph": (altered("UPDATE structure SET id = 9 WHERE id = 1"), "is damaged"),
     "other fact": (altered("UPDATE meta SET value = 'x' WHERE key = 'command'"), "a fact of the run does not match"),
 }
 
@@ -183,11 +194,28 @@ def test_a_log_cut_or_flipped_after_a_kill_loses_only_its_end(tmp_path: Path) ->
             assert [step.scalars["loss"] for step in tape.steps] == [float(index) for index in range(len(tape))]
 
 
-GOLDEN = Path(__file__).resolve().parents[1] / "data" / "format-1.tape"
+@pytest.mark.parametrize(
+    ("statement", "sentence"),
+    [
+        ("UPDATE source SET id = 1", "row 1 of source does not match its checksum"),
+        ("DELETE FROM source", "does not hold all source lines"),
+        ("UPDATE statistics SET data = zeroblob(32)", "the statistics of step 5 does not match its checksum"),
+        ("UPDATE statistics SET id = 4", "The statistics of step 5 were not recorded"),
+        ("DELETE FROM layout", "is damaged"),
+        ("UPDATE layout SET size = 5", "row 1 of layout does not match its checksum"),
+    ],
+)
+def test_altered_lines_and_numbers_are_refused(statement: str, sentence: str, tmp_path: Path) -> None:
+    altered(statement)(tmp_path / "a.tape")
+    with pytest.raises(TapeError, match=sentence):
+        everything(tmp_path / "a.tape")
+
+
+GOLDEN = Path(__file__).resolve().parents[1] / "data"
 
 
 def test_the_golden_tape_of_format_1_reads_as_ever() -> None:
-    with Tape(GOLDEN) as tape:
+    with Tape(GOLDEN / "format-1.tape") as tape:
         assert tape.state == "closed" and tape.meta["command"] == "train.py"
         assert [step.topology_id for step in tape.steps] == ["topology-2-fc"] * 3 + ["topology-3-fc"] * 3
         assert [array.tolist() for array in tape.series("loss")] == [list(range(6)), [1 / n for n in range(1, 7)]]
@@ -201,9 +229,40 @@ def test_the_golden_tape_of_format_1_reads_as_ever() -> None:
         assert graph.nodes["fc.weight"]["parameter"] == "fc.weight" and graph.nodes[chain[1]]["shapes"] == [[2, 2]]
         assert graph.graph["unreached"] == ["unused"] and graph.graph["module_calls"][0]["class"] == "Linear"
         assert tape.diff(2, 3).added == {"fc#0/MulBackward0:2"}
+        assert tape.statistics(0) is None and graph.nodes[chain[1]]["source"] is None
+        assert graph.nodes[chain[1]]["inside"] is None and graph.graph["module_calls"][0]["fed_by"] == []
+
+
+def test_the_golden_tape_of_format_2_reads_as_ever() -> None:
+    with Tape(GOLDEN / "format-2.tape") as tape:
+        expected = ["topology-2-fc"] * 3 + ["topology-3-fc"] * 2 + ["topology-compiled"]
+        assert [step.topology_id for step in tape.steps] == expected
+        assert [array.tolist() for array in tape.series("loss")] == [list(range(6)), [1 / n for n in range(1, 7)]]
+        op = "fc#0/MulBackward0:0"
+        assert tape.graph(0).nodes[op]["source"] is None
+        assert tape.graph(3).nodes[op]["source"] == {"file": "train.py", "line": 7, "function": "Net.forward"}
+        assert tape.graph(3).nodes["fc.weight"]["source"] is None
+        graph = tape.graph(5)
+        inside = graph.nodes[op]["inside"]
+        assert inside.graph["title"] == "torch.compile, backend inductor"
+        assert list(inside.edges(data="input_nr")) == [("x", "mul", 0), ("x", "mul", 1), ("mul", "output", 0)]
+        assert inside.nodes["mul"] == {
+            "op": "call_function",
+            "target": "mul",
+            "shape": [2, 2],
+            "dtype": "float32",
+            "source": {"file": "net.py", "line": 4, "function": "f"},
+        }
+        assert [call["fed_by"] for call in graph.graph["module_calls"]] == [[], [0], []]
+        assert tape.statistics(4) is None
+        measured = tape.statistics(5)
+        assert measured is not None and measured.calls.row("fc#0") == {"mean": 1.0, "nans": 0.0}
+        assert measured.parameters.column("grad_norm").tolist()[0] == 2.0
+        assert [(item.name, item.flops) for item in measured.operators] == [("aten.mm.default", 16)]
+        assert measured.operator_secs.tolist() == [0.125]
 
 
 def test_golden_tapes_reach_up_to_the_present_format() -> None:
-    assert [path.name for path in sorted(GOLDEN.parent.glob("*.tape"))] == [
+    assert [path.name for path in sorted(GOLDEN.glob("*.tape"))] == [
         f"format-{version}.tape" for version in range(1, schema.FORMAT + 1)
     ]

@@ -24,6 +24,9 @@ def export(tape: Tape, step: int, out: Path) -> None:
     graph.graph["topology_id"] = record.topology_id
     graph.graph["shape_id"] = record.shape_id
     graph.graph["scalars"] = dict(record.scalars)
+    for node in graph.nodes.values():
+        if node["inside"] is not None:
+            node["inside"] = nx.node_link_data(node["inside"], edges="edges")
     content = to_json(nx.node_link_data(graph, edges="edges"), indent=1)
     try:
         out.write_text(content, encoding="utf-8")

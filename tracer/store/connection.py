@@ -63,13 +63,7 @@ def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
         )
     if version < 1:
         raise TapeError(f"{path} has no format; it is damaged or was altered.")
-    expected = {
-        *(("table", name, sql) for name, sql in schema.TABLES.items()),
-        *(("index", name, sql) for name, sql in schema.INDEXES.items()),
-        *schema.IMPLIED,
-    }
+    expected = schema.tables(version)
     rows = connection.execute("SELECT type, name, sql FROM sqlite_schema LIMIT 100").fetchall()
     if len(rows) != len(expected) or set(rows) != expected:
-        raise TapeError(
-            f"{path} does not have the tables of a tape of format {schema.FORMAT}; it is damaged or was altered."
-        )
+        raise TapeError(f"{path} does not have the tables of a tape of format {version}; it is damaged or was altered.")

@@ -10,13 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.errors import TapeError
-from tracer.model.structure import Edge, ModuleCall, Node, Structure
+from tracer.model.statistics import Operator, Statistics, Table
+from tracer.model.structure import Edge, Inside, InsideNode, ModuleCall, Node, SourceLine, Structure
 
 MAX_BLOB_BYTES = 256 << 20
 
-_NODE = ("key", "kind", "op", "call", "module", "pass_index", "shapes", "dtype", "device", "opaque", "parameter")
-_CALL = ("path", "class_name", "call", "parent", "training", "grad_enabled", "count")
+_NODE = tuple("key kind op call module pass_index shapes dtype device opaque parameter inside".split())
+_CALL = ("path", "class_name", "call", "parent", "training", "grad_enabled", "count", "fed_by")
 _EDGE = ("source", "target", "output_nr", "input_nr")
+_INSIDE = ("name", "op", "target", "inputs", "shape", "dtype")
+_LINE = ("file", "line", "function")
+_OPERATOR = ("name", "call", "phase", "grad_enabled", "shapes", "dtype", "device", "flops")
+_TABLES = ("calls", "parameters", "nodes")
+# Columns that hold sequences, which JSON gives back as lists; how deep.
+_NESTED = {"shapes": 2, "fed_by": 1, "inputs": 1, "shape": 1}
 
 
 def encode_structure(structure: Structure) -> bytes:
@@ -27,18 +34,27 @@ def encode_structure(structure: Structure) -> bytes:
             "edges": _columns(structure.edges, _EDGE),
             "calls": _columns(structure.calls, _CALL),
             "unreached": structure.unreached,
+            "insides": [
+                {
+                    "title": inside.title,
+                    "nodes": _columns(inside.nodes, _INSIDE),
+                    "lines": _line_columns([node.source for node in inside.nodes]),
+                }
+                for inside in structure.insides
+            ],
         }
     )
 
 
 def decode_structure(data: bytes) -> Structure:
+    """What format 1 did not have yet (data flow between calls, insides) gets the defaults of its records."""
     content = json.loads(data)
-    nodes = _records(content["nodes"], _NODE)
     return Structure(
-        tuple(Node(**{**row, "shapes": tuple(map(tuple, row["shapes"]))}) for row in nodes),
+        tuple(Node(**row) for row in _records(content["nodes"], _NODE)),
         tuple(Edge(**row) for row in _records(content["edges"], _EDGE)),
         tuple(ModuleCall(**row) for row in _records(content["calls"], _CALL)),
         tuple(content["unreached"]),
+        tuple(_inside(inside) for inside in content.get("insides", ())),
     )
 
 
@@ -48,6 +64,47 @@ def encode_calls(calls: Sequence[ModuleCall]) -> bytes:
 
 def decode_calls(data: bytes) -> tuple[ModuleCall, ...]:
     return tuple(ModuleCall(**row) for row in _records(json.loads(data), _CALL))
+
+
+def encode_lines(lines: Sequence[SourceLine | None]) -> bytes:
+    """A line for each node of a structure, in its order."""
+    return _to_json(_line_columns(lines))
+
+
+def decode_lines(data: bytes) -> tuple[SourceLine | None, ...]:
+    return _lines(json.loads(data))
+
+
+def encode_layout(statistics: Statistics) -> bytes:
+    """What the numbers of `pack_statistics` are of."""
+    tables = {name: getattr(statistics, name) for name in _TABLES}
+    return _to_json(
+        {
+            "tables": {name: {"keys": table.keys, "columns": table.columns} for name, table in tables.items()},
+            "operators": _columns(statistics.operators, _OPERATOR),
+        }
+    )
+
+
+def pack_statistics(statistics: Statistics) -> bytes:
+    """float64, little endian: the tables row by row, then the seconds of the operators."""
+    parts = *(getattr(statistics, name).values for name in _TABLES), statistics.operator_secs
+    return b"".join(np.ascontiguousarray(part, "<f8").tobytes() for part in parts)
+
+
+def unpack_statistics(layout: bytes, data: bytes) -> Statistics:
+    content = json.loads(layout)
+    operators = tuple(Operator(**row) for row in _records(content["operators"], _OPERATOR))
+    numbers = np.frombuffer(data, "<f8").astype(np.float64)
+    tables, start = {}, 0
+    for name in _TABLES:
+        keys, columns = (tuple(content["tables"][name][part]) for part in ("keys", "columns"))
+        end = start + len(keys) * len(columns)
+        tables[name] = Table(keys, columns, numbers[start:end].reshape(len(keys), len(columns)))
+        start = end
+    if len(numbers) != start + len(operators):
+        raise TapeError("Stored measurements have not the length they claim; the file is damaged.")
+    return Statistics(**tables, operators=operators, operator_secs=numbers[start:])
 
 
 def address(data: bytes) -> bytes:
@@ -107,9 +164,34 @@ def _column(values: list[Any]) -> dict[str, list[Any]]:
     return {"values": [value for _, value in distinct], "at": at}
 
 
-def _records(columns: dict[str, Any], names: Sequence[str]) -> list[dict[str, Any]]:
-    spread = [[columns[name]["values"][at] for at in columns[name]["at"]] for name in names]
-    return [dict(zip(names, row, strict=True)) for row in zip(*spread, strict=True)]
+def _records(columns: dict[str, Any], names: Iterable[str]) -> list[dict[str, Any]]:
+    """Rows of the columns there are; an older format lacks some of `names`."""
+    known = [name for name in names if name in columns]
+    spread = [_spread(columns[name], _NESTED.get(name, 0)) for name in known]
+    return [dict(zip(known, row, strict=True)) for row in zip(*spread, strict=True)]
+
+
+def _spread(column: dict[str, list[Any]], depth: int) -> list[Any]:
+    values = [_tuple(value, depth) for value in column["values"]]
+    return [values[at] for at in column["at"]]
+
+
+def _tuple(value: Any, depth: int) -> Any:
+    return value if depth == 0 or value is None else tuple(_tuple(item, depth - 1) for item in value)
+
+
+def _line_columns(lines: Sequence[SourceLine | None]) -> dict[str, Any]:
+    return {name: _column([getattr(line, name, None) for line in lines]) for name in _LINE}
+
+
+def _lines(columns: dict[str, Any]) -> tuple[SourceLine | None, ...]:
+    rows = _records(columns, _LINE)
+    return tuple(None if row["file"] is None else SourceLine(**row) for row in rows)
+
+
+def _inside(content: dict[str, Any]) -> Inside:
+    rows = zip(_records(content["nodes"], _INSIDE), _lines(content["lines"]), strict=True)
+    return Inside(content["title"], tuple(InsideNode(**row, source=line) for row, line in rows))
 
 
 def _to_json(content: object) -> bytes:

@@ -20,9 +20,18 @@ from numpy.typing import NDArray
 from tracer.errors import TapeError
 from tracer.model.diff import GraphDiff, diff
 from tracer.model.records import Event, Pass, Step
-from tracer.model.structure import ModuleCall, Structure, to_networkx
+from tracer.model.statistics import Statistics
+from tracer.model.structure import ModuleCall, SourceLine, Structure, to_networkx
 from tracer.store.connection import open_read_only
-from tracer.store.encoding import checksum, decode_calls, decode_structure, decompress, unpack_values
+from tracer.store.encoding import (
+    checksum,
+    decode_calls,
+    decode_lines,
+    decode_structure,
+    decompress,
+    unpack_statistics,
+    unpack_values,
+)
 from tracer.store.liveness import is_alive
 from tracer.store.series import Series
 
@@ -67,6 +76,7 @@ class Tape:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self._connection = open_read_only(self.path)
+        self._format = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
         self._series: dict[str, Series] = {}
         self._names: dict[int, str] = {}
         self._structure_ids: dict[int, tuple[str, str]] = {}
@@ -76,6 +86,7 @@ class Tape:
         self._last_event = 0
         self._last_chunk = 0
         self._n_rows = [0, 0]  # steps, events
+        self._is_finished = self._has_all_lines = False
         try:
             self._unread: Batch | None = self._read_new()
         except TapeError:
@@ -149,7 +160,23 @@ class Tape:
         if row is None or row[0] is None:
             raise TapeError(f"The graph of step {index} was not recorded{self._because(index)}.")
         with self._reading():
-            return to_networkx(self._structure(row[0]), self._evaluated(row[1]))
+            return to_networkx(self._structure(row[0]), self._evaluated(row[1]), self._lines(row[0]))
+
+    def statistics(self, index: int) -> Statistics | None:
+        """What was measured in step `index`, None where its level is "structure". TapeError where it was lost, or is
+        still on its way from the accelerator."""
+        step = self.step(index)
+        if step.level == "structure" or self._format == 1:
+            return None
+        with self._reading():
+            row = self._connection.execute(
+                "SELECT id, layout, data, crc FROM statistics WHERE id = ?", (step.index,)
+            ).fetchone()
+        if row is None:
+            raise TapeError(f"The statistics of step {step.index} were not recorded{self._because(step.index)}.")
+        with self._reading():
+            self._compare(checksum(*row[:-1]), row[-1], f"the statistics of step {step.index}")
+            return unpack_statistics(self._content("layout", row[1]), row[2])
 
     def diff(self, before: int, after: int) -> GraphDiff:
         """What differs between the graphs of two steps."""
@@ -274,9 +301,10 @@ class Tape:
     def _check_rows(self) -> None:
         """A closed tape says how much it holds, so that a page that went missing is noticed."""
         meta = self.meta
-        if meta.get("state") != "live":
+        self._is_finished = meta.get("state") != "live"
+        if self._is_finished:
             n_values = sum(map(len, self._series.values()))
-            if meta.get("rows") != " ".join(map(str, (*self._n_rows, n_values))):
+            if meta.get("rows", "").split()[:3] != [*map(str, (*self._n_rows, n_values))]:
                 raise TapeError(f"{self.path} is damaged: it does not hold all that was recorded.")
 
     def _because(self, index: int) -> str:
@@ -318,13 +346,35 @@ class Tape:
         return self._structures[number]
 
     def _evaluated(self, number: int | None) -> tuple[ModuleCall, ...]:
-        if number is None:
+        return () if number is None else decode_calls(self._content("evaluation", number))
+
+    def _lines(self, structure: int) -> tuple[SourceLine | None, ...]:
+        """Read anew each time: they may come after the structure."""
+        if self._format == 1:
             return ()
+        known = self._connection.execute("SELECT 1 FROM source WHERE id = ?", (structure,)).fetchone()
+        if known is not None:
+            return decode_lines(self._content("source", structure))
+        if not self._has_all_lines:
+            self._check_lines()
+        return ()
+
+    def _check_lines(self) -> None:
+        """A row that went missing looks like lines that were never known; a closed tape says how many there are."""
+        counts = self.meta.get("rows", "").split()
+        if self._is_finished:
+            n_rows = self._connection.execute("SELECT count(*) FROM source").fetchone()[0]
+            if counts[3:] != [str(n_rows)]:
+                raise TapeError(f"{self.path} is damaged: it does not hold all source lines that were recorded.")
+            self._has_all_lines = True
+
+    def _content(self, table: str, number: int) -> bytes:
+        """The unpacked `data` of a row whose address and size are checked."""
         *row, crc, data = self._connection.execute(
-            "SELECT id, digest, size, crc, data FROM evaluation WHERE id = ?", (number,)
+            f"SELECT id, digest, size, crc, data FROM {table} WHERE id = ?", (number,)
         ).fetchone()
-        self._compare(checksum(*row), crc, f"the list of module calls {number}")
-        return decode_calls(decompress(data, row[2], row[1]))
+        self._compare(checksum(*row), crc, f"row {number} of {table}")
+        return decompress(data, row[2], row[1])
 
     def _checked(self, index: int) -> int:
         position = index + self._n_steps if index < 0 else index

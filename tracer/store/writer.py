@@ -1,7 +1,8 @@
 """Writing a tape: the training thread appends records to a queue, one thread of ours commits them.
 
-The training never waits for the disk. Where the disk is slower than the training, graphs are dropped first (the step
-and its scalars stay), then steps, events never; gaps say so. A record that cannot be stored is dropped alone.
+The training never waits for the disk. Where the disk is slower than the training, graphs and measurements are dropped
+first (the step and its scalars stay), then steps, events never; gaps say so. A record that cannot be stored is dropped
+alone.
 """
 
 import contextlib
@@ -21,10 +22,21 @@ from typing import Any
 
 from tracer.errors import TapeError
 from tracer.model.records import Pass
-from tracer.model.structure import ModuleCall, Structure
+from tracer.model.statistics import Statistics
+from tracer.model.structure import ModuleCall, SourceLine, Structure
 from tracer.store import schema
 from tracer.store.chunks import ChunkWriter
-from tracer.store.encoding import address, checksum, compress, encode_calls, encode_structure, storable
+from tracer.store.encoding import (
+    address,
+    checksum,
+    compress,
+    encode_calls,
+    encode_layout,
+    encode_lines,
+    encode_structure,
+    pack_statistics,
+    storable,
+)
 
 COMMIT_SECS = 0.04
 RETRY_SECS = 0.25
@@ -34,6 +46,7 @@ _MAX_BATCH = 2_000
 _KNOWN_STRUCTURES = 256  # a training whose every step differs must not keep them all
 _SLOW = "the disk was slower than the training"
 _NO_GRAPH = f"without graph: {_SLOW}"
+_NO_STATISTICS = f"without statistics: {_SLOW}"
 _BAD_RECORD = "it could not be stored"
 # What a record itself is to blame for; every other sqlite3.Error is the disk's.
 _UNSTORABLE = (
@@ -95,7 +108,23 @@ class EventRecord:
     data: Mapping[str, Any]
 
 
-Record = StepRecord | ScalarRecord | EventRecord
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """The source lines of a structure's nodes, in their order; they may come steps after the structure."""
+
+    structure: StructureRecord
+    lines: tuple[SourceLine | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StatisticsRecord:
+    """The measurements of a step; from an accelerator they come after it closed."""
+
+    step: int
+    statistics: Statistics
+
+
+Record = StepRecord | ScalarRecord | EventRecord | SourceRecord | StatisticsRecord
 
 
 class Writer:
@@ -123,6 +152,9 @@ class Writer:
         """Queue a record, a microsecond; never blocks, never raises."""
         waiting = len(self._queue)
         if waiting > MAX_GRAPHS and not isinstance(record, EventRecord):
+            if isinstance(record, StatisticsRecord):
+                self._lost.append((record.step, _NO_STATISTICS))
+                return
             if waiting > MAX_RECORDS:
                 if isinstance(record, StepRecord):
                     self._lost.append((record.index, _SLOW))
@@ -228,6 +260,10 @@ class Writer:
                     self._chunks.add(name, record.index, value)
             elif isinstance(record, ScalarRecord):
                 self._chunks.add(record.name, record.step, record.value)
+            elif isinstance(record, SourceRecord):
+                self._write_lines(record)
+            elif isinstance(record, StatisticsRecord):
+                self._write_statistics(record)
             else:
                 events.append(_event_fields(record))
         self._connection.executemany("INSERT OR REPLACE INTO step VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", steps)
@@ -249,8 +285,11 @@ class Writer:
     def _write_end(self, state: str) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
         self._write_gaps(self._lost)
-        counts = (self._connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in ("step", "event"))
-        facts = {"state": state, "rows": " ".join(map(str, (*counts, self._chunks.n_values)))}
+        steps, events, lines = (
+            self._connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
+            for name in ("step", "event", "source")
+        )
+        facts = {"state": state, "rows": f"{steps} {events} {self._chunks.n_values} {lines}"}
         self._connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?, ?)", _meta_rows(facts))
         self._connection.execute("COMMIT")
 
@@ -280,6 +319,18 @@ class Writer:
 
     def _evaluation_id(self, calls: tuple[ModuleCall, ...]) -> int:
         return self._stored_once("evaluation", encode_calls(calls), ())
+
+    def _write_lines(self, record: SourceRecord) -> None:
+        data = encode_lines(record.lines)
+        fields = self._structure_id(record.structure), address(data), len(data)
+        row = *fields, checksum(*fields), compress(data)
+        self._connection.execute("INSERT OR REPLACE INTO source VALUES (?, ?, ?, ?, ?)", row)
+
+    def _write_statistics(self, record: StatisticsRecord) -> None:
+        layout = self._stored_once("layout", encode_layout(record.statistics), ())
+        data = pack_statistics(record.statistics)
+        row = record.step, layout, checksum(record.step, layout, data), data
+        self._connection.execute("INSERT OR REPLACE INTO statistics VALUES (?, ?, ?, ?)", row)
 
     def _stored_once(self, table: str, data: bytes, ids: tuple[str, ...]) -> int:
         """The id of the row with this content, which is added where there is none."""
