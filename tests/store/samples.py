@@ -81,21 +81,29 @@ def step_record(index: int, graph: StructureRecord | None = None, **scalars: flo
 
 
 def write_tape(path: Path, n_steps: int = 6) -> Path:
-    """A closed tape: the graph grows by one op in the second half, where it has source lines too; the last step has an
-    op with an inside, an evaluation and measurements; one event, two scalars."""
+    """A closed tape: the graph grows by one op in the second half, one event, two scalars."""
     writer = Writer(path, META)
     early, late = structure_record(2), structure_record(3)
-    for index in range(n_steps - 1):
+    for index in range(n_steps):
         writer.append(step_record(index, early if index < n_steps // 2 else late, loss=1 / (index + 1), lr=0.1))
-    lines = [SourceLine("train.py", 7, "Net.forward") if node.kind == "op" else None for node in late.structure.nodes]
-    writer.append(SourceRecord(late, tuple(lines)))
-    evaluated = (
-        ModuleCall("fc", "Linear", 0, None, False, False),
-        ModuleCall("act", "ReLU", 0, None, False, False, 1, (0,)),
-    )
-    last = step_record(n_steps - 1, compiled_record(), loss=1 / n_steps, lr=0.1)
-    writer.append(replace(last, evaluated=evaluated, level="statistics"))
-    writer.append(StatisticsRecord(n_steps - 1, statistics()))
     writer.append(EventRecord("stopped", n_steps, 5_000, {"reason": "pause"}))
+    writer.close("closed")
+    return path
+
+
+def write_rich_tape(path: Path) -> Path:
+    """A closed tape of all there can be: two steps whose ops have source lines, then one with an op that has an inside,
+    an evaluation and measurements."""
+    writer = Writer(path, META)
+    plain = structure_record(2)
+    for index in range(2):
+        writer.append(step_record(index, plain, loss=1 / (index + 1)))
+    lines = (SourceLine("train.py", 7, "Net.forward") if node.kind == "op" else None for node in plain.structure.nodes)
+    writer.append(SourceRecord(plain, tuple(lines)))
+    first = ModuleCall("fc", "Linear", 0, None, False, False)
+    evaluated = first, ModuleCall("act", "ReLU", 0, None, False, False, 1, (0,))
+    writer.append(replace(step_record(2, compiled_record(), loss=1 / 3), evaluated=evaluated, level="statistics"))
+    writer.append(StatisticsRecord(2, statistics()))
+    writer.append(EventRecord("stopped", 3, 5_000, {"reason": "pause"}))
     writer.close("closed")
     return path

@@ -234,8 +234,8 @@ def test_steps_behave_like_a_list(tmp_path: Path) -> None:
 def test_diff_of_two_steps_names_what_came(tmp_path: Path) -> None:
     with Tape(write_tape(tmp_path / "a.tape")) as tape:
         assert not tape.diff(0, 1)
-        assert tape.diff(0, 4).added == {"fc#0/MulBackward0:2"}
-        assert tape.diff(4, 0).removed == {"fc#0/MulBackward0:2"}
+        assert tape.diff(0, 5).added == {"fc#0/MulBackward0:2"}
+        assert tape.diff(5, 0).removed == {"fc#0/MulBackward0:2"}
 
 
 def test_follow_yields_all_and_ends(tmp_path: Path) -> None:
