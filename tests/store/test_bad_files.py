@@ -201,7 +201,7 @@ def test_a_log_cut_or_flipped_after_a_kill_loses_only_its_end(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("statement", "sentence"),
     [
-        ("UPDATE source SET id = 1", "row 1 of source does not match its checksum"),
+        ("UPDATE source SET id = 2", "row 2 of source does not match its checksum"),
         ("DELETE FROM source", "does not hold all source lines"),
         ("UPDATE statistics SET data = zeroblob(32)", "the statistics of step 2 does not match its checksum"),
         ("UPDATE statistics SET id = 1", "The statistics of step 2 were not recorded"),
