@@ -57,6 +57,11 @@ class CallLog:
         self._start = 0
         self._thread = get_ident()
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether a call now is not the log's business: backward recomputes a checkpoint, or this is another thread."""
+        return _graph_task_id() != -1 or get_ident() != self._thread
+
     def enter(self, module: torch.nn.Module, args: Any) -> None:
         """Global forward pre-hook. Silent while backward recomputes a checkpoint, and on other
         threads."""
