@@ -27,25 +27,30 @@ class Keys(Protocol):
         """The qualified name of a parameter."""
 
 
+Late = Callable[[], torch.Tensor]
+"""Reads a tensor on the CPU out of an accelerator's events. To be called once the accelerator has done the step."""
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A part of one table of `Statistics` ("calls", "parameters", "nodes"), a row for each key.
 
-    `values` is float (keys, columns), still on its device; tables are put together from the drafts of all probes.
+    `values` is float (keys, columns), still on its device, or late; tables are put together from the drafts of all
+    probes.
     """
 
     table: str
     keys: tuple[str, ...]
     columns: tuple[str, ...]
-    values: torch.Tensor
+    values: torch.Tensor | Late
 
 
 @dataclass(frozen=True, slots=True)
 class OperatorDraft:
-    """The ATen operators of the step in the order they ran, `secs` float64 (len(operators),)."""
+    """The ATen operators of the step in the order they ran, `secs` float64 (len(operators),), or late."""
 
     operators: tuple[Operator, ...]
-    secs: torch.Tensor
+    secs: torch.Tensor | Late
 
 
 class Probe:
