@@ -26,6 +26,10 @@ _GRAD = 2
 _FLAGS = 2  # bits
 _EARLIER_STEPS = 4
 
+Folded = Callable[[int, tuple[int, ...], bool], None]
+"""Told that a forward-only pass leaves the log: the position where it began, its tokens, whether it is the first such
+pass of the step."""
+
 _next_sequence_nr: Callable[[], int] = torch.autograd._get_sequence_nr  # type: ignore[attr-defined]
 _graph_task_id: Callable[[], int] = torch._C._current_graph_task_id
 _is_grad_enabled = torch.is_grad_enabled
@@ -43,7 +47,7 @@ class Entries:
 class CallLog:
     """The module calls of the step being formed, on the thread that made the log, and those of a few steps before."""
 
-    __slots__ = ("_depth", "_earlier", "_names", "_start", "_thread", "base", "evaluations", "marks", "tokens")
+    __slots__ = ("_depth", "_earlier", "_start", "_thread", "base", "evaluations", "folded", "marks", "names", "tokens")
 
     def __init__(self, names: Names) -> None:
         # arrays, not lists: by the end of a step the integers of a list are cold and scattered in memory
@@ -51,8 +55,9 @@ class CallLog:
         self.marks = array("q")
         self.base = NO_BASE
         self.evaluations: dict[tuple[int, ...], int] = {}
+        self.folded: list[Folded] = []
         self._earlier: deque[Entries] = deque(maxlen=_EARLIER_STEPS)
-        self._names = names
+        self.names = names
         self._depth = 0
         self._start = 0
         self._thread = get_ident()
@@ -73,7 +78,7 @@ class CallLog:
             if self.base == NO_BASE:
                 self.base = number
         self._depth += 1
-        token = self._names.module_token(module) << _FLAGS
+        token = self.names.module_token(module) << _FLAGS
         if module.training:
             token |= _TRAINING
         if _is_grad_enabled():
@@ -97,6 +102,8 @@ class CallLog:
         if self.marks[start] != self.marks[-1]:
             return
         tokens = tuple(self.tokens[start:])
+        for notify in self.folded:
+            notify(start, tokens, tokens not in self.evaluations)
         self.evaluations[tokens] = self.evaluations.get(tokens, 0) + 1
         del self.tokens[start:], self.marks[start:]
 

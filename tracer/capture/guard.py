@@ -8,6 +8,9 @@ import torch
 
 _is_compiling = torch.compiler.is_compiling
 
+is_busy = False
+"""Whether a hook of ours runs: the operators it calls are not the training's."""
+
 Failed = Callable[[str, str], None]
 """Told the hook's name and the traceback of what it raised."""
 
@@ -21,9 +24,11 @@ def guarded(hook: Callable[..., None], failed: Failed, strict: bool) -> Callable
     alive = True
 
     def call(*args: Any) -> None:
+        global is_busy
         nonlocal alive
         if _is_compiling() or not alive:
             return
+        outer, is_busy = is_busy, True
         try:
             hook(*args)
         except Exception:
@@ -31,5 +36,7 @@ def guarded(hook: Callable[..., None], failed: Failed, strict: bool) -> Callable
             failed(getattr(hook, "__name__", str(hook)), traceback.format_exc(limit=-8))
             if strict:
                 raise
+        finally:
+            is_busy = outer
 
     return call
