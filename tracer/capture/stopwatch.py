@@ -1,0 +1,47 @@
+"""Times of pieces of work: by the host's clock, on an accelerator by events in its stream, read when it got there."""
+
+from functools import partial
+from time import perf_counter_ns
+
+import torch
+
+from tracer.capture.probe import Late
+
+Mark = int | torch.Event
+"""A moment: nanoseconds of the host's clock, or an event that the accelerator passes."""
+
+_is_capturing = torch.cuda.is_current_stream_capturing if torch.cuda.is_available() else None
+
+
+class Stopwatch:
+    """Marks moments and reads what lies between two. Its events come from a pool; no call waits for the
+    accelerator."""
+
+    def __init__(self) -> None:
+        self._free: list[torch.Event] = []
+
+    def mark(self, device: torch.device | None) -> Mark:
+        """Now, as the stream of `device` sees it; None and the CPU mean the host."""
+        if device is None or device.type in ("cpu", "meta") or (_is_capturing is not None and _is_capturing()):
+            return perf_counter_ns()
+        event = self._free.pop() if self._free else torch.Event(device.type, enable_timing=True)
+        event.record()
+        return event
+
+    def later(self, marks: list[tuple[Mark, Mark]]) -> torch.Tensor | Late:
+        """The seconds between the two of each pair, float64, at once where only the host's clock was asked."""
+        if all(isinstance(ended, int) for _, ended in marks):
+            return self.read(marks)
+        return partial(self.read, marks)
+
+    def read(self, marks: list[tuple[Mark, Mark]]) -> torch.Tensor:
+        """Seconds between the two of each pair, float64; NaN where an accelerator is not there yet. Takes the events
+        back."""
+        return torch.tensor([self._secs(begun, ended) for begun, ended in marks], dtype=torch.float64)
+
+    def _secs(self, begun: Mark, ended: Mark) -> float:
+        if isinstance(begun, int) or isinstance(ended, int):
+            return (ended - begun) / 1e9 if isinstance(begun, int) and isinstance(ended, int) else float("nan")
+        secs = begun.elapsed_time(ended) / 1e3 if ended.query() else float("nan")
+        self._free += begun, ended
+        return float(secs)
