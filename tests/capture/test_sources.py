@@ -1,0 +1,408 @@
+"""Source lines against the text of the source itself: each op stands on a line of its own as `name = …`, and `ast`
+says where that is."""
+
+import ast
+import gc
+import importlib.util
+import linecache
+import textwrap
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from tracer.capture.guard import guarded
+from tracer.capture.node_creation import on_node_creation
+from tracer.capture.sources import Sources
+from tracer.model.structure import SourceLine
+
+has_hook = hasattr(torch.autograd.graph, "node_creation_hook")
+needs_hook = pytest.mark.skipif(not has_hook, reason="this torch has no node_creation_hook")
+
+HELPER = """
+    import torch
+
+    def twice(x):
+        doubled = x * 2
+        return {"doubled": doubled}
+
+    cube = lambda x: {"cubed": x**3}
+"""
+
+MODEL = """
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+    from torch.utils.checkpoint import checkpoint
+    from helper import cube, twice
+
+    class Square(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * x
+
+        @staticmethod
+        def backward(ctx, gradient):
+            (x,) = ctx.saved_tensors
+            return 2 * gradient * x
+
+    square = Square.apply
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(4, 4)
+
+        def forward(self, x):
+            lines = {}
+            lines["projected"] = projected = self.linear(
+                x
+            )
+            lines["active"] = active = F.gelu(projected)
+            lines["shifted"] = shifted = active + 1
+            return shifted, lines
+
+    def inner(x):
+        recomputed = x.sin()
+        return recomputed
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.block = Block()
+            self.rnn = nn.GRU(4, 4)
+
+        def forward(self, x):
+            x, lines = self.block(x)
+            own = Square.apply(x)
+            lines["own"] = own
+            lines["both"] = both = own @ own.T
+            lines["listed"] = listed = [value.exp() for value in [both]][0]
+            lines["held"] = held = checkpoint(inner, listed, use_reentrant=True)
+            sequence, _ = self.rnn(held[None])
+            lines["sequence"] = sequence
+            copied = sequence * 1
+            copied[0] = (
+                1
+            )
+            lines["copied"] = copied
+            lines.update(twice(sequence))
+            lines.update(cube(copied))
+            return sequence[0], lines
+
+    def loss_of(net, x):
+        predicted, lines = net(x)
+        loss = predicted.square().mean()
+        lines["loss"] = loss
+        return loss, lines
+"""
+
+
+@pytest.fixture
+def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The user's project: a model and a helper in another file."""
+    (tmp_path / "helper.py").write_text(textwrap.dedent(HELPER))
+    (tmp_path / "user_model.py").write_text(textwrap.dedent(MODEL))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(__import__("sys").modules, "helper", raising=False)
+    spec = importlib.util.spec_from_file_location("user_model", tmp_path / "user_model.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Expected(ast.NodeVisitor):
+    """Where each name is assigned last: its line and the qualified name of the function around it."""
+
+    def __init__(self, path: Path) -> None:
+        self.lines: dict[str, SourceLine] = {}
+        self._path = path
+        self._scope: list[str] = []
+        self.visit(ast.parse(path.read_text()))
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        self._within(node, node.name)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        self._within(node, node.name, "<locals>")
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        for target in node.targets:
+            for name in ast.walk(target):
+                if isinstance(name, ast.Name):  # the last, for what is written in place
+                    self.lines[name.id] = self._here(node.lineno)
+
+    def _within(self, node: ast.AST, *scope: str) -> None:
+        self._scope += scope
+        self.generic_visit(node)
+        del self._scope[-len(scope) :]
+
+    def _here(self, line: int) -> SourceLine:
+        function = ".".join(self._scope).removesuffix(".<locals>")
+        return SourceLine(str(self._path), line, function or "<module>")
+
+
+def strict_guard(hook: Callable[..., None]) -> Callable[..., None]:
+    def failed(name: str, text: str) -> None:
+        raise AssertionError(text)
+
+    return guarded(hook, failed, strict=True)
+
+
+@pytest.fixture(params=[pytest.param(True, id="by node", marks=needs_hook), pytest.param(False, id="by function")])
+def sources(request: pytest.FixtureRequest) -> Sources:
+    return Sources(by_node=request.param)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    """PyTorch's own functions and stacks are as they were."""
+    graph = torch._C._autograd
+    names = [name for name in ("_push_node_creation_hook", "_pop_node_creation_hook") if hasattr(graph, name)]
+    before = [getattr(graph, name) for name in names], torch.autograd.Function.__dict__["apply"]
+    yield
+    assert ([getattr(graph, name) for name in names], torch.autograd.Function.__dict__["apply"]) == before
+    assert not torch.overrides._get_current_function_mode_stack()
+
+
+def number_of(tensor: torch.Tensor) -> int:
+    assert tensor.grad_fn is not None
+    return int(tensor.grad_fn._sequence_nr())
+
+
+def line_of(sources: Sources, make: Callable[[], torch.Tensor]) -> SourceLine | None:
+    """The line noted for the node that `make` returns."""
+    undo = sources.arm(strict_guard)
+    tensor = make()
+    undo()
+    return sources.take([number_of(tensor)])[0]
+
+
+def test_every_op_has_the_line_that_made_it(user: ModuleType, sources: Sources, tmp_path: Path) -> None:
+    net = user.Net()
+    undo = sources.arm(strict_guard)
+    _, made = user.loss_of(net, torch.randn(4, 4))
+    undo()
+    expected = Expected(tmp_path / "user_model.py").lines | {
+        "doubled": Expected(tmp_path / "helper.py").lines["doubled"],
+        "cubed": SourceLine(str(tmp_path / "helper.py"), 8, "<lambda>"),
+    }
+    listed = expected["listed"]
+    expected["listed"] = SourceLine(listed.file, listed.line, f"{listed.function}.<locals>.<listcomp>")
+    found = dict(zip(made, sources.take([number_of(tensor) for tensor in made.values()]), strict=True))
+    assert set(found) >= {"projected", "own", "held", "sequence", "doubled", "cubed", "loss"}
+    assert found == {name: expected[name] for name in made}
+
+
+def test_all_nodes_of_a_graph_have_lines(user: ModuleType, sources: Sources, tmp_path: Path) -> None:
+    undo = sources.arm(strict_guard)
+    loss, _ = user.loss_of(user.Net(), torch.randn(4, 4))
+    undo()
+    nodes, pending = set(), [loss.grad_fn]
+    while pending:
+        node = pending.pop()
+        if node is not None and node not in nodes:
+            nodes.add(node)
+            pending += [child for child, _ in node.next_functions]
+    ops = [node for node in nodes if "AccumulateGrad" not in node.name()]
+    lines = sources.take([node._sequence_nr() for node in ops])
+    assert len(ops) > 20
+    assert {None if line is None else Path(line.file).parent for line in lines} == {tmp_path}
+
+
+def test_leaves_and_unknown_numbers_have_none(sources: Sources) -> None:
+    weight = torch.ones(2, requires_grad=True)
+    undo = sources.arm(strict_guard)
+    product = weight * 2
+    undo()
+    (leaf, _), *_ = product.grad_fn.next_functions  # type: ignore[union-attr]
+    assert sources.take([leaf._sequence_nr(), 10**15, -1]) == (None, None, None)
+
+
+def test_notes_are_forgotten_when_taken_and_not_made_when_not_armed(sources: Sources) -> None:
+    weight = torch.ones(2, requires_grad=True)
+    undo = sources.arm(strict_guard)
+    first = weight * 2
+    undo()
+    second = weight * 2
+    numbers = [number_of(first), number_of(second)]
+    assert [line is None for line in sources.take(numbers)] == [False, True]
+    assert sources.take(numbers) == (None, None)
+
+
+def test_code_from_a_string_is_the_users(sources: Sources) -> None:
+    scope: dict[str, Any] = {"weight": torch.ones(2, requires_grad=True)}
+    code = compile("\n\nproduct = weight * 2", "<ipython-input-1>", "exec")
+    line = line_of(sources, lambda: [exec(code, scope), scope["product"]][1])
+    assert line == SourceLine("<ipython-input-1>", 3, "<module>")
+
+
+def test_where_no_code_is_the_users_the_packages_line_counts(sources: Sources, tmp_path: Path) -> None:
+    """What an installed package does by itself, called by nobody but the machine: here a thread of the test's would be
+    the user, so the stack is cut by running the code as Tapescope runs a script."""
+    package = tmp_path / "site-packages" / "somelib.py"
+    package.parent.mkdir()
+    package.write_text("import torch\nweight = torch.ones(2, requires_grad=True)\nproduct = torch.sigmoid(weight)\n")
+    from tracer import script
+
+    scope: dict[str, Any] = {}
+    program = compile(package.read_text(), str(package), "exec")
+    line = line_of(sources, lambda: [script.execute(lambda: exec(program, scope)), scope["product"]][1])
+    # the lambda that starts it is ours, that is the user's: it wins over the package
+    assert line is not None and line.file == __file__
+    runner = compile("exec(program, scope)", script.__file__, "exec")
+    line = line_of(sources, lambda: [exec(runner, {"program": program, "scope": scope}), scope["product"]][1])
+    assert line == SourceLine(str(package), 3, "<module>")
+
+
+def test_gradients_of_gradients_have_the_line_of_the_backward(sources: Sources) -> None:
+    weight = torch.ones(2, requires_grad=True)
+    loss = (weight**3).sum()
+    undo = sources.arm(strict_guard)
+    (gradient,) = torch.autograd.grad(loss, weight, create_graph=True)  # this line
+    undo()
+    (line,) = sources.take([number_of(gradient)])
+    assert line is not None
+    assert "# this line" in linecache.getline(line.file, line.line)
+
+
+def test_functions_of_torch_func_and_vmap_have_the_line_of_the_op(sources: Sources) -> None:
+    weight = torch.ones(3, requires_grad=True)
+
+    def scaled(x: torch.Tensor) -> torch.Tensor:
+        return x * 2  # mapped
+
+    line = line_of(sources, lambda: torch.vmap(scaled)(weight))
+    assert line is not None and line.function.endswith("scaled")
+    assert "# mapped" in linecache.getline(line.file, line.line)
+
+
+def test_nothing_is_kept_alive(sources: Sources) -> None:
+    """Frames hold tensors; notes must hold neither."""
+
+    def forward() -> tuple[int, Any]:
+        big = torch.ones(100, requires_grad=True)
+        product = big * 2
+        return number_of(product), weakref.ref(big)
+
+    undo = sources.arm(strict_guard)
+    number, alive = forward()
+    undo()
+    gc.collect()
+    assert alive() is None
+    assert sources.take([number])[0] is not None
+
+
+def test_bits_and_random_numbers_are_the_same_when_armed(user: ModuleType, sources: Sources) -> None:
+    def train(armed: bool) -> list[torch.Tensor]:
+        torch.manual_seed(0)
+        net = user.Net()
+        optimizer = torch.optim.Adam(net.parameters())
+        for _ in range(3):
+            undo = sources.arm(strict_guard) if armed else lambda: None
+            optimizer.zero_grad()
+            user.loss_of(net, torch.randn(4, 4))[0].backward()
+            optimizer.step()
+            undo()
+        return [*(parameter.detach() for parameter in net.parameters()), torch.random.get_rng_state()]
+
+    assert all(map(torch.equal, train(armed=False), train(armed=True)))
+
+
+@needs_hook
+def test_a_hook_of_the_users_that_begins_first_and_ends_first_stays_right() -> None:
+    theirs, ours = [], []
+    weight = torch.ones(2, requires_grad=True)
+    with torch.autograd.graph.node_creation_hook(lambda node: theirs.append(node.name())):
+        undo = on_node_creation(lambda node: ours.append(node.name()))
+        kept = weight * 2
+    kept = kept + 1
+    undo()
+    kept = kept.exp()
+    assert [name for name in theirs if "Accumulate" not in name] == ["MulBackward0"]
+    assert [name for name in ours if "Accumulate" not in name] == ["MulBackward0", "AddBackward0"]
+
+
+@needs_hook
+def test_a_hook_of_the_users_that_begins_last_and_ends_last_stays_right() -> None:
+    theirs, ours = [], []
+    weight = torch.ones(2, requires_grad=True)
+    undo = on_node_creation(lambda node: ours.append(node.name()))
+    with torch.autograd.graph.node_creation_hook(lambda node: theirs.append(node.name())):
+        kept = weight * 2
+        undo()
+        kept = kept + 1
+    kept = kept.exp()
+    assert [name for name in ours if "Accumulate" not in name] == ["MulBackward0"]
+    assert [name for name in theirs if "Accumulate" not in name] == ["MulBackward0", "AddBackward0"]
+
+
+def test_a_mode_of_the_users_that_outlives_ours_stays(sources: Sources) -> None:
+    class Count(torch.overrides.TorchFunctionMode):
+        seen = 0
+
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            self.seen += 1
+            return func(*args, **(kwargs or {}))
+
+    weight = torch.ones(2, requires_grad=True)
+    undo = sources.arm(strict_guard)
+    with Count() as count:
+        product = weight * 2
+        undo()
+        weight.exp()
+    assert count.seen == 2
+    assert sources.take([number_of(product)])[0] is not None
+
+
+def test_by_function_keeps_clear_of_compiled_code() -> None:
+    """Dynamo guards on the modes that are on."""
+    sources = Sources(by_node=False)
+    assert not sources.wants  # the first step shows whether anything is compiled
+    torch._dynamo.reset()
+    torch.compile(nn.Linear(1, 1), backend="eager")
+    undo = sources.arm(strict_guard)
+    assert not torch.overrides._get_current_function_mode_stack()
+    undo()
+    torch._dynamo.reset()
+
+
+LINE = SourceLine("a.py", 1, "f")
+
+
+def test_the_first_step_is_armed_and_none_after_it_while_nothing_is_new() -> None:
+    sources = Sources(by_node=True)
+    assert sources.wants
+    sources.remember(["a", "b"], [LINE, None])
+    assert not sources.wants
+    assert sources.recall(["a", "b"]) == (LINE, None)
+    assert not sources.wants
+
+
+def test_an_unknown_key_asks_for_one_armed_step() -> None:
+    sources = Sources(by_node=True)
+    sources.remember(["a"], [LINE])
+    assert sources.recall(["a", "c"]) == (LINE, None)
+    assert sources.wants
+    sources.remember(["a", "c"], [LINE, None])
+    assert not sources.wants
+    assert sources.recall(["a", "c"]) == (LINE, None)
+    assert not sources.wants  # asked once, without a line
+
+
+def test_on_request_the_next_step_is_armed() -> None:
+    sources = Sources(by_node=True)
+    sources.remember(["a"], [LINE])
+    sources.request()
+    assert sources.wants
+    sources.recall(["a"])
+    assert sources.wants  # until it happened
+    sources.remember(["a"], [LINE])
+    assert not sources.wants

@@ -1,0 +1,145 @@
+"""Where in the user's code each op was made: noted while armed, by autograd sequence number.
+
+Armed steps are few (`Sources.wants`), because a note costs microseconds a node; a step that is not armed costs nothing.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from threading import get_ident
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from tracer.capture.frames import Frames, Position
+from tracer.capture.hooks import Undo
+from tracer.capture.node_creation import IS_AVAILABLE, on_node_creation
+from tracer.model.structure import SourceLine
+
+Guard = Callable[[Callable[..., None]], Callable[..., None]]
+
+_MAX_KEYS = 400_000  # about 150 bytes each
+_LEAF_NUMBER = 2**64 - 1  # of every AccumulateGrad
+
+_overrides: Any = torch.overrides
+_Function: Any = torch.autograd.Function
+_next_sequence_nr: Callable[[], int] = torch.autograd._get_sequence_nr  # type: ignore[attr-defined]
+
+
+class Sources:
+    """Notes between `arm` and its undo, hands out the lines of a step with `take`, and remembers them by node key."""
+
+    def __init__(self, by_node: bool = IS_AVAILABLE) -> None:
+        """`by_node`: by a hook on every node that autograd makes, torch 2.15 or newer. Otherwise by calls of torch's
+        functions."""
+        self._by_node = by_node
+        self._frames = Frames()
+        self._notes: dict[int, Position] = {}
+        self._memory: dict[str, SourceLine | None] = {}
+        # whether code is compiled is seen in the first step, so the mechanism that must keep clear of it begins later
+        self._is_wanted = by_node
+        self._thread = get_ident()
+
+    @property
+    def wants(self) -> bool:
+        """Whether the step that begins is to be armed."""
+        return self._is_wanted
+
+    def request(self) -> None:
+        """Arm the next step in any case."""
+        self._is_wanted = True
+
+    def arm(self, guard: Guard) -> Undo:
+        """Note lines from now on, on this thread. What `take` has not taken is kept."""
+        self._thread = get_ident()
+        if self._by_node:
+            return on_node_creation(guard(self._note_node))
+        if _is_compiling_used():
+            return lambda: None
+        return _on_function_calls(guard(self._note_range))
+
+    def take(self, numbers: Sequence[int]) -> tuple[SourceLine | None, ...]:
+        """The lines of the nodes with these sequence numbers, absolute; None where nothing was noted. Forgets all
+        notes."""
+        notes, self._notes = self._notes, {}
+        found = (notes.get(number) for number in numbers)
+        return tuple(None if position is None else self._frames.line(position) for position in found)
+
+    def remember(self, keys: Sequence[str], lines: Sequence[SourceLine | None]) -> None:
+        """The lines of an armed step. A node that has none will not be asked for again."""
+        if len(self._memory) + len(keys) > _MAX_KEYS:
+            self._memory.clear()
+        self._memory.update(zip(keys, lines, strict=True))
+        self._is_wanted = False
+
+    def recall(self, keys: Sequence[str]) -> tuple[SourceLine | None, ...]:
+        """The lines last remembered for these nodes. Where one was never asked for, the next step is wanted armed."""
+        if not self._is_wanted:
+            self._is_wanted = any(key not in self._memory for key in keys)
+        return tuple(map(self._memory.get, keys))
+
+    def _note_node(self, node: Any) -> None:
+        number = node._sequence_nr()
+        if number == _LEAF_NUMBER or get_ident() != self._thread:
+            return
+        position = self._frames.innermost(sys._getframe(1))
+        if position is not None:
+            self._notes[number] = position
+
+    def _note_range(self, first: int, end: int) -> None:
+        if get_ident() != self._thread:
+            return
+        position = self._frames.innermost(sys._getframe(1))
+        if position is not None:
+            self._notes.update(dict.fromkeys(range(first, end), position))
+
+
+def _is_compiling_used() -> bool:
+    """Whether `torch.compile` was asked for anything: Dynamo guards on the modes that are on."""
+    eval_frame = sys.modules.get("torch._dynamo.eval_frame")
+    return any(map(callable, getattr(eval_frame, "cached_backends", {}).values()))
+
+
+class _RangeMode(TorchFunctionMode):
+    """Tells `note(first, end)` which sequence numbers a call of torch used up."""
+
+    def __init__(self, note: Callable[[int, int], None]) -> None:
+        super().__init__()
+        self._note = note
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        first = _next_sequence_nr()
+        result = func(*args, **(kwargs or {}))
+        end = _next_sequence_nr()
+        if end != first:
+            self._note(first, end)
+        return result
+
+
+def _on_function_calls(note: Callable[[int, int], None]) -> Undo:
+    """Call `note(first, end)` after each call of torch that made nodes, on this thread, with the caller on the stack.
+
+    Calls within torch's own functions are theirs. `autograd.Function.apply` does not go through modes.
+    """
+    mode = _RangeMode(note)
+    original = _Function.__dict__["apply"]
+
+    def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        first = _next_sequence_nr()
+        result = original.__get__(None, cls)(*args, **kwargs)
+        if _next_sequence_nr() != first:
+            note(first, first + 1)  # what else was made meanwhile was made in its forward
+        return result
+
+    _overrides._push_mode(mode)
+    _Function.apply = classmethod(apply)
+
+    def undo() -> None:
+        _Function.apply = original
+        stack = _overrides._get_current_function_mode_stack()
+        if mode in stack:
+            above = [_overrides._pop_mode() for _ in range(len(stack) - stack.index(mode))][:-1]
+            for other in reversed(above):
+                _overrides._push_mode(other)
+
+    return undo
