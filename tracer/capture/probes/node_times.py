@@ -1,0 +1,104 @@
+"""How long the backward of each node took."""
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import torch
+
+from tracer.capture.calls import CallLog
+from tracer.capture.hooks import Undo
+from tracer.capture.probe import Draft, Guard, Keys, Late, Probe
+from tracer.capture.stopwatch import Mark, Stopwatch
+from tracer.capture.walk import AccumulateGrad
+
+LEVELS = ("full",)
+
+
+class NodeTimes(Probe):
+    """Hooks around every op node of a backward, taken out when it has ended. Nodes that accumulate gradients live on
+    from step to step and are left alone. A node visited by several backwards has the sum of its times; the time of one
+    inside of which a backward runs (a reentrant checkpoint) contains that."""
+
+    def __init__(self) -> None:
+        self._handles: list[Any] = []
+        self._devices: list[torch.device | None] = []
+        self._begun: list[Mark | None] = []
+        self._numbers: list[int] = []
+        self._ended: list[tuple[int, tuple[Mark, Mark]]] = []
+        self._stopwatch = Stopwatch()
+        self._log: CallLog | None = None
+
+    def attach(self, log: CallLog, guard: Guard) -> Undo:
+        self._log = log
+        self._begin_guarded, self._end_guarded = guard(self._begin), guard(self._end)
+        self._ended = []
+        return self.after_backward
+
+    def before_backward(self, nodes: Sequence[Any]) -> None:
+        assert self._log is not None
+        self.after_backward()  # of one that raised
+        if _is_backward_compiled():
+            return
+        device_of = _device if torch.accelerator.is_available() else _host
+        base = self._log.base
+        add = self._handles.append
+        for node in nodes:
+            if type(node) is AccumulateGrad:
+                continue
+            at = len(self._numbers)
+            self._numbers.append(node._sequence_nr() - base)
+            self._devices.append(device_of(node))
+            self._begun.append(None)
+            add(node.register_prehook(partial(self._begin_guarded, at)))
+            add(node.register_hook(partial(self._end_guarded, at)))
+
+    def after_backward(self) -> None:
+        while self._handles:
+            self._handles.pop().remove()
+        self._devices, self._begun, self._numbers = [], [], []
+
+    def take(self, keys: Keys) -> Sequence[Draft]:
+        rows: dict[str, int] = {}
+        places: list[int] = []
+        marks: list[tuple[Mark, Mark]] = []
+        for number, pair in self._ended:
+            key = keys.node(number)
+            if key is not None:
+                places.append(rows.setdefault(key, len(rows)))
+                marks.append(pair)
+        self._ended = []
+        secs = self._stopwatch.later(marks)
+        sums = partial(_sums, secs, places, len(rows))
+        return (Draft("nodes", tuple(rows), ("backward_secs",), sums() if isinstance(secs, torch.Tensor) else sums),)
+
+    def _begin(self, at: int, grad_outputs: Any) -> None:
+        self._begun[at] = self._stopwatch.mark(self._devices[at])
+
+    def _end(self, at: int, grad_inputs: Any, grad_outputs: Any) -> None:
+        ended = self._stopwatch.mark(self._devices[at])
+        begun = self._begun[at]
+        if begun is not None:
+            self._ended.append((self._numbers[at], (begun, ended)))
+
+
+def _sums(secs: torch.Tensor | Late, places: list[int], n_rows: int) -> torch.Tensor:
+    found = secs if isinstance(secs, torch.Tensor) else secs()
+    sums = torch.zeros(n_rows, dtype=torch.float64)
+    return sums.index_add_(0, torch.tensor(places, dtype=torch.int64), found).reshape(-1, 1)
+
+
+def _device(node: Any) -> torch.device | None:
+    metadata = node._input_metadata
+    return metadata[0].device if metadata else None
+
+
+def _host(node: Any) -> None:
+    return None
+
+
+def _is_backward_compiled() -> bool:
+    """Whether Dynamo is to trace the backward: hooks, new ones each step, would be part of what it compiles."""
+    compiled = sys.modules.get("torch._dynamo.compiled_autograd")
+    return compiled is not None and bool(compiled.compiled_autograd_enabled)

@@ -1,0 +1,100 @@
+"""How many bytes each node keeps for its backward: those of the storages of what it saved. A storage that several nodes
+keep, a weight's too, counts for each of them."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
+
+from tracer.capture.calls import CallLog
+from tracer.capture.hooks import Undo
+from tracer.capture.probe import Draft, Guard, Keys, Probe
+from tracer.capture.walk import AccumulateGrad
+
+LEVELS = ("full",)
+
+_SAVED = "_raw_saved_"
+_PLAIN = frozenset({torch.Tensor, torch.nn.Parameter})
+_PARTS = {
+    torch.sparse_coo: ("_indices", "_values"),
+    torch.sparse_csr: ("crow_indices", "col_indices", "values"),
+    torch.sparse_bsr: ("crow_indices", "col_indices", "values"),
+    torch.sparse_csc: ("ccol_indices", "row_indices", "values"),
+    torch.sparse_bsc: ("ccol_indices", "row_indices", "values"),
+}
+
+
+class SavedBytes(Probe):
+    """Reads before each backward what its nodes keep. What a hook has packed away is not unpacked: of a checkpoint
+    nothing is kept, of what was moved to the CPU the copy there."""
+
+    def __init__(self) -> None:
+        self._bytes: dict[int, int] = {}  # by sequence number
+        self._attributes: dict[type, tuple[str, ...]] = {}
+        self._log: CallLog | None = None
+
+    def attach(self, log: CallLog, guard: Guard) -> Undo:
+        self._log = log
+        self._bytes = {}
+        return lambda: None
+
+    def before_backward(self, nodes: Sequence[Any]) -> None:
+        assert self._log is not None
+        base = self._log.base
+        for node in nodes:
+            cls = type(node)
+            if cls is AccumulateGrad:
+                continue
+            number = node._sequence_nr() - base
+            if number in self._bytes:
+                continue
+            names = self._attributes.get(cls)
+            if names is None:
+                names = self._attributes[cls] = tuple(name for name in dir(cls) if name.startswith(_SAVED))
+            self._bytes[number] = _kept_bytes(node, names) if names else 0
+
+    def take(self, keys: Keys) -> Sequence[Draft]:
+        rows = {key: size for number, size in self._bytes.items() if (key := keys.node(number)) is not None}
+        self._bytes = {}
+        values = torch.tensor(list(rows.values()), dtype=torch.float64).reshape(-1, 1)
+        return (Draft("nodes", tuple(rows), ("saved_bytes",), values),)
+
+
+def _kept_bytes(node: Any, names: tuple[str, ...]) -> int:
+    storages: dict[int, int] = {}
+    for name in names:
+        try:
+            saved = getattr(node, name)
+        except RuntimeError:  # an earlier backward has freed it; this one is about to raise
+            continue
+        for each in saved if isinstance(saved, (tuple, list)) else (saved,):
+            _add(each.data, storages)
+    return sum(storages.values())
+
+
+def _add(kept: Any, storages: dict[int, int]) -> None:
+    """Add the storages of a tensor, or of the tensors in what a hook made of it, by address."""
+    if type(kept) in _PLAIN and kept.layout is torch.strided:
+        storage = kept.untyped_storage()
+        storages[storage._cdata] = storage.nbytes()
+    elif isinstance(kept, torch.Tensor):
+        for part in _parts(kept):
+            _add(part, storages)
+    elif isinstance(kept, (tuple, list)):
+        for part in kept:
+            _add(part, storages)
+
+
+def _parts(tensor: torch.Tensor) -> Iterator[Any]:
+    """The plain tensors that one of another class or layout is made of."""
+    if is_traceable_wrapper_subclass(tensor):
+        for name in tensor.__tensor_flatten__()[0]:
+            yield getattr(tensor, name)
+    elif tensor.layout in _PARTS:
+        for name in _PARTS[tensor.layout]:
+            yield getattr(tensor.detach(), name)()
+    elif torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+        yield torch._C._functorch.get_unwrapped(tensor)
+    elif tensor.layout is torch.strided:
+        yield tensor.detach().as_subclass(torch.Tensor)
