@@ -16,6 +16,7 @@ from torch import nn
 _T = TypeVar("_T")
 
 _MAX_SCANS = 16  # a scan of the living objects takes tens of milliseconds
+_MAX_SECOND_LOOKS = 64  # at a model whose parameters stood in for by other tensors
 
 LEAF_CODES = -10
 """Codes from here downwards stand for leaves without a name, numbered within the step."""
@@ -27,6 +28,8 @@ class Names:
     def __init__(self) -> None:
         self._tokens: dict[int, int] = {}
         self.codes: dict[int, int] = {}  # id of a living parameter -> code of its name
+        self._parameters: dict[int, weakref.ref[torch.Tensor]] = {}  # those in codes
+        self._orphans: dict[int, int] = {}  # ids of living parameters that were searched for in vain
         self._references: dict[int, weakref.ref[object]] = {}
         self._module_names: list[tuple[str, str]] = []
         self._token_of_name: dict[tuple[str, str], int] = {}
@@ -35,6 +38,23 @@ class Names:
         self._roots: dict[str, weakref.ref[nn.Module]] = {}
         self._anonymous: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}
         self._scans_left = _MAX_SCANS
+        self._second_looks_left = _MAX_SECOND_LOOKS
+        self._is_outdated = False
+
+    def note_registration(self, module: nn.Module, name: str, thing: object) -> None:
+        """Global registration hook: a module gets a parameter or a module of its own, perhaps in place of another."""
+        self._is_outdated |= id(module) in self._tokens
+
+    def refresh(self) -> None:
+        """Read the names anew if a known model has changed: replaced weights, pruning, parametrizations, a new head."""
+        if self._is_outdated:
+            self._is_outdated = False
+            self._tokens.clear()
+            self.codes.clear()
+            self._parameters.clear()
+            self._orphans.clear()
+            for root in self._living_roots():
+                self._register(root)
 
     def module_token(self, module: nn.Module) -> int:
         """A small integer that stands for the module's path and class."""
@@ -51,7 +71,8 @@ class Names:
         code = self.codes.get(id(leaf))
         if code is not None:
             return code
-        if isinstance(leaf, nn.Parameter) and self._learn_owner_of(leaf):
+        is_new = isinstance(leaf, nn.Parameter) and id(leaf) not in self._orphans
+        if is_new and self._learn_owner_of(leaf):  # type: ignore[arg-type]
             return self.codes[id(leaf)]
         return self._anonymous_code(leaf)
 
@@ -68,6 +89,11 @@ class Names:
         """Names of the living parameters that require grad."""
         return {name for name, parameter in self._living_parameters() if parameter.requires_grad}
 
+    def frozen(self) -> bytes:
+        """A bit for each named parameter: changes where one is frozen or thawed, in the graph or not."""
+        found = [reference() for reference in list(self._parameters.values())]
+        return bytes([parameter is not None and parameter.requires_grad for parameter in found])
+
     def forget_anonymous(self) -> None:
         """Begin the next step's numbering of leaves without a name."""
         self._anonymous.clear()
@@ -81,25 +107,28 @@ class Names:
         return code
 
     def _learn(self, module: nn.Module) -> int:
-        inner = getattr(module, "_orig_mod", None)  # what torch.compile wraps
-        self._register(self._root_around(inner if isinstance(inner, nn.Module) else module))
-        if id(module) not in self._tokens:  # called, yet not in its model's named_modules()
-            self._register(module)
+        self.refresh()
+        inner = getattr(module, "_orig_mod", None)  # what torch.compile wraps: one call on the tape
+        named = inner if isinstance(inner, nn.Module) else module
+        if id(named) not in self._tokens:
+            self._register(self._root_around(named))
+        if id(named) not in self._tokens:  # called, yet not in its model's named_modules()
+            self._register(named)
+        self._remember(module, self._tokens[id(named)], self._tokens)
         return self._tokens[id(module)]
 
     def _learn_owner_of(self, parameter: nn.Parameter) -> bool:
         """Find the model of a parameter that no call has led to (`module.forward(x)`, a parameter replaced since)."""
-        for root in self._living_roots():
-            self._register(root)
-        if id(parameter) in self.codes:
-            return True
-        if self._scans_left == 0:
-            return False
-        for module in _living(nn.Module, self._take_scan()):
-            if any(own is parameter for own in module._parameters.values()):
-                self._register(self._root_around(module))
-                return id(parameter) in self.codes
-        return False
+        self._is_outdated = True
+        self.refresh()
+        if id(parameter) not in self.codes and self._scans_left:
+            for module in _living(nn.Module, self._take_scan()):
+                if any(own is parameter for own in module._parameters.values()):
+                    self._register(self._root_around(module))
+                    break
+        if id(parameter) not in self.codes:
+            self._remember(parameter, 0, self._orphans)
+        return id(parameter) in self.codes
 
     def _root_around(self, module: nn.Module) -> nn.Module:
         if next(module.parameters(), None) is None or self._scans_left == 0:
@@ -126,22 +155,33 @@ class Names:
                 self._module_names.append(name)
             self._remember(module, token, self._tokens)
         for path, parameter in root.named_parameters():
+            if not isinstance(parameter, nn.Parameter):  # stands in for one, within a functional_call
+                self._look_again()
+                continue
             code = self._code_of_name.setdefault(dot + path, len(self._parameter_names))
             if code == len(self._parameter_names):
                 self._parameter_names.append(dot + path)
             self._remember(parameter, code, self.codes)
+            self._parameters.setdefault(id(parameter), weakref.ref(parameter))
 
     def _remember(self, thing: object, number: int, numbers: dict[int, int]) -> None:
         key = id(thing)
         if key in numbers:
             return
         numbers[key] = number
+        if key in self._references:
+            return
 
         def forget(_: object) -> None:
-            numbers.pop(key, None)
-            self._references.pop(key, None)
+            for by_id in (self._tokens, self.codes, self._parameters, self._orphans, self._references):
+                by_id.pop(key, None)  # type: ignore[attr-defined]
 
         self._references[key] = weakref.ref(thing, forget)
+
+    def _look_again(self) -> None:
+        if self._second_looks_left:
+            self._second_looks_left -= 1
+            self._is_outdated = True
 
     def _prefix(self, root: nn.Module) -> str:
         for prefix, reference in self._roots.items():
@@ -159,10 +199,10 @@ class Names:
         return [root for reference in self._roots.values() if (root := reference()) is not None]
 
     def _living_parameters(self) -> Iterator[tuple[str, torch.Tensor]]:
-        for key, code in list(self.codes.items()):
-            parameter = self._references[key]()
-            if isinstance(parameter, torch.Tensor):
-                yield self._parameter_names[code], parameter
+        for key, reference in list(self._parameters.items()):
+            parameter = reference()
+            if parameter is not None:
+                yield self._parameter_names[self.codes[key]], parameter
 
 
 def is_optimized(leaves: set[int] | None) -> bool:
