@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from tracer.capture.calls import Entries, module_calls
@@ -36,10 +36,11 @@ class _Output:
     pass_index: int
 
 
-def assemble(passes: Sequence[RecordedPass], log: Entries, names: Names) -> Structure:
+def assemble(passes: Sequence[RecordedPass], log: Entries, names: Names, hidden: Collection[int] = ()) -> Structure:
     """The structure of a step: the nodes that its passes reached, each once, and the calls that the log tells of.
 
-    The sequence numbers of the log and of the passes have the same base.
+    The sequence numbers of the log and of the passes have the same base. `hidden` are the codes of parameters that were
+    reached by what is not in the graph.
     """
     calls, innermost = module_calls(log.tokens, names)
     found, outputs = _merge(passes)
@@ -55,7 +56,7 @@ def assemble(passes: Sequence[RecordedPass], log: Entries, names: Names) -> Stru
     for output in outputs:
         edges.append(Edge(place[output.source], len(nodes), output.root.output_nr, 0))
         nodes.append(make.output(output))
-    reached = {node.parameter for node in nodes}
+    reached = {node.parameter for node in nodes} | {names.parameter_name(code) for code in hidden}
     return Structure(tuple(nodes), tuple(edges), tuple(calls), tuple(sorted(names.trainable() - reached)))
 
 

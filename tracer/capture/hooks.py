@@ -5,7 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.nn.modules.module import (
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+)
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 _graph_task_id: Callable[[], int] = torch._C._current_graph_task_id
@@ -38,6 +43,17 @@ def on_first_call(notify: Callable[[], None]) -> Undo:
     return handle.remove
 
 
+def on_registrations(notify: Callable[..., None]) -> Undo:
+    """Call `notify(module, name, thing)` where a module is about to get a parameter or a submodule."""
+    handles = [register_module_parameter_registration_hook(notify), register_module_module_registration_hook(notify)]
+
+    def undo() -> None:
+        for handle in handles:
+            handle.remove()
+
+    return undo
+
+
 def on_optimizer_steps(before: Callable[..., None], after: Callable[..., None]) -> Undo:
     """Global optimizer hooks, for optimizers made before as well."""
     handles = [register_optimizer_step_pre_hook(before), register_optimizer_step_post_hook(after)]
@@ -49,17 +65,20 @@ def on_optimizer_steps(before: Callable[..., None], after: Callable[..., None]) 
     return undo
 
 
-def on_backward(before: Callable[..., None], after: Callable[..., None]) -> Undo:
+def on_backward(before: Callable[..., None], after: Callable[..., None], within: Callable[..., None]
+) -> Undo:
     """Call `before(roots, kind)` and `after(kind)` around every backward, kind "backward" or "grad".
 
     `Tensor.backward`, `torch.autograd.backward` and `torch.autograd.grad` all go through one function of
-    torch/autograd/graph.py, however they were imported. Backwards inside a backward (a reentrant checkpoint's) are the
-    outer one's business.
+    torch/autograd/graph.py, however they were imported. Of backwards inside a backward (a reentrant checkpoint's)
+    only `within(roots)` is told.
     """
     original = torch.autograd._engine_run_backward  # type: ignore[attr-defined]
 
     def run_backward(t_outputs: Any, *args: Any, **kwargs: Any) -> Any:
         if _graph_task_id() != -1:
+            if kwargs.get("accumulate_grad"):
+                within(list(t_outputs))
             return original(t_outputs, *args, **kwargs)
         kind = "backward" if kwargs.get("accumulate_grad") else "grad"
         before([root for root in t_outputs if isinstance(root, torch.Tensor)], kind)

@@ -3,10 +3,12 @@ names."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from tracer.capture.calls import NO_BASE, CallLog
+from tracer.capture.hidden import parameters_below
 from tracer.capture.known import Known
 from tracer.capture.names import Names
 from tracer.capture.walk import NodeFacts, NodeTypes, Walk, describe, sequence_nr, walk
@@ -49,6 +51,7 @@ class Passes:
 
     def __init__(self, names: Names, log: CallLog) -> None:
         self.recorded: list[RecordedPass] = []
+        self.hidden: set[int] = set()  # codes of the parameters that backwards within them reached
         self._names = names
         self._log = log
         self._types = NodeTypes()
@@ -62,6 +65,7 @@ class Passes:
         roots = [root for root in roots if root.requires_grad]
         if not roots:
             return
+        self._names.refresh()
         if self._log.base == NO_BASE:
             self._log.base = sequence_nr(roots[0])
         found = walk(roots, self._types, self._names.codes, self._names.leaf_code, self._log.base)
@@ -72,9 +76,14 @@ class Passes:
             known = self._learn(kind, key, found)
         self.recorded.append(known)
 
+    def record_within(self, roots: Sequence[Any]) -> None:
+        """A backward within a backward: what it reaches, the step's loss reached, although autograd hides how."""
+        self.hidden.update(self._names.leaf_code(parameter) for parameter in parameters_below(roots))
+
     def clear(self) -> None:
         """Begin the next step."""
         self.recorded = []
+        self.hidden = set()
 
     def _learn(self, kind: str, key: int, found: Walk) -> RecordedPass:
         nodes = describe(found, self._names.leaf_code)

@@ -57,8 +57,9 @@ class Recorder:
         self._undo = [
             hooks.on_first_call(self._start_clock),
             hooks.on_optimizer_steps(self._guard(self._before_optimizer), self._guard(self._after_optimizer)),
-            hooks.on_backward(self._guard(self._before_backward), self._guard(self._after_backward)),
+            hooks.on_backward(self._guard(self._before_backward), self._guard(self._after_backward), self._guard(self._graph.record_within)),
             watch_summary_writers(self._guard(self._log_anything)),
+            self._graph.watch(self._guard),
         ]
         self._graph.attach(self._guard)
         self._start_clock()

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+from typing import Any
+
 import torch
 
 from tracer.capture import hooks
@@ -45,6 +47,10 @@ class StepGraph:
         """Forward-only passes since the last step."""
         return sum(self._log.evaluations.values())
 
+    def watch(self, guard: Guard) -> hooks.Undo:
+        """Notice from now on, attached or not, what changes the names of modules and parameters."""
+        return hooks.on_registrations(guard(self._names.note_registration))
+
     def attach(self, guard: Guard) -> None:
         """Put the module hooks in."""
         if not self._undo:
@@ -61,6 +67,12 @@ class StepGraph:
         """A backward from `roots` is about to run."""
         self._record(roots, kind)
         self._key = self._hash()  # here the lists are warm; after the optimizer went through all weights they are not
+
+    def record_within(self, roots: Sequence[Any]) -> None:
+        """A backward within a backward is about to run."""
+        if self.is_attached:
+            self._passes.record_within(roots)
+            self._key_tokens = -1
 
     def reached(self) -> set[int] | None:
         """Ids of the leaf tensors that the step's backwards reached so far, None where its graph is not captured."""
@@ -98,7 +110,7 @@ class StepGraph:
         key = self._key if self._key_tokens == len(self._log.tokens) else self._hash()
         known = self._known.get(key)
         if known is None:
-            structure = assemble(self._passes.recorded, self._entries(), self._names)
+            structure = assemble(self._passes.recorded, self._entries(), self._names, self._passes.hidden)
             known = _fingerprinted(structure)
             self._known.add(key, known, len(structure.nodes))
         return known
@@ -110,7 +122,8 @@ class StepGraph:
         if any(recorded.reaches_back for recorded in self._passes.recorded):
             entries = self._entries()
             log = *entries.tokens, *entries.marks
-        return hash((*(recorded.key for recorded in self._passes.recorded), *log))
+        parameters = self._names.frozen(), frozenset(self._passes.hidden)
+        return hash((*(recorded.key for recorded in self._passes.recorded), *parameters, *log))
 
     def _entries(self) -> Entries:
         return self._log.entries([number for recorded in self._passes.recorded for number in recorded.numbers])
