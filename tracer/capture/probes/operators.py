@@ -82,12 +82,17 @@ class Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         device = _device(args)
         begun = self._mark(device)
         result = func(*args, **kwargs) if kwargs else func(*args)
-        self._note(func, args, kwargs or {}, result, device, (begun, self._mark(device)))
+        self._note(func, args, kwargs or {}, result, device, begun, self._mark(device))
         return result
 
 
-class _What(NamedTuple):
-    """What tells one operator from another, but for its call."""
+class _Ran(NamedTuple):
+    """An operator as it ran: one tuple for all, because what is collected by the thousand keeps Python's garbage
+    collector busy.
+
+    `entries` is the length of the call log then, or, once a forward-only pass has left the log, the key of its call;
+    `number` is that of the node whose backward it belongs to.
+    """
 
     func: Any
     sizes: tuple[torch.Size, ...]
@@ -96,15 +101,14 @@ class _What(NamedTuple):
     phase: int
     grad_enabled: bool
     flops: int | None
-
-
-class _Ran(NamedTuple):
-    """An operator as it ran. `entries` is the length of the call log then, or, once a forward-only pass has left the
-    log, the key of its call; `number` is that of the node whose backward it belongs to."""
-
-    what: _What
     entries: int | str
     number: int | None
+    begun: Mark
+    ended: Mark
+
+
+_N_OF_KIND = _Ran._fields.index("entries")
+"""The fields before tell one operator from another, but for its call."""
 
 
 class Operators(Probe):
@@ -112,10 +116,9 @@ class Operators(Probe):
 
     def __init__(self) -> None:
         self._ran: list[_Ran] = []
-        self._marks: list[tuple[Mark, Mark]] = []
         self._stopwatch = Stopwatch()
         self._flops = Flops()
-        self._known: dict[tuple[_What, str | None], Operator] = {}
+        self._known: dict[tuple[object, ...], Operator] = {}
         self._in_backward = self._in_optimizer = False
         self._log: CallLog | None = None
         self._entries: tuple[Sequence[int], Sequence[int]] = (), ()
@@ -146,13 +149,13 @@ class Operators(Probe):
 
     def take(self, keys: Keys) -> Sequence[OperatorDraft]:
         call_of = _Calls(*self._entries, keys)
-        operators = tuple(self._operator(ran.what, call_of(ran)) for ran in self._ran)
-        secs = self._stopwatch.later(self._marks)
+        operators = tuple(self._operator(ran, call_of(ran)) for ran in self._ran)
+        secs = self._stopwatch.later([(ran.begun, ran.ended) for ran in self._ran])
         self._forget()
         return (OperatorDraft(operators, secs),)
 
     def _forget(self) -> None:
-        self._ran, self._marks = [], []
+        self._ran = []
         if len(self._known) > _MAX_KNOWN:
             self._known.clear()
 
@@ -163,7 +166,8 @@ class Operators(Probe):
         kwargs: dict[str, Any],
         result: Any,
         device: torch.device | None,
-        marks: tuple[Mark, Mark],
+        begun: Mark,
+        ended: Mark,
     ) -> None:
         log = self._log
         assert log is not None
@@ -178,15 +182,17 @@ class Operators(Probe):
         elif self._in_optimizer and not grad_enabled:  # a closure's forward has it enabled
             phase = _OPTIMIZER
         flops = self._flops.count(func, args, kwargs, result)
+        dtype = None
         if isinstance(result, torch.Tensor):
-            what = _What(func, (_sizes(result),), result.dtype, result.device, phase, grad_enabled, flops)
+            sizes: tuple[torch.Size, ...] = (_sizes(result),)
+            dtype, device = result.dtype, result.device
         else:
             tensors = _tensors(result)
             sizes = tuple(map(_sizes, tensors))
-            dtype, device = (tensors[0].dtype, tensors[0].device) if tensors else (None, device)
-            what = _What(func, sizes, dtype, device, phase, grad_enabled, flops)
-        self._ran.append(_Ran(what, len(log.tokens), number))
-        self._marks.append(marks)
+            if tensors:
+                dtype, device = tensors[0].dtype, tensors[0].device
+        entries = len(log.tokens)
+        self._ran.append(_Ran(func, sizes, dtype, device, phase, grad_enabled, flops, entries, number, begun, ended))
 
     def _fold(self, start: int, tokens: tuple[int, ...], is_first: bool) -> None:
         """The operators of a pass that leaves the log get the keys of their calls now, or go with it."""
@@ -195,23 +201,23 @@ class Operators(Probe):
         while first and isinstance(ran[first - 1].entries, int) and ran[first - 1].entries > start:  # type: ignore[operator]
             first -= 1
         if not is_first:
-            del ran[first:], self._marks[first:]
+            del ran[first:]
         elif self._log is not None:
             calls, innermost = module_calls(tokens, self._log.names)
             for at in range(first, len(ran)):
                 call = innermost[ran[at].entries - start - 1]  # type: ignore[operator]
                 ran[at] = ran[at]._replace(entries=calls[call].key)  # type: ignore[index]
 
-    def _operator(self, what: _What, call: str | None) -> Operator:
-        known = self._known.get((what, call))
+    def _operator(self, ran: _Ran, call: str | None) -> Operator:
+        kind = *ran[:_N_OF_KIND], call
+        known = self._known.get(kind)
         if known is None:
-            shapes = tuple(_plain_sizes(sizes) for sizes in what.sizes)
-            dtype = "" if what.dtype is None else str(what.dtype).removeprefix("torch.")
-            device = "" if what.device is None else str(what.device)
-            known = Operator(
-                str(what.func), call, _PHASES[what.phase], what.grad_enabled, shapes, dtype, device, what.flops
-            )
-            self._known[what, call] = known
+            shapes = tuple(_plain_sizes(sizes) for sizes in ran.sizes)
+            dtype = "" if ran.dtype is None else str(ran.dtype).removeprefix("torch.")
+            device = "" if ran.device is None else str(ran.device)
+            phase = _PHASES[ran.phase]
+            known = Operator(str(ran.func), call, phase, ran.grad_enabled, shapes, dtype, device, ran.flops)
+            self._known[kind] = known
         return known
 
 
@@ -235,7 +241,7 @@ class _Calls:
         if isinstance(ran.entries, str):
             return ran.entries
         entry = ran.entries - 1
-        if ran.what.phase == _BACKWARD:
+        if ran.phase == _BACKWARD:
             entry = -1 if ran.number is None else bisect_right(self._marks, ran.number) - 1
         if not 0 <= entry < len(self._innermost):
             return None
