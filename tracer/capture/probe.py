@@ -35,14 +35,15 @@ Late = Callable[[], torch.Tensor]
 class Draft:
     """A part of one table of `Statistics` ("calls", "parameters", "nodes"), a row for each key.
 
-    `values` is float (keys, columns), still on its device, or late; tables are put together from the drafts of all
-    probes.
+    `values` is float (keys, columns), still on its device, or late; or it is what `finish` makes that of, once it is on
+    the CPU and the accelerator has done the step. Tables are put together from the drafts of all probes.
     """
 
     table: str
     keys: tuple[str, ...]
     columns: tuple[str, ...]
     values: torch.Tensor | Late
+    finish: Callable[[torch.Tensor], torch.Tensor] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,11 @@ class Probe:
 
     def after_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
         """It has ended."""
+
+    def suspects(self) -> Sequence[range]:
+        """Sequence numbers of the nodes made in those module calls whose outputs were not finite, the first to end
+        first. Asked for where a loss is not finite; may wait for an accelerator."""
+        return ()
 
     def take(self, keys: Keys) -> Sequence[Draft | OperatorDraft]:
         """What was measured in the step; forgets it. Never waits for an accelerator."""
