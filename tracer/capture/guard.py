@@ -15,6 +15,12 @@ Failed = Callable[[str, str], None]
 """Told the hook's name and the traceback of what it raised."""
 
 
+def during_compilation(hook: Callable[..., None]) -> Callable[..., None]:
+    """Mark a hook that is called by the compiler, not traced by it: `guarded` leaves it on while Dynamo is at work."""
+    hook.runs_during_compilation = True  # type: ignore[attr-defined]
+    return hook
+
+
 def guarded(hook: Callable[..., None], failed: Failed, strict: bool) -> Callable[..., None]:
     """`hook` as PyTorch may call it: returns None at once while Dynamo traces, reports what it raises instead of
     raising.
