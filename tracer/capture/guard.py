@@ -28,11 +28,12 @@ def guarded(hook: Callable[..., None], failed: Failed, strict: bool) -> Callable
     `failed` is told once, and the hook stays silent from then on. With `strict` (in tests) the error goes on.
     """
     alive = True
+    runs_always = getattr(hook, "runs_during_compilation", False)
 
     def call(*args: Any) -> None:
         global is_busy
         nonlocal alive
-        if _is_compiling() or not alive:
+        if (_is_compiling() and not runs_always) or not alive:
             return
         outer, is_busy = is_busy, True
         try:
