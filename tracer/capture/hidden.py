@@ -11,7 +11,7 @@ from tracer.capture.walk import AccumulateGrad
 def parameters_below(roots: Sequence[Any]) -> Iterator[torch.nn.Parameter]:
     """The parameters that the roots of a backward (tensors or `GradientEdge`s) reach."""
     edge_of = torch.autograd.graph.get_gradient_edge
-    nodes = [edge_of(root).node if isinstance(root, torch.Tensor) else root.node for root in roots]
+    nodes: list[Any] = [edge_of(root).node if isinstance(root, torch.Tensor) else root.node for root in roots]
     seen = set(nodes)
     for node in nodes:
         if type(node) is AccumulateGrad and isinstance(node.variable, torch.nn.Parameter):
