@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from tracer.capture import hooks
+from tracer.capture.grad_scaler import ScaledLosses, on_grad_scalers
 from tracer.capture.guard import guarded
 from tracer.capture.optimizers import Optimizers
 from tracer.capture.run_facts import run_facts
@@ -46,6 +47,8 @@ class Recorder:
         self._is_manual = False
         self._is_capturing = True
         self._optimizers = Optimizers()
+        self._scaled_losses = ScaledLosses()
+        self._has_stepped = False
 
     def start(self) -> None:
         """Begin the tape and put the hooks in."""
@@ -60,6 +63,11 @@ class Recorder:
             hooks.on_backward(self._guard(self._before_backward), self._guard(self._after_backward), self._guard(self._graph.record_within)),
             watch_summary_writers(self._guard(self._log_anything)),
             self._graph.watch(self._guard),
+            on_grad_scalers(
+                self._guard(self._scaled_losses.note),
+                self._guard(self._before_scaler),
+                self._guard(self._after_scaler),
+            ),
         ]
         self._graph.attach(self._guard)
         self._start_clock()
@@ -109,7 +117,7 @@ class Recorder:
             self.log(name, number.item())  # type: ignore[attr-defined]
 
     def _before_backward(self, roots: list[torch.Tensor], kind: str) -> None:
-        loss = loss_of(roots) if kind == "backward" else None
+        loss = loss_of(self._scaled_losses.unscaled(roots)) if kind == "backward" else None
         if loss is not None:
             is_repeated = self._in_optimizer and any(item.kind == "backward" for item in self._passes)
             self._scalars.add_loss(loss, is_repeated)
@@ -122,7 +130,7 @@ class Recorder:
             self._close_step(None)
 
     def _before_optimizer(self, optimizer: torch.optim.Optimizer, args: object, kwargs: object) -> None:
-        self._in_optimizer = True
+        self._in_optimizer = self._has_stepped = True
         for name, rate in learning_rates(optimizer).items():
             self._scalars.set(name, rate)
 
@@ -131,6 +139,15 @@ class Recorder:
         name = self._optimizers.name(optimizer)
         if not self._is_manual:
             self._close_step(name)
+
+    def _before_scaler(self, optimizer: torch.optim.Optimizer) -> None:
+        self._has_stepped = False
+
+    def _after_scaler(self, optimizer: torch.optim.Optimizer) -> None:
+        """Where a gradient is not finite a GradScaler does not step the optimizer. The step ends all the same."""
+        if not self._has_stepped:
+            self._before_optimizer(optimizer, (), {})
+            self._after_optimizer(optimizer, (), {})
 
     def _close_step(self, optimizer: str | None) -> None:
         facts = self._append_step(optimizer, "train")
