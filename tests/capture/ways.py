@@ -405,6 +405,7 @@ def truncated_bptt() -> Training:
 @way(n_steps=5)
 def weights_replaced_in_the_middle() -> Training:
     model = mlp()
+    optimizers = [sgd(model)]
 
     def step(i: int) -> float:
         if i == 2:
@@ -412,11 +413,12 @@ def weights_replaced_in_the_middle() -> Training:
         if i == 3:
             model[2] = nn.Linear(6, 2)
             model.append(nn.Linear(2, 2))
+        if i in (2, 3):
+            optimizers.append(sgd(model))
         loss = model(x()).square().mean()
         loss.backward()
-        optimizer = sgd(model)
-        optimizer.step()
-        optimizer.zero_grad()
+        optimizers[-1].step()
+        optimizers[-1].zero_grad()
         return loss.item()
 
     return Training({"": model}, step)
@@ -615,15 +617,16 @@ def spectral_norm_of_old() -> Training:
 @way(n_steps=5)
 def parametrized_in_the_middle() -> Training:
     model = mlp()
+    optimizers = [sgd(model)]
 
     def step(i: int) -> float:
         if i == 2:
             parametrizations.orthogonal(model[0])
+            optimizers[0] = sgd(model)
         loss = model(x()).square().mean()
         loss.backward()
-        optimizer = sgd(model)
-        optimizer.step()
-        optimizer.zero_grad()
+        optimizers[0].step()
+        optimizers[0].zero_grad()
         return loss.item()
 
     return Training({"": model}, step)
