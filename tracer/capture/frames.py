@@ -40,7 +40,7 @@ class Frames:
             code = frame.f_code
             kind = kinds.get(code.co_filename)
             if kind is None:
-                kind = kinds[code.co_filename] = _kind(code.co_filename)
+                kind = self._learn(code.co_filename)
             if kind == _USER:
                 return code, frame.f_lineno
             if kind == _LIBRARY and package is None:
@@ -57,13 +57,18 @@ class Frames:
 
     def innermost_of_traceback(self, text: str) -> SourceLine | None:
         """The same from a traceback as text, innermost last."""
-        entries = [(file, int(line), function) for file, line, function in _TRACEBACK_LINE.findall(text)]
-        kinds = [_kind(file) for file, _, _ in entries]
-        for wanted in (_USER, _LIBRARY):
-            for entry, kind in zip(reversed(entries), reversed(kinds), strict=True):
-                if kind == wanted:
-                    return self._record(*entry)
-        return None
+        package: SourceLine | None = None
+        for file, line, function in reversed(_TRACEBACK_LINE.findall(text)):
+            kind = self._kinds.get(file) or self._learn(file)
+            if kind == _USER:
+                return self._record(file, int(line), function)
+            if kind == _LIBRARY and package is None:
+                package = self._record(file, int(line), function)
+        return package
+
+    def _learn(self, file: str) -> int:
+        kind = self._kinds[file] = _kind(file)
+        return kind
 
     def _record(self, file: str, line: int, function: str) -> SourceLine:
         key = file, line, function
