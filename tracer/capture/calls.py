@@ -33,6 +33,8 @@ pass of the step."""
 _next_sequence_nr: Callable[[], int] = torch.autograd._get_sequence_nr  # type: ignore[attr-defined]
 _graph_task_id: Callable[[], int] = torch._C._current_graph_task_id
 _is_grad_enabled = torch.is_grad_enabled
+# what Dynamo and AOTAutograd make graphs of, and no one else; isinstance is false of () where torch has no such class
+_CompiledGraph: Any = getattr(getattr(torch.fx, "_lazy_graph_module", None), "_LazyGraphModule", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +64,14 @@ class CallLog:
         self._start = 0
         self._thread = get_ident()
 
-    @property
-    def is_silent(self) -> bool:
-        """Whether a call now is not the log's business: backward recomputes a checkpoint, or this is another thread."""
-        return _graph_task_id() != -1 or get_ident() != self._thread
+    def ignores(self, module: torch.nn.Module) -> bool:
+        """Whether a call of this module now is not the log's business: backward recomputes a checkpoint, this is
+        another thread, or the module is a graph that the compiler made."""
+        return _graph_task_id() != -1 or get_ident() != self._thread or isinstance(module, _CompiledGraph)
 
     def enter(self, module: torch.nn.Module, args: Any) -> None:
-        """Global forward pre-hook. Silent while backward recomputes a checkpoint, and on other
-        threads."""
-        if _graph_task_id() != -1 or get_ident() != self._thread:
+        """Global forward pre-hook."""
+        if _graph_task_id() != -1 or get_ident() != self._thread or isinstance(module, _CompiledGraph):
             return
         number = _next_sequence_nr()
         if self._depth == 0:
@@ -88,7 +89,12 @@ class CallLog:
 
     def leave(self, module: torch.nn.Module, args: Any, output: Any) -> None:
         """Global forward hook, called when forward raises as well."""
-        if self._depth == 0 or _graph_task_id() != -1 or get_ident() != self._thread:
+        if (
+            self._depth == 0
+            or _graph_task_id() != -1
+            or get_ident() != self._thread
+            or isinstance(module, _CompiledGraph)
+        ):
             return
         self._depth -= 1
         self.tokens.append(EXIT)

@@ -61,7 +61,7 @@ class ModuleOutputs(Probe):
 
     def enter(self, module: torch.nn.Module, args: Any) -> None:
         """After the log's own hook, which noted the call just now."""
-        if self._log.is_silent or torch._C._get_tracing_state() is not None:
+        if self._log.ignores(module) or torch._C._get_tracing_state() is not None:
             return
         if self._open:
             parent = self._open[-1]
@@ -81,7 +81,7 @@ class ModuleOutputs(Probe):
         call.begun = self._stopwatch.mark(device)
 
     def leave(self, module: torch.nn.Module, args: Any, output: Any) -> None:
-        if not self._open or self._log.is_silent or torch._C._get_tracing_state() is not None:
+        if not self._open or self._log.ignores(module) or torch._C._get_tracing_state() is not None:
             return
         at = self._open.pop()
         if at is None:
