@@ -23,6 +23,9 @@ ways = pytest.mark.parametrize(
     ids=str,
 )
 
+# Dynamo looks at `.grad` of what is no leaf, and the interpreter's frames of a compiled region break its warning filter
+pytestmark = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+
 
 @contextmanager
 def built(way: Way) -> Iterator[Training]:
