@@ -5,11 +5,14 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from tracer.capture.calls import Entries, module_calls
+from tracer.capture.calls import EXIT, Entries, module_calls
 from tracer.capture.names import Names
 from tracer.capture.passes import RecordedPass, RootFacts
 from tracer.capture.walk import NodeFacts
 from tracer.model.structure import Edge, ModuleCall, Node, Structure
+
+_BACKWARD_HOOK = "BackwardHookFunctionBackward"
+"""What a full backward hook adds before a module's forward and after it, there after our own hook has left the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ def assemble(passes: Sequence[RecordedPass], log: Entries, names: Names, hidden:
     found, outputs = _merge(passes)
     order = sorted(range(len(found)), key=lambda at: found[at].order)
     place = {at: index for index, at in enumerate(order)}
-    make = _NodeMaker(calls, innermost, log.marks, names)
+    make = _NodeMaker(calls, innermost, log, names)
     nodes = [make.node(found[at]) for at in order]
     edges = [
         Edge(place[source], place[at], output_nr, input_nr)
@@ -89,11 +92,11 @@ class _NodeMaker:
     """Gives keys: `module path # call / op name : k`, k counting that op in that call in the order of creation."""
 
     def __init__(
-        self, calls: Sequence[ModuleCall], innermost: Sequence[int | None], marks: Sequence[int], names: Names
+        self, calls: Sequence[ModuleCall], innermost: Sequence[int | None], log: Entries, names: Names
     ) -> None:
         self._calls = calls
         self._innermost = innermost
-        self._marks = marks
+        self._log = log
         self._names = names
         self._counts: Counter[str] = Counter()
 
@@ -108,14 +111,21 @@ class _NodeMaker:
 
     def _op(self, found: _Found) -> Node:
         facts = found.facts
-        entry = bisect_right(self._marks, found.number) - 1  # the last entry of the log before the node was made
-        call = self._innermost[entry] if entry >= 0 else None
+        call = self._made_in(found)
         stem = facts.name if call is None else f"{self._calls[call].key}/{facts.name}"
         module = None if call is None else self._calls[call].path
         key = self._numbered(stem)
         return Node(
             key, "op", facts.name, call, module, found.pass_index, facts.shapes, facts.dtype, facts.device, facts.opaque
         )
+
+    def _made_in(self, found: _Found) -> int | None:
+        """The innermost call when the node was made."""
+        entry = bisect_right(self._log.marks, found.number) - 1  # the last entry of the log before the node was made
+        is_left = entry >= 0 and self._log.tokens[entry] == EXIT and self._log.marks[entry] == found.number
+        if is_left and found.facts.name == _BACKWARD_HOOK:
+            entry -= 1
+        return self._innermost[entry] if entry >= 0 else None
 
     def _leaf(self, found: _Found, code: int) -> Node:
         facts = found.facts

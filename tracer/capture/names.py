@@ -174,7 +174,7 @@ class Names:
 
         def forget(_: object) -> None:
             for by_id in (self._tokens, self.codes, self._parameters, self._orphans, self._references):
-                by_id.pop(key, None)  # type: ignore[attr-defined]
+                by_id.pop(key, None)
 
         self._references[key] = weakref.ref(thing, forget)
 
