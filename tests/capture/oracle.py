@@ -78,7 +78,8 @@ class Oracle:
 
         def watched_call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             path = oracle._path(module)
-            if path is None or torch.compiler.is_compiling():
+            is_compiled = module._compiled_call_impl is not None  # hooks too are compiled away: its caller makes the node
+            if path is None or is_compiled or torch.compiler.is_compiling():
                 return call(module, *args, **kwargs)
             oracle._stack.append(path)
             if not oracle._depth:
