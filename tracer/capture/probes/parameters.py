@@ -1,6 +1,6 @@
 """How large each trained parameter is, its gradient, and what the optimizer changed of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,8 @@ from tracer.capture.walk import AccumulateGrad
 
 LEVELS = ("statistics", "full")
 
-COLUMNS = ("value_norm", "grad_norm", "update_norm", "update_ratio")
+COLUMNS = ("value_norm", "grad_norm", "update_norm", "update_ratio", "has_grad")
+"""`has_grad`, 0 or 1, tells a gradient of NaN from none."""
 
 Numbers = tuple[torch.Tensor, ...]
 """The values of one parameter as plain real tensors; several where it is a tensor subclass of several parts."""
@@ -77,7 +78,8 @@ class Parameters(Probe):
         named.sort(key=lambda entry: self._last_use.get(id(entry[1].tensor), -1))
         self._begin()
         with aside():
-            return tuple(_drafts(named))
+            draft = _draft(named)
+        return () if draft is None else (draft,)
 
     def _held_by(self, optimizer: torch.optim.Optimizer) -> list[_Parameter]:
         tensors = {id(tensor): tensor for group in optimizer.param_groups for tensor in group["params"]}
@@ -112,12 +114,11 @@ def _note_gradients(parameters: Sequence[_Parameter], optimizer: torch.optim.Opt
     scale = getattr(optimizer, "grad_scale", None)
     for parameter, norm in zip(with_grad, norms, strict=True):
         if norm is not None and isinstance(scale, torch.Tensor):
-            norm = norm / scale.to(norm.device, non_blocking=True)
+            norm = norm / _to(scale, norm.device)
         parameter.grad_norm = norm
 
 
-def _drafts(named: Sequence[tuple[str, _Parameter]]) -> Iterator[Draft]:
-    """One draft a device."""
+def _draft(named: Sequence[tuple[str, _Parameter]]) -> Draft | None:
     parameters = [parameter for _, parameter in named]
     updates = _update_norms(parameters)
     never_stepped = [parameter for parameter in parameters if parameter.before is None]
@@ -125,17 +126,30 @@ def _drafts(named: Sequence[tuple[str, _Parameter]]) -> Iterator[Draft]:
     values = _norms([_numbers(parameter.tensor) for parameter in never_stepped])
     for parameter, norm in zip(never_stepped, values, strict=True):
         parameter.value_norm = norm
-    by_device: dict[torch.device, list[tuple[str, list[torch.Tensor]]]] = {}
-    for (key, parameter), update in zip(named, updates, strict=True):
-        value = parameter.value_norm
-        if value is not None:
-            unknown = value.new_full((), torch.nan)
-            known = [unknown if norm is None else norm.to(value.device) for norm in (parameter.grad_norm, update)]
-            by_device.setdefault(value.device, []).append((key, [value, *known]))
-    for rows in by_device.values():
-        norms = torch.stack([norm for _, row in rows for norm in row]).reshape(-1, 3)
-        ratio = norms[:, 2:] / norms[:, :1]
-        yield Draft("parameters", tuple(key for key, _ in rows), COLUMNS, torch.cat([norms, ratio], dim=1))
+    rows = {
+        key: (parameter.value_norm, parameter.grad_norm, update)
+        for (key, parameter), update in zip(named, updates, strict=True)
+        if parameter.value_norm is not None
+    }
+    if not rows:
+        return None
+    norms = _together([norm for row in rows.values() for norm in row]).reshape(-1, 3)
+    ratio = norms[:, 2:] / norms[:, :1]
+    has_grad = torch.tensor([[float(grad is not None)] for _, grad, _ in rows.values()], device="cpu")
+    return Draft("parameters", tuple(rows), COLUMNS, torch.cat([norms, ratio, _to(has_grad, norms.device)], dim=1))
+
+
+def _together(norms: Sequence[torch.Tensor | None]) -> torch.Tensor:
+    """On the first accelerator that any is on; NaN for None."""
+    known = [norm for norm in norms if norm is not None]
+    device = next((norm.device for norm in known if not norm.is_cpu), known[0].device)
+    dtype = torch.float64 if device.type == "cpu" else torch.float32
+    unknown = torch.full((), torch.nan, dtype=dtype, device=device)
+    return torch.stack([unknown if norm is None else _to(norm, device).to(dtype) for norm in norms])
+
+
+def _to(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    return tensor.to(device, non_blocking=True)
 
 
 def _update_norms(parameters: Sequence[_Parameter]) -> list[torch.Tensor | None]:
