@@ -11,7 +11,7 @@ from tracer.capture.calls import NO_BASE, CallLog
 from tracer.capture.hidden import parameters_below
 from tracer.capture.known import Known
 from tracer.capture.names import Names
-from tracer.capture.walk import NodeFacts, NodeTypes, Walk, describe, sequence_nr, walk
+from tracer.capture.walk import NodeFacts, Root, Walk, Walker, describe, root_of
 from tracer.model.structure import Shape
 
 _MAX_KNOWN_NODES = 200_000  # about half a kilobyte each
@@ -54,26 +54,25 @@ class Passes:
         self.hidden: set[int] = set()  # codes of the parameters that backwards within them reached
         self._names = names
         self._log = log
-        self._types = NodeTypes()
+        self._walker = Walker(names.codes, names.leaf_code)
         self._known: Known[RecordedPass] = Known(_MAX_KNOWN_NODES)
 
-    def record(self, roots: Sequence[torch.Tensor], kind: str) -> None:
-        """Walk from `roots`, those that have a graph; must run before the engine frees it.
+    def record(self, tensors: Sequence[torch.Tensor], kind: str) -> None:
+        """Walk from those of `tensors` that have a graph; must run before the engine frees it.
 
         Where no module was called yet, the first root's sequence number becomes the step's base.
         """
-        roots = [root for root in roots if root.requires_grad]
+        roots = [root_of(tensor) for tensor in tensors if tensor.requires_grad]
         if not roots:
             return
         self._names.refresh()
         if self._log.base == NO_BASE:
-            self._log.base = sequence_nr(roots[0])
-        found = walk(roots, self._types, self._names.codes, self._names.leaf_code, self._log.base)
-        # CPython's hash of a tuple of integers is xxHash: 64 bits at a fifth of the price of a digest over bytes
-        key = hash((kind, *found.codes))
+            self._log.base = roots[0].node._sequence_nr()
+        found = self._walker.walk(roots, self._log.base)
+        key = hash((kind, found.key))
         known = self._known.get(key)
         if known is None:
-            known = self._learn(kind, key, found)
+            known = self._learn(kind, key, roots, found)
         self.recorded.append(known)
 
     def record_within(self, roots: Sequence[Any]) -> None:
@@ -85,21 +84,12 @@ class Passes:
         self.recorded = []
         self.hidden = set()
 
-    def _learn(self, kind: str, key: int, found: Walk) -> RecordedPass:
+    def _learn(self, kind: str, key: int, roots: Sequence[Root], found: Walk) -> RecordedPass:
         nodes = describe(found, self._names.leaf_code)
-        learnt = RecordedPass(kind, key, min(found.numbers), nodes, tuple(found.numbers), _root_facts(found))
+        facts = tuple(
+            RootFacts(at, root.output_nr, root.shape, root.dtype, root.device)
+            for at, root in zip(found.roots, roots, strict=True)
+        )
+        learnt = RecordedPass(kind, key, min(found.numbers), nodes, tuple(found.numbers), facts)
         self._known.add(key, learnt, len(nodes))
         return learnt
-
-
-def _root_facts(found: Walk) -> tuple[RootFacts, ...]:
-    return tuple(
-        RootFacts(
-            found.codes[2 * at],
-            root.output_nr,
-            tuple(root.shape) if not root.is_nested else (),
-            str(root.dtype).removeprefix("torch."),
-            str(root.device),
-        )
-        for at, root in enumerate(found.roots)
-    )

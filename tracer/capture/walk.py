@@ -1,8 +1,9 @@
 """The walk over `grad_fn.next_functions`: iterative, just before the engine frees the graph.
 
-Two speeds. `walk` collects what tells one graph from another as one flat list of integers (about half a microsecond a
-node); only when that list is new are names, shapes and parameters read into records (`describe`). Nothing here keeps a
-node alive longer than the call.
+Two speeds. `walk` collects what tells one graph from another as flat lists of integers; only when these are new are
+names, shapes and parameters read into records (`describe`). By the time of a backward the nodes are cold in memory, so
+each attribute is read in a loop of its own, and only of the nodes where it can differ: which these are is remembered
+for the graph's outline (its classes and edges). Nothing here keeps a node alive longer than the call.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,31 +12,41 @@ from typing import Any
 
 import torch
 
+from tracer.capture.known import Known
 from tracer.model.structure import Shape
 
 _leaf_use: Any = torch.ones(1, requires_grad=True).expand(1).grad_fn
 AccumulateGrad = type(_leaf_use.next_functions[0][0])
 
-# not -1, whose hash equals that of -2
 LEAF_NUMBER = 1 << 62
-_NULL = -3
-_LEAF = -4
-_END = -5
+_NULL = -3  # not -1, whose hash equals that of -2
+_MAX_KNOWN_NODES = 400_000  # of outlines, some 30 bytes each
 
 # what of a node's shape and dtype follows from its inputs, if these all are nodes of the graph
 _NOTHING, _DTYPE, _ALL = range(3)
 
 
 @dataclass(frozen=True, slots=True)
+class Root:
+    """A tensor that a pass starts from: the node that made it, which output of that node it is, and how it looks."""
+
+    node: Any
+    output_nr: int
+    shape: Shape
+    dtype: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
 class Walk:
     """One traversal. `nodes` are alive autograd nodes in order from the roots, `numbers` their sequence numbers
-    relative
-    to a base (`LEAF_NUMBER` for AccumulateGrad, which has none); `codes` tells this walk from others."""
+    relative to a base (`LEAF_NUMBER` for AccumulateGrad, which has none), `roots` the positions of the roots' nodes;
+    `key` is the same for equal walks."""
 
-    roots: tuple[torch.Tensor, ...]
     nodes: list[Any]
     numbers: list[int]
-    codes: list[int]
+    roots: tuple[int, ...]
+    key: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,93 +63,105 @@ class NodeFacts:
     opaque: bool
 
 
-class NodeTypes:
-    """Small integers for kinds of nodes. `known` maps a class to its code and to how its metadata follows from its
-    inputs."""
+@dataclass(frozen=True, slots=True)
+class _Outline:
+    """What to read of the nodes of graphs with the same classes and edges, by their positions in the walk.
 
-    def __init__(self) -> None:
-        self.known: dict[type, tuple[int, int]] = {}
-        self._codes: dict[tuple[type, str], int] = {}
-
-    def learn(self, node: Any) -> tuple[int, int]:
-        """Code and following of a node whose class is not in `known`. C++ functions without a Python class of their own
-        share one class and differ by name, so that class never gets there."""
-        cls, name = type(node), node.name()
-        follows = _ALL if name in _FOLLOWING else _DTYPE if name in _VIEWS else _NOTHING
-        learnt = self._codes.setdefault((cls, name), len(self._codes)), follows
-        if cls.__name__ == name:
-            self.known[cls] = learnt
-        return learnt
-
-
-def sequence_nr(root: torch.Tensor) -> int:
-    """The number of the node that made `root`."""
-    return int(_node(root)._sequence_nr())
-
-
-def _node(root: torch.Tensor) -> Any:
-    return root.grad_fn if root.grad_fn is not None else torch.autograd.graph.get_gradient_edge(root).node
-
-
-def walk(
-    roots: Sequence[torch.Tensor],
-    types: NodeTypes,
-    leaf_codes: Mapping[int, int],
-    leaf_code: Callable[[torch.Tensor], int],
-    base: int,
-) -> Walk:
-    """Visit every node the roots reach, breadth first, in the order of `next_functions`.
-
-    Reading sizes is the dearest part, so it is left out where they follow from the sizes of the inputs, all of which
-    the walk visits. Sequence numbers count from `base`. `leaf_codes` maps ids of
-    known leaf tensors to their codes, `leaf_code` finds that of another.
+    `named` are those whose class does not tell their op, `sized` those whose sizes do not follow from their inputs',
+    `typed` those whose dtype does not either.
     """
+
+    leaves: tuple[int, ...]
+    ops: tuple[int, ...]
+    named: tuple[int, ...]
+    sized: tuple[int, ...]
+    typed: tuple[int, ...]
+
+
+class Walker:
+    """Walks graphs and remembers their outlines. `leaf_codes` maps ids of known leaf tensors to their codes,
+    `leaf_code` finds that of another."""
+
+    def __init__(self, leaf_codes: Mapping[int, int], leaf_code: Callable[[torch.Tensor], int]) -> None:
+        self._outlines: Known[_Outline] = Known(_MAX_KNOWN_NODES)
+        self._leaf_codes = leaf_codes
+        self._leaf_code = leaf_code
+
+    def walk(self, roots: Sequence[Root], base: int) -> Walk:
+        """Visit every node the roots reach, breadth first, in the order of `next_functions`. Sequence numbers count
+        from `base`."""
+        nodes, edges = _visit(roots)
+        # CPython's hash of a tuple of integers is xxHash: 64 bits at a fifth of the price of a digest over bytes
+        key = hash((*map(type, nodes), *edges))
+        outline = self._outlines.get(key)
+        if outline is None:
+            outline = _outline(nodes)
+            self._outlines.add(key, outline, len(nodes))
+        numbers = [LEAF_NUMBER] * len(nodes)
+        for at in outline.ops:
+            numbers[at] = nodes[at]._sequence_nr() - base
+        get = self._leaf_codes.get
+        leaves = [nodes[at].variable for at in outline.leaves]
+        codes = [get(id(leaf)) for leaf in leaves]
+        if None in codes:
+            codes = [self._leaf_code(leaf) for leaf in leaves]
+        details = (
+            *(nodes[at].name() for at in outline.named),
+            *((*_sizes(metadata), _NULL) for at in outline.sized for metadata in nodes[at]._input_metadata),
+            *(id(metadata.dtype) for at in outline.typed for metadata in nodes[at]._input_metadata),
+        )
+        key = hash((key, *numbers, *codes, *details))
+        return Walk(nodes, numbers, tuple(edges[: 2 * len(roots) : 2]), key)
+
+
+def _visit(roots: Sequence[Root]) -> tuple[list[Any], list[int]]:
+    """The nodes, and as integers: position and output of each root, then for each entry of each node's next_functions
+    the other node's position, its output in the upper half."""
+    position: dict[Any, int] = {None: _NULL}
     nodes: list[Any] = []
-    codes: list[int] = []
-    position: dict[Any, int] = {}
-    numbers: list[int] = []
-    known = types.known
-    add = codes.append
-    add_number = numbers.append
+    edges: list[int] = []
     for root in roots:
-        node = _node(root)
-        if node not in position:
-            position[node] = len(nodes)
-            nodes.append(node)
-        add(position[node])
-        add(root.output_nr)
+        at = position.setdefault(root.node, len(nodes))
+        if at == len(nodes):
+            nodes.append(root.node)
+        edges += (at, root.output_nr)
+    n_nodes = len(nodes)
+    place, add, see = position.setdefault, edges.append, nodes.append
     for node in nodes:
-        cls = type(node)
-        if cls is AccumulateGrad:
-            leaf = node.variable
-            code = leaf_codes.get(id(leaf))
-            add(_LEAF)
-            add(leaf_code(leaf) if code is None else code)
-            add_number(LEAF_NUMBER)
-            continue
-        number = node._sequence_nr() - base
-        add_number(number)
-        add(number << 3)  # never one of the signs above
-        code, follows = known.get(cls) or types.learn(node)
-        add(code)
         for child, output_nr in node.next_functions:
-            if child is None:
-                add(_NULL)
-                follows = _NOTHING
-                continue
-            at = position.get(child)
-            if at is None:
-                at = position[child] = len(nodes)
-                nodes.append(child)
-            add(at + (output_nr << 32))
-        if follows == _ALL:
+            at = place(child, n_nodes)
+            if at == n_nodes:
+                see(child)
+                n_nodes += 1
+            add(at + (output_nr << 32) if output_nr else at)
+    return nodes, edges
+
+
+def _outline(nodes: Sequence[Any]) -> _Outline:
+    leaves, ops, named, sized, typed = (list[int]() for _ in range(5))
+    for at, node in enumerate(nodes):
+        if type(node) is AccumulateGrad:
+            leaves.append(at)
             continue
-        for metadata in node._input_metadata:
-            add(_END)
-            codes += _sizes(metadata)
-            if follows == _NOTHING:
-                add(id(metadata.dtype))
-    return Walk(tuple(roots), nodes, numbers, codes)
+        ops.append(at)
+        name = node.name()
+        if type(node).__name__ != name:  # C++ functions without a Python class of their own share one
+            named.append(at)
+        follows = _ALL if name in _FOLLOWING else _DTYPE if name in _VIEWS else _NOTHING
+        if any(child is None for child, _ in node.next_functions):
+            follows = _NOTHING
+        if follows != _ALL:
+            sized.append(at)
+        if follows == _NOTHING:
+            typed.append(at)
+    return _Outline(tuple(leaves), tuple(ops), tuple(named), tuple(sized), tuple(typed))
+
+
+def root_of(tensor: torch.Tensor) -> Root:
+    """What is known of a tensor that requires grad as the root of a pass."""
+    node = tensor.grad_fn if tensor.grad_fn is not None else torch.autograd.graph.get_gradient_edge(tensor).node
+    shape = () if tensor.is_nested else tuple(tensor.shape)
+    return Root(node, tensor.output_nr, shape, _plain(tensor.dtype), str(tensor.device))
 
 
 def describe(found: Walk, leaf_code: Callable[[torch.Tensor], int]) -> tuple[NodeFacts, ...]:
@@ -193,11 +216,11 @@ def _backward_names(ops: str) -> frozenset[str]:
     return frozenset(f"{op}Backward{number}" for op in ops.split() for number in range(2))
 
 
+# Sizes that a call is given may differ where nothing else in the graph does; dimensions (of a transpose) hardly do.
 _FOLLOWING = _backward_names(
-    """Abs Add Addbmm Addmm Addmv Baddbmm Bmm Clamp Cos Div Dot Elu Exp Gelu HardTanh Hardsigmoid Hardswish LeakyRelu
-    Log Mish Mm Mul Mv NativeBatchNorm NativeDropout NativeLayerNorm Neg Pow Reciprocal Relu Rsqrt Sigmoid Silu Sin
-    Softplus Sqrt Sub T Tanh Where"""
+    """Abs Add Addbmm Addmm Addmv Baddbmm Bmm Clamp Clone Cos Div Dot Elu Exp Gelu HardTanh Hardsigmoid Hardswish
+    LeakyRelu Log LogSoftmax Mish Mm Mul Mv NativeBatchNorm NativeDropout NativeLayerNorm Neg Permute Pow Reciprocal
+    Relu Rsqrt SafeSoftmax Select Sigmoid Silu Sin Softmax Softplus Sqrt Squeeze Sub T Tanh Transpose Unsqueeze
+    Where"""
 )
-_VIEWS = _backward_names(
-    """AsStrided Diagonal Expand Narrow Permute ReshapeAlias Select Slice Squeeze Transpose UnsafeView Unsqueeze View"""
-)
+_VIEWS = _backward_names("AsStrided Diagonal Expand Narrow ReshapeAlias Slice UnsafeView View")
