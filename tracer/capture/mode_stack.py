@@ -1,5 +1,6 @@
-"""A dispatch mode of ours under those of the user's, put in and taken out at any moment between two operators."""
+"""Dispatch modes of ours under those of the user's, put in and taken out at any moment between two operators."""
 
+import torch
 from torch.utils._python_dispatch import (
     TorchDispatchMode,
     _get_current_dispatch_mode_stack,
@@ -8,6 +9,41 @@ from torch.utils._python_dispatch import (
 )
 
 from tracer.capture.hooks import Undo
+
+QUESTIONS = frozenset(
+    {
+        torch.ops.aten.dim.default,
+        torch.ops.aten.is_contiguous.default,
+        torch.ops.aten.is_contiguous.memory_format,
+        torch.ops.aten.is_non_overlapping_and_dense.default,
+        torch.ops.aten.is_strides_like_format.default,
+        torch.ops.aten.numel.default,
+        torch.ops.aten.size.default,
+        torch.ops.aten.storage_offset.default,
+        torch.ops.aten.stride.default,
+        torch.ops.aten.sym_is_contiguous.default,
+        torch.ops.aten.sym_numel.default,
+        torch.ops.aten.sym_size.default,
+        torch.ops.aten.sym_storage_offset.default,
+        torch.ops.aten.sym_stride.default,
+        torch.ops.prim.layout.default,
+    }
+)
+"""What tensor subclasses are asked through the dispatcher. Nothing runs, and a mode must leave the answer to them."""
+
+
+class Bystander(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """A mode that only looks on. Higher-order operators come by as one operator, instead of raising."""
+
+    supports_higher_order_operators = True
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    @classmethod
+    def ignore_compile_internals(cls) -> bool:
+        """Dynamo compiles as if this mode were not there."""
+        return True
 
 
 def put_under(mode: TorchDispatchMode) -> Undo:

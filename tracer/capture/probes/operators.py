@@ -12,14 +12,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from tracer.capture import guard
 from tracer.capture.calls import EXIT, CallLog, module_calls
 from tracer.capture.flops import Flops
 from tracer.capture.hooks import Undo
-from tracer.capture.mode_stack import put_under
+from tracer.capture.mode_stack import QUESTIONS, Bystander, put_under
 from tracer.capture.probe import Guard, Keys, OperatorDraft, Probe
 from tracer.capture.stopwatch import Mark, Stopwatch
 from tracer.model.statistics import Operator
@@ -36,48 +35,19 @@ _current_node: Callable[[], Any] = torch._C._current_autograd_node
 _is_grad_enabled = torch.is_grad_enabled
 _NO_SIZES = torch.Size(())
 
-# questions that tensor subclasses are asked through the dispatcher; nothing runs
-_QUESTIONS = frozenset(
-    {
-        torch.ops.aten.dim.default,
-        torch.ops.aten.is_contiguous.default,
-        torch.ops.aten.is_contiguous.memory_format,
-        torch.ops.aten.is_non_overlapping_and_dense.default,
-        torch.ops.aten.is_strides_like_format.default,
-        torch.ops.aten.numel.default,
-        torch.ops.aten.size.default,
-        torch.ops.aten.storage_offset.default,
-        torch.ops.aten.stride.default,
-        torch.ops.aten.sym_is_contiguous.default,
-        torch.ops.aten.sym_numel.default,
-        torch.ops.aten.sym_size.default,
-        torch.ops.aten.sym_storage_offset.default,
-        torch.ops.aten.sym_stride.default,
-        torch.ops.prim.layout.default,
-    }
-)
 
-
-class Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Hands every operator on and notes it with the time that it took."""
-
-    # they come through here as one operator instead of raising
-    supports_higher_order_operators = True
+class _Watch(Bystander):  # type: ignore[no-untyped-call]
+    """Notes every operator with the time that it took."""
 
     def __init__(self, note: Callable[..., None], stopwatch: Stopwatch) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._note = note
         self._mark = stopwatch.mark
-
-    @classmethod
-    def ignore_compile_internals(cls) -> bool:
-        """Dynamo compiles as if this mode were not there."""
-        return True
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if guard.is_busy:
             return func(*args, **kwargs) if kwargs else func(*args)
-        if func in _QUESTIONS:
+        if func in QUESTIONS:
             return NotImplemented
         device = _device(args)
         begun = self._mark(device)
@@ -126,7 +96,7 @@ class Operators(Probe):
     def attach(self, log: CallLog, guarded: Guard) -> Undo:
         self._log = log
         self._forget()
-        take_out = put_under(Mode(guarded(self._note), self._stopwatch))
+        take_out = put_under(_Watch(guarded(self._note), self._stopwatch))
         log.folded.append(self._fold)
 
         def undo() -> None:

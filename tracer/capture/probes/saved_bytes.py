@@ -1,28 +1,20 @@
 """How many bytes each node keeps for its backward: those of the storages of what it saved. A storage that several nodes
 keep, a weight's too, counts for each of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from tracer.capture.calls import CallLog
 from tracer.capture.hooks import Undo
+from tracer.capture.nested import storages_of, tensors_in
 from tracer.capture.probe import Draft, Guard, Keys, Probe
 from tracer.capture.walk import AccumulateGrad
 
 LEVELS = ("full",)
 
 _SAVED = "_raw_saved_"
-_PLAIN = frozenset({torch.Tensor, torch.nn.Parameter})
-_PARTS = {
-    torch.sparse_coo: ("_indices", "_values"),
-    torch.sparse_csr: ("crow_indices", "col_indices", "values"),
-    torch.sparse_bsr: ("crow_indices", "col_indices", "values"),
-    torch.sparse_csc: ("ccol_indices", "row_indices", "values"),
-    torch.sparse_bsc: ("ccol_indices", "row_indices", "values"),
-}
 
 
 class SavedBytes(Probe):
@@ -62,39 +54,14 @@ class SavedBytes(Probe):
 
 
 def _kept_bytes(node: Any, names: tuple[str, ...]) -> int:
-    storages: dict[int, int] = {}
+    storages: dict[int, int] = {}  # by address
     for name in names:
         try:
             saved = getattr(node, name)
         except RuntimeError:  # an earlier backward has freed it; this one is about to raise
             continue
         for each in saved if isinstance(saved, (tuple, list)) else (saved,):
-            _add(each.data, storages)
+            for tensor in tensors_in(each.data):
+                for storage in storages_of(tensor):
+                    storages[storage._cdata] = storage.nbytes()
     return sum(storages.values())
-
-
-def _add(kept: Any, storages: dict[int, int]) -> None:
-    """Add the storages of a tensor, or of the tensors in what a hook made of it, by address."""
-    if type(kept) in _PLAIN and kept.layout is torch.strided:
-        storage = kept.untyped_storage()
-        storages[storage._cdata] = storage.nbytes()
-    elif isinstance(kept, torch.Tensor):
-        for part in _parts(kept):
-            _add(part, storages)
-    elif isinstance(kept, (tuple, list)):
-        for part in kept:
-            _add(part, storages)
-
-
-def _parts(tensor: torch.Tensor) -> Iterator[Any]:
-    """The plain tensors that one of another class or layout is made of."""
-    if is_traceable_wrapper_subclass(tensor):
-        for name in tensor.__tensor_flatten__()[0]:
-            yield getattr(tensor, name)
-    elif tensor.layout in _PARTS:
-        for name in _PARTS[tensor.layout]:
-            yield getattr(tensor.detach(), name)()
-    elif torch._C._functorch.is_functorch_wrapped_tensor(tensor):
-        yield torch._C._functorch.get_unwrapped(tensor)
-    elif tensor.layout is torch.strided:
-        yield tensor.detach().as_subclass(torch.Tensor)
