@@ -1,5 +1,6 @@
 """Everything that is put into PyTorch while a recording is on, and taken out again at its end."""
 
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from torch.nn.modules.module import (
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 _graph_task_id: Callable[[], int] = torch._C._current_graph_task_id
+_is_compiling = torch.compiler.is_compiling
 
 Undo = Callable[[], None]
 
@@ -34,13 +36,26 @@ def on_module_calls(enter: Callable[..., None], leave: Callable[..., None]) -> U
 
 def on_first_call(notify: Callable[[], None]) -> Undo:
     """Call `notify()` at the next module call, once."""
+    is_pending = True
 
     def first(module: torch.nn.Module, args: Any) -> None:
-        handle.remove()
+        nonlocal is_pending
+        if _is_compiling() or not is_pending:
+            return
+        is_pending = False
+        if not is_compile_used():
+            handle.remove()
         notify()
 
     handle = register_module_forward_pre_hook(first)
     return handle.remove
+
+
+def is_compile_used() -> bool:
+    """Whether `torch.compile` was asked for anything. Compiled code checks the global hooks and modes at each call, and
+    is compiled anew where they have changed: then what is in stays in."""
+    eval_frame = sys.modules.get("torch._dynamo.eval_frame")
+    return any(map(callable, getattr(eval_frame, "cached_backends", {}).values()))
 
 
 def on_registrations(notify: Callable[..., None]) -> Undo:
@@ -65,8 +80,7 @@ def on_optimizer_steps(before: Callable[..., None], after: Callable[..., None]) 
     return undo
 
 
-def on_backward(before: Callable[..., None], after: Callable[..., None], within: Callable[..., None]
-) -> Undo:
+def on_backward(before: Callable[..., None], after: Callable[..., None], within: Callable[..., None]) -> Undo:
     """Call `before(roots, kind)` and `after(kind)` around every backward, kind "backward" or "grad".
 
     `Tensor.backward`, `torch.autograd.backward` and `torch.autograd.grad` all go through one function of

@@ -12,7 +12,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from tracer.capture.frames import Frames, Position
-from tracer.capture.hooks import Undo
+from tracer.capture.hooks import Undo, is_compile_used
 from tracer.capture.node_creation import IS_AVAILABLE, on_node_creation
 from tracer.model.structure import SourceLine
 
@@ -54,7 +54,7 @@ class Sources:
         self._thread = get_ident()
         if self._by_node:
             return on_node_creation(guard(self._note_node))
-        if _is_compiling_used():
+        if is_compile_used():  # compiled code checks the modes
             return lambda: None
         return _on_function_calls(guard(self._note_range))
 
@@ -92,12 +92,6 @@ class Sources:
         position = self._frames.innermost(sys._getframe(1))
         if position is not None:
             self._notes.update(dict.fromkeys(range(first, end), position))
-
-
-def _is_compiling_used() -> bool:
-    """Whether `torch.compile` was asked for anything: Dynamo guards on the modes that are on."""
-    eval_frame = sys.modules.get("torch._dynamo.eval_frame")
-    return any(map(callable, getattr(eval_frame, "cached_backends", {}).values()))
 
 
 class _RangeMode(TorchFunctionMode):
