@@ -3,9 +3,11 @@
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.modules.module as _modules
 from torch.nn.modules.module import (
     register_module_forward_hook,
     register_module_forward_pre_hook,
@@ -13,6 +15,9 @@ from torch.nn.modules.module import (
     register_module_parameter_registration_hook,
 )
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.utils.hooks import RemovableHandle
+
+from tracer.capture.guard import guarded
 
 _graph_task_id: Callable[[], int] = torch._C._current_graph_task_id
 _is_compiling = torch.compiler.is_compiling
@@ -22,14 +27,66 @@ Undo = Callable[[], None]
 _COMPILE_WARNING = r"Using `torch\.compile\(module\)` when there are global hooks"
 
 
+@dataclass(frozen=True, slots=True)
+class _ModuleHooks:
+    """A pre-hook and a hook in PyTorch's global dictionaries."""
+
+    before: RemovableHandle
+    after: RemovableHandle
+
+    def replace(self, enter: Callable[..., None], leave: Callable[..., None]) -> None:
+        """Others in their place, so that the dictionaries keep their keys."""
+        _modules._global_forward_pre_hooks[self.before.id] = enter
+        _modules._global_forward_hooks[self.after.id] = leave
+
+    def remove(self) -> None:
+        self.before.remove()
+        self.after.remove()
+
+
+class _Held:
+    """Hooks that are out of use but stay in, idle, until the last holder lets go."""
+
+    def __init__(self) -> None:
+        self.holders = 0
+        self.idle: list[_ModuleHooks] = []
+
+
+_held = _Held()
+# as the hooks in use are, for compiled code checks that too
+_do_nothing = guarded(lambda *_: None, lambda *_: None, strict=False)
+
+
 def on_module_calls(enter: Callable[..., None], leave: Callable[..., None]) -> Undo:
-    """Global forward hooks. `leave` is called also when forward raises."""
+    """Global forward hooks `enter(module, args)` and `leave(module, args, kwargs, output)`, the latter also when
+    forward raises. PyTorch tells no global hook the arguments by keyword before forward."""
     warnings.filterwarnings("ignore", _COMPILE_WARNING)
-    handles = [register_module_forward_pre_hook(enter), register_module_forward_hook(leave, always_call=True)]
+    if _held.idle:
+        hooks = min(_held.idle, key=lambda idle: idle.before.id)  # who came first comes first again
+        _held.idle.remove(hooks)
+        hooks.replace(enter, leave)
+    else:
+        before = register_module_forward_pre_hook(enter)
+        hooks = _ModuleHooks(before, register_module_forward_hook(leave, with_kwargs=True, always_call=True))
 
     def undo() -> None:
-        for handle in handles:
-            handle.remove()
+        if _held.holders and is_compile_used():
+            hooks.replace(_do_nothing, _do_nothing)
+            _held.idle.append(hooks)
+        else:
+            hooks.remove()
+
+    return undo
+
+
+def hold_module_hooks() -> Undo:
+    """Until undone, hooks of `on_module_calls` that are taken out and put in again leave compiled code as it is."""
+    _held.holders += 1
+
+    def undo() -> None:
+        _held.holders -= 1
+        while _held.idle and not _held.holders:
+            _held.idle.pop().remove()
 
     return undo
 

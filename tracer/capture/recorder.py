@@ -58,6 +58,7 @@ class Recorder:
     def resume(self) -> None:
         """Put the hooks in again after `suspend`."""
         self._undo = [
+            hooks.hold_module_hooks(),
             hooks.on_first_call(self._start_clock),
             hooks.on_optimizer_steps(self._guard(self._before_optimizer), self._guard(self._after_optimizer)),
             hooks.on_backward(self._guard(self._before_backward), self._guard(self._after_backward), self._guard(self._graph.record_within)),
