@@ -22,7 +22,10 @@ _LAYOUTS = (
 
 @contextmanager
 def aside() -> Iterator[None]:
-    """Neither autograd nor a mode, a tensor subclass or a transform of `torch.func` takes part in what runs inside."""
+    """Neither autograd nor a mode, a tensor subclass or a transform of `torch.func` takes part in what runs inside.
+
+    Only for plain tensors: an operator on a wrapper subclass would find no memory behind it.
+    """
     with torch._C.DisableTorchFunction(), torch.no_grad(), torch._C._DisableTorchDispatch():
         if _peek_interpreter_stack() is None:
             yield
@@ -45,6 +48,8 @@ def numbers_of(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
     elif is_traceable_wrapper_subclass(tensor):
         for name in tensor.__tensor_flatten__()[0]:
             yield from numbers_of(getattr(tensor, name))
+    elif torch._C._dispatch_keys(tensor).has(torch._C.DispatchKey.Python):
+        return  # a wrapper that does not say what it wraps
     elif tensor.is_nested:
         yield tensor.detach().values()
     elif tensor.layout in _LAYOUTS:

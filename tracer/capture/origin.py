@@ -51,13 +51,12 @@ def find_origin(loss: torch.Tensor, nodes: Sequence[Any], suspects: Sequence[ran
 
     `suspects` are `Measuring.suspects`, where the step is measured. Reads values: waits for an accelerator.
     """
-    with aside():
-        value = _value_of(loss)
+    value = _value_of(loss)
     if value is None:
         return None
     if loss.grad_fn is None:
         return Origin("parameter", None, loss, None, value)
-    with aside():
+    with torch.no_grad():
         return _Search(loss, value, nodes).origin(suspects)
 
 
@@ -195,20 +194,20 @@ class _Search:
 
 def _value_of(tensor: torch.Tensor) -> Value | None:
     """What is not finite among the values; None where they all are, or have no such thing."""
-    found: Value | None = None
-    for values in numbers_of(tensor):
-        if values.layout == torch.sparse_coo:
-            values = values._values()
-        if values.dtype.itemsize == 1:
-            values = values.float()
-        # one pass where all is well: a sum is finite only of finite numbers
-        if bool(values.sum(dtype=None if values.dtype.itemsize > 2 else torch.float32).isfinite().all()):
-            continue
-        if bool(values.isnan().any()):
-            return "nan"
-        if bool(values.isinf().any()):
-            found = "inf"
-    return found
+    with aside():
+        found = [_value_of_plain(values) for values in numbers_of(tensor)]
+    return "nan" if "nan" in found else "inf" if "inf" in found else None
+
+
+def _value_of_plain(values: torch.Tensor) -> Value | None:
+    if values.layout == torch.sparse_coo:
+        values = values._values()
+    if values.dtype.itemsize <= 2:
+        values = values.float()
+    # one pass where all is well: a sum is finite only of finite numbers
+    if bool(values.sum().isfinite()):
+        return None
+    return "nan" if bool(values.isnan().any()) else "inf" if bool(values.isinf().any()) else None
 
 
 def _divides_by_no_zero(node: Any) -> bool:
@@ -227,8 +226,8 @@ def _stem(node: Any) -> str:
 # ops that turn ordinary finite numbers into others: domain errors, poles, growth
 _PRONE = frozenset(
     """Acos Acosh Addcdiv Asin Atanh CholeskyInverse Cosh Cumprod Digamma Div Erfinv Exp Exp2 Expm1 Lgamma
-    LinalgCholeskyEx LinalgEigh LinalgInvEx LinalgSlogdet LinalgSolveEx LinalgSvd Log Log10 Log1P Log2 LogSoftmax LogSigmoid
-    Logit NllLoss NllLoss2D Polygamma Pow Prod Reciprocal Rsqrt Sinh Softmax Sqrt Std StdMean Tan Var VarMean
+    LinalgCholeskyEx LinalgEigh LinalgInvEx LinalgSlogdet LinalgSolveEx LinalgSvd Log Log10 Log1P Log2 LogSoftmax
+    LogSigmoid Logit NllLoss NllLoss2D Polygamma Pow Prod Reciprocal Rsqrt Sinh Softmax Sqrt Std StdMean Tan Var VarMean
     Xlog1Py Xlogy""".split()
 )
 

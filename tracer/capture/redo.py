@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from tracer.capture.aside import aside
 from tracer.capture.saved import saved_tensors
 from tracer.capture.walk import AccumulateGrad
 
@@ -13,17 +14,22 @@ Saved = dict[str, torch.Tensor]
 
 
 def output_of(node: Any) -> torch.Tensor | None:
-    """None where the op is not known here, or autograd did not keep all its inputs. To be called inside `aside`."""
+    """None where the op is not known here, or autograd did not keep all its inputs."""
     redo = _OPS.get(node.name())
     if redo is None:
         return None
     names, compute = redo
-    saved = {name: tensor.detach() for name, tensor in saved_tensors(node) if name in names}
+    saved = {name: tensor for name, tensor in saved_tensors(node) if name in names}
     if weight := _unsaved_weight(node, set(names) - saved.keys()):
         saved.update(weight)
-    if any(type(tensor) is not torch.Tensor or tensor.layout != torch.strided for tensor in saved.values()):
+    if saved.keys() != set(names) or not all(_is_plain(tensor) for tensor in saved.values()):
         return None
-    return compute(node, saved) if saved.keys() == set(names) else None
+    with aside():
+        return compute(node, saved)
+
+
+def _is_plain(tensor: torch.Tensor) -> bool:
+    return type(tensor) in (torch.Tensor, torch.nn.Parameter) and tensor.layout == torch.strided
 
 
 def _unsaved_weight(node: Any, missing: set[str]) -> Saved:
@@ -36,8 +42,8 @@ def _unsaved_weight(node: Any, missing: set[str]) -> Saved:
     leaf = child.next_functions[0][0] if is_transposed else child
     if type(leaf) is not AccumulateGrad:
         return {}
-    weight = leaf.variable.detach()
-    return {slot[0]: weight.t() if is_transposed else weight}
+    weight = leaf.variable
+    return {slot[0]: weight.t() if is_transposed and _is_plain(weight) else weight}
 
 
 def _unary(function: Callable[[torch.Tensor], torch.Tensor]) -> tuple[tuple[str, ...], Callable[..., torch.Tensor]]:
