@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from tracer.capture.flow import Flow
 from tracer.capture.names import Names
 from tracer.model.structure import ModuleCall
 
@@ -49,7 +50,19 @@ class Entries:
 class CallLog:
     """The module calls of the step being formed, on the thread that made the log, and those of a few steps before."""
 
-    __slots__ = ("_depth", "_earlier", "_start", "_thread", "base", "evaluations", "folded", "marks", "names", "tokens")
+    __slots__ = (
+        "_depth",
+        "_earlier",
+        "_start",
+        "_thread",
+        "base",
+        "evaluations",
+        "flow",
+        "folded",
+        "marks",
+        "names",
+        "tokens",
+    )
 
     def __init__(self, names: Names) -> None:
         # arrays, not lists: by the end of a step the integers of a list are cold and scattered in memory
@@ -58,6 +71,7 @@ class CallLog:
         self.base = NO_BASE
         self.evaluations: dict[tuple[int, ...], int] = {}
         self.folded: list[Folded] = []
+        self.flow = Flow()
         self._earlier: deque[Entries] = deque(maxlen=_EARLIER_STEPS)
         self.names = names
         self._depth = 0
@@ -86,8 +100,12 @@ class CallLog:
             token |= _GRAD
         self.tokens.append(token)
         self.marks.append(number - self.base)
+        if self._depth == 1 and not token & _GRAD:
+            self.flow.begin(token)
+        if self.flow.is_running:
+            self.flow.enter(args)
 
-    def leave(self, module: torch.nn.Module, args: Any, output: Any) -> None:
+    def leave(self, module: torch.nn.Module, args: Any, kwargs: Any, output: Any) -> None:
         """Global forward hook, called when forward raises as well."""
         if (
             self._depth == 0
@@ -99,6 +117,8 @@ class CallLog:
         self._depth -= 1
         self.tokens.append(EXIT)
         self.marks.append(_next_sequence_nr() - self.base)
+        if self.flow.is_running:
+            self.flow.leave(kwargs, output)
         if self._depth == 0 and not self.tokens[self._start] & _GRAD:
             self._fold_evaluation()
 
@@ -106,8 +126,10 @@ class CallLog:
         """Move the top-level call that just ended out of the log if no node was made in it."""
         start = self._start
         if self.marks[start] != self.marks[-1]:
+            self.flow.end()
             return
         tokens = tuple(self.tokens[start:])
+        self.flow.end(tokens)
         for notify in self.folded:
             notify(start, tokens, tokens not in self.evaluations)
         self.evaluations[tokens] = self.evaluations.get(tokens, 0) + 1
@@ -137,6 +159,7 @@ class CallLog:
         self.tokens, self.marks = array("q"), array("q")
         self.base = NO_BASE
         self.evaluations.clear()
+        self.flow.clear()
         self._depth = 0
 
 

@@ -1,7 +1,7 @@
 """The graph of the step being formed: calls and passes as they come, a structure when the step closes."""
 
 from collections.abc import Callable, Sequence
-
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -55,6 +55,7 @@ class StepGraph:
         """Put the module hooks in."""
         if not self._undo:
             self._record = guard(self._passes.record)
+            self._log.flow.attach(guard)
             self._undo.append(hooks.on_module_calls(guard(self._log.enter), guard(self._log.leave)))
 
     def detach(self) -> None:
@@ -95,10 +96,9 @@ class StepGraph:
             offset = len(calls)
             for call in module_calls(tokens, self._names, count)[0]:
                 parent = None if call.parent is None else call.parent + offset
-                calls.append(
-                    ModuleCall(call.path, call.class_name, call.call, parent, call.training, call.grad_enabled, count)
-                )
-        return tuple(calls)
+                calls.append(replace(call, parent=parent))
+        flow = self._log.flow.fed_by(list(self._log.evaluations))
+        return tuple(replace(call, fed_by=fed_by) for call, fed_by in zip(calls, flow, strict=True))
 
     def clear(self) -> None:
         self._log.clear()
