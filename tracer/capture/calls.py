@@ -9,23 +9,20 @@ forward-only passes; they are taken out of the log as they end and counted.
 from array import array
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from threading import get_ident
 from typing import Any
 
 import torch
 
+from tracer.capture.entries import ELSEWHERE, EXIT, FLAGS, GRAD, TRAINING, Entries, token_of, top_level_calls
 from tracer.capture.flow import Flow
 from tracer.capture.names import Names
+from tracer.capture.threads import OtherThreads
 from tracer.model.structure import ModuleCall
 
-EXIT = -1
 NO_BASE = -1
-_TRAINING = 1
-_GRAD = 2
-_FLAGS = 2  # bits
-_EARLIER_STEPS = 4
+_EARLIER_ENTRIES = 1 << 17  # two megabytes; graphs that reach further back lose the names of their modules
 
 Folded = Callable[[int, tuple[int, ...], bool], None]
 """Told that a forward-only pass leaves the log: the position where it began, its tokens, whether it is the first such
@@ -33,26 +30,22 @@ pass of the step."""
 
 _next_sequence_nr: Callable[[], int] = torch.autograd._get_sequence_nr  # type: ignore[attr-defined]
 _graph_task_id: Callable[[], int] = torch._C._current_graph_task_id
-_is_grad_enabled = torch.is_grad_enabled
 # what Dynamo and AOTAutograd make graphs of, and no one else; isinstance is false of () where torch has no such class
 _CompiledGraph: Any = getattr(getattr(torch.fx, "_lazy_graph_module", None), "_LazyGraphModule", ())
 
 
-@dataclass(frozen=True, slots=True)
-class Entries:
-    """Entries of a log: what was entered or left, and the next sequence number then, relative to `base`."""
-
-    tokens: Sequence[int]
-    marks: Sequence[int]
-    base: int
-
-
 class CallLog:
-    """The module calls of the step being formed, on the thread that made the log, and those of a few steps before."""
+    """The module calls of the step being formed, and those of the steps before.
+
+    The training thread is the one that ran the last backward; before the first, the one that calls a module first.
+    """
 
     __slots__ = (
         "_depth",
         "_earlier",
+        "_n_earlier",
+        "_next_thread",
+        "_others",
         "_start",
         "_thread",
         "base",
@@ -72,11 +65,13 @@ class CallLog:
         self.evaluations: dict[tuple[int, ...], int] = {}
         self.folded: list[Folded] = []
         self.flow = Flow()
-        self._earlier: deque[Entries] = deque(maxlen=_EARLIER_STEPS)
+        self._earlier: deque[Entries] = deque()
+        self._n_earlier = 0
+        self._others = OtherThreads(names, self.evaluations)
         self.names = names
         self._depth = 0
         self._start = 0
-        self._thread = get_ident()
+        self._thread = self._next_thread = get_ident()
 
     def ignores(self, module: torch.nn.Module) -> bool:
         """Whether a call of this module now is not the log's business: backward recomputes a checkpoint, this is
@@ -85,7 +80,10 @@ class CallLog:
 
     def enter(self, module: torch.nn.Module, args: Any) -> None:
         """Global forward pre-hook."""
-        if _graph_task_id() != -1 or get_ident() != self._thread or isinstance(module, _CompiledGraph):
+        if _graph_task_id() != -1 or isinstance(module, _CompiledGraph):
+            return
+        if get_ident() != self._thread and not self._is_first():
+            self._others.enter(module)
             return
         number = _next_sequence_nr()
         if self._depth == 0:
@@ -93,33 +91,29 @@ class CallLog:
             if self.base == NO_BASE:
                 self.base = number
         self._depth += 1
-        token = self.names.module_token(module) << _FLAGS
-        if module.training:
-            token |= _TRAINING
-        if _is_grad_enabled():
-            token |= _GRAD
+        token = token_of(module, self.names)
         self.tokens.append(token)
         self.marks.append(number - self.base)
-        if self._depth == 1 and not token & _GRAD:
+        if self._depth == 1 and not token & GRAD:
             self.flow.begin(token)
         if self.flow.is_running:
             self.flow.enter(args)
 
-    def leave(self, module: torch.nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+    def leave(self, module: torch.nn.Module, args: Any, kwargs: Any, output: Any = None) -> None:
         """Global forward hook, called when forward raises as well."""
-        if (
-            self._depth == 0
-            or _graph_task_id() != -1
-            or get_ident() != self._thread
-            or isinstance(module, _CompiledGraph)
-        ):
+        if _graph_task_id() != -1 or isinstance(module, _CompiledGraph):
+            return
+        if get_ident() != self._thread:
+            self._others.leave(self.marks[-1] if self.marks else 0)
+            return
+        if self._depth == 0:
             return
         self._depth -= 1
         self.tokens.append(EXIT)
         self.marks.append(_next_sequence_nr() - self.base)
         if self.flow.is_running:
             self.flow.leave(kwargs, output)
-        if self._depth == 0 and not self.tokens[self._start] & _GRAD:
+        if self._depth == 0 and not self.tokens[self._start] & GRAD:
             self._fold_evaluation()
 
     def _fold_evaluation(self) -> None:
@@ -141,40 +135,52 @@ class CallLog:
         A graph may reach back over a step's end: a generator runs before the discriminator's step and learns after it.
         """
         wanted = sorted(number for number in numbers if number < 0)
-        tokens: list[int] = []
-        marks: list[int] = []
+        tokens, marks = self._others.entries(wanted, back=True) if wanted else ([], [])
         for log in self._earlier if wanted else ():
             shift = log.base - self.base
-            for start, end in _top_level_calls(log.tokens):
-                first = bisect_left(wanted, log.marks[start] + shift)
-                if first < len(wanted) and wanted[first] < log.marks[end] + shift:
+            if not _any_between(wanted, log.marks[0] + shift, log.marks[-1] + shift):
+                continue
+            for start, end in top_level_calls(log.tokens):
+                if _any_between(wanted, log.marks[start] + shift, log.marks[end] + shift):
                     tokens += log.tokens[start : end + 1]
                     marks += [mark + shift for mark in log.marks[start : end + 1]]
-        return Entries([*tokens, *self.tokens], [*marks, *self.marks], self.base)
+        tokens_elsewhere, marks_elsewhere = self._others.entries(numbers, back=False)
+        return Entries([*tokens, *self.tokens, *tokens_elsewhere], [*marks, *self.marks, *marks_elsewhere], self.base)
+
+    def number(self, nodes: Sequence[Any], numbers: list[int]) -> bool:
+        """A backward is about to visit `nodes`: give those of other threads numbers apart, in place. Whether any has."""
+        self._next_thread = get_ident()
+        if self._others.are_seen:
+            self._others.renumber(nodes, numbers, _next_sequence_nr() - self.base)
+        return self._others.are_seen
 
     def clear(self) -> None:
         """Begin the next step."""
         if self.tokens:
             self._earlier.append(Entries(self.tokens, self.marks, self.base))
+            self._n_earlier += len(self.tokens)
+            while self._n_earlier > _EARLIER_ENTRIES:
+                self._n_earlier -= len(self._earlier.popleft().tokens)
+        self._others.next_step()
         self.tokens, self.marks = array("q"), array("q")
         self.base = NO_BASE
         self.evaluations.clear()
         self.flow.clear()
         self._depth = 0
+        self._thread = self._next_thread
+
+    def _is_first(self) -> bool:
+        """Whether nothing was logged yet. Then this thread is the one that trains."""
+        is_first = self.base == NO_BASE and not self._earlier and not self._others.are_seen
+        if is_first:
+            self._thread = self._next_thread = get_ident()
+        return is_first
 
 
-def _top_level_calls(tokens: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Positions of the first and the last entry of each call that lies in no other."""
-    depth = start = 0
-    for at, token in enumerate(tokens):
-        if token == EXIT:
-            depth -= 1
-            if depth == 0:
-                yield start, at
-        else:
-            if depth == 0:
-                start = at
-            depth += 1
+def _any_between(wanted: Sequence[int], first: int, last: int) -> bool:
+    """Whether any of the sorted numbers is from `first` to before `last`."""
+    at = bisect_left(wanted, first)
+    return at < len(wanted) and wanted[at] < last
 
 
 def module_calls(tokens: Sequence[int], names: Names, count: int = 1) -> tuple[list[ModuleCall], list[int | None]]:
@@ -186,13 +192,15 @@ def module_calls(tokens: Sequence[int], names: Names, count: int = 1) -> tuple[l
     for token in tokens:
         if token == EXIT:
             stack.pop()
+        elif token == ELSEWHERE:
+            stack.clear()
         else:
-            path, class_name = names.module_name(token >> _FLAGS)
-            grad = bool(token & _GRAD)
+            path, class_name = names.module_name(token >> FLAGS)
+            grad = bool(token & GRAD)
             number = numbers.get((path, grad), 0)
             numbers[path, grad] = number + 1
             parent = stack[-1] if stack else None
             stack.append(len(calls))
-            calls.append(ModuleCall(path, class_name, number, parent, bool(token & _TRAINING), grad, count))
+            calls.append(ModuleCall(path, class_name, number, parent, bool(token & TRAINING), grad, count))
         innermost.append(stack[-1] if stack else None)
     return calls, innermost

@@ -80,7 +80,7 @@ class ModuleOutputs(Probe):
         self._calls.append(call)
         call.begun = self._stopwatch.mark(device)
 
-    def leave(self, module: torch.nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+    def leave(self, module: torch.nn.Module, args: Any, kwargs: Any, output: Any = None) -> None:
         if not self._open or self._log.ignores(module) or torch._C._get_tracing_state() is not None:
             return
         at = self._open.pop()
