@@ -59,7 +59,8 @@ _do_nothing = guarded(lambda *_: None, lambda *_: None, strict=False)
 
 def on_module_calls(enter: Callable[..., None], leave: Callable[..., None]) -> Undo:
     """Global forward hooks `enter(module, args)` and `leave(module, args, kwargs, output)`, the latter also when
-    forward raises. PyTorch tells no global hook the arguments by keyword before forward."""
+    forward raises, then as `leave(module, args, output)`. PyTorch tells no global hook the arguments by keyword before
+    forward."""
     warnings.filterwarnings("ignore", _COMPILE_WARNING)
     if _held.idle:
         hooks = min(_held.idle, key=lambda idle: idle.before.id)  # who came first comes first again
