@@ -15,7 +15,9 @@ from typing import Any
 
 import torch
 
-from tracer.capture.entries import ELSEWHERE, EXIT, FLAGS, GRAD, TRAINING, Entries, token_of, top_level_calls
+from tracer.capture.entries import ELSEWHERE, FLAGS, GRAD, TRAINING, token_of, top_level_calls
+from tracer.capture.entries import EXIT as EXIT
+from tracer.capture.entries import Entries as Entries
 from tracer.capture.flow import Flow
 from tracer.capture.names import Names
 from tracer.capture.threads import OtherThreads
@@ -147,12 +149,16 @@ class CallLog:
         tokens_elsewhere, marks_elsewhere = self._others.entries(numbers, back=False)
         return Entries([*tokens, *self.tokens, *tokens_elsewhere], [*marks, *self.marks, *marks_elsewhere], self.base)
 
-    def number(self, nodes: Sequence[Any], numbers: list[int]) -> bool:
-        """A backward is about to visit `nodes`: give those of other threads numbers apart, in place. Whether any has."""
+    @property
+    def has_other_threads(self) -> bool:
+        """Whether modules were called on other threads."""
+        return self._others.are_seen
+
+    def renumber(self, nodes: Sequence[Any], numbers: list[int]) -> None:
+        """This thread is about to run a backward over `nodes`: give those of other threads numbers apart, in place."""
         self._next_thread = get_ident()
         if self._others.are_seen:
             self._others.renumber(nodes, numbers, _next_sequence_nr() - self.base)
-        return self._others.are_seen
 
     def clear(self) -> None:
         """Begin the next step."""
