@@ -57,6 +57,11 @@ class Passes:
         self._walker = Walker(names.codes, names.leaf_code)
         self._known: Known[RecordedPass] = Known(_MAX_KNOWN_NODES)
 
+    @property
+    def reach_beyond(self) -> bool:
+        """Whether they may have reached nodes made in earlier steps or on other threads."""
+        return self._log.has_other_threads or any(recorded.reaches_back for recorded in self.recorded)
+
     def record(self, tensors: Sequence[torch.Tensor], kind: str) -> None:
         """Walk from those of `tensors` that have a graph; must run before the engine frees it.
 
@@ -70,6 +75,9 @@ class Passes:
             self._log.base = roots[0].node._sequence_nr()
         found = self._walker.walk(roots, self._log.base)
         key = hash((kind, found.key))
+        self._log.renumber(found.nodes, found.numbers)
+        if self._log.has_other_threads:
+            key = hash((key, *found.numbers))
         known = self._known.get(key)
         if known is None:
             known = self._learn(kind, key, roots, found)

@@ -119,7 +119,7 @@ class StepGraph:
         """Equal for steps with equal passes and calls."""
         self._key_tokens = len(self._log.tokens)
         log: tuple[object, ...] = self._log.tokens.tobytes(), self._log.marks.tobytes()
-        if any(recorded.reaches_back for recorded in self._passes.recorded):
+        if self._passes.reach_beyond:
             entries = self._entries()
             log = *entries.tokens, *entries.marks
         parameters = self._names.frozen(), frozenset(self._passes.hidden)
