@@ -5,12 +5,33 @@ from dataclasses import dataclass
 from tracer.control.run_control import OnDetach
 from tracer.errors import UsageError
 
-LEVELS = ("structure",)
+LEVELS = ("structure", "statistics", "full")
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """What is recorded of which steps: every `every`-th at `level`; of those between the graph alone, or, at the level
+    "structure", the scalars alone. Raises UsageError where a value makes no sense."""
+
+    level: str = "structure"
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        if self.level not in LEVELS:
+            raise UsageError(f"There is no level {self.level!r}; choose {', '.join(LEVELS[:-1])} or {LEVELS[-1]}.")
+        if type(self.every) is not int or self.every < 1:
+            raise UsageError(f"Recording every {self.every} steps makes no sense; give a number from 1 on.")
+
+    def takes_graph(self, step: int) -> bool:
+        return self.level != "structure" or step % self.every == 0
+
+    def measures(self, step: int) -> bool:
+        return self.level != "structure" and step % self.every == 0
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`every` = k keeps the graph of every k-th step only; `max_steps` ends the script after that many steps.
+    """`level` and `every` are those of `Sampling`; `max_steps` ends the script after that many steps.
 
     With `control` the training listens for a client on this machine; `strict` lets errors of the capture through (for
     tests). Raises UsageError where a value makes no sense.
@@ -24,9 +45,10 @@ class Options:
     strict: bool = False
 
     def __post_init__(self) -> None:
-        if self.level not in LEVELS:
-            raise UsageError(f"There is no level {self.level!r}; choose {' or '.join(LEVELS)}.")
-        if self.every < 1:
-            raise UsageError(f"Keeping the graph of every {self.every} steps makes no sense; give a number from 1 on.")
+        _ = self.sampling
         if self.max_steps is not None and self.max_steps < 1:
             raise UsageError(f"Ending after {self.max_steps} steps makes no sense; give a number from 1 on.")
+
+    @property
+    def sampling(self) -> Sampling:
+        return Sampling(self.level, self.every)

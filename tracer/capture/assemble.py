@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from tracer.capture.calls import EXIT, Entries, module_calls
 from tracer.capture.names import Names
 from tracer.capture.passes import RecordedPass, RootFacts
-from tracer.capture.walk import NodeFacts
-from tracer.model.structure import Edge, ModuleCall, Node, Structure
+from tracer.capture.walk import LEAF_NUMBER, NodeFacts
+from tracer.model.structure import Edge, Inside, ModuleCall, Node, Structure
 
 _BACKWARD_HOOK = "BackwardHookFunctionBackward"
 """What a full backward hook adds before a module's forward and after it, there after our own hook has left the call."""
@@ -39,8 +39,11 @@ class _Output:
     pass_index: int
 
 
-def assemble(passes: Sequence[RecordedPass], log: Entries, names: Names, hidden: Collection[int] = ()) -> Structure:
-    """The structure of a step: the nodes that its passes reached, each once, and the calls that the log tells of.
+def assemble(
+    passes: Sequence[RecordedPass], log: Entries, names: Names, hidden: Collection[int] = ()
+) -> tuple[Structure, list[int]]:
+    """The structure of a step: the nodes that its passes reached, each once, and the calls that the log tells of; with
+    it the nodes' sequence numbers, `LEAF_NUMBER` where they have none.
 
     The sequence numbers of the log and of the passes have the same base. `hidden` are the codes of parameters that were
     reached by what is not in the graph.
@@ -60,7 +63,9 @@ def assemble(passes: Sequence[RecordedPass], log: Entries, names: Names, hidden:
         edges.append(Edge(place[output.source], len(nodes), output.root.output_nr, 0))
         nodes.append(make.output(output))
     reached = {node.parameter for node in nodes} | {names.parameter_name(code) for code in hidden}
-    return Structure(tuple(nodes), tuple(edges), tuple(calls), tuple(sorted(names.trainable() - reached)))
+    numbers = [found[at].number for at in order] + [LEAF_NUMBER] * len(outputs)
+    unreached = tuple(sorted(names.trainable() - reached))
+    return Structure(tuple(nodes), tuple(edges), tuple(calls), unreached, tuple(make.insides)), numbers
 
 
 def _merge(passes: Sequence[RecordedPass]) -> tuple[list[_Found], list[_Output]]:
@@ -99,6 +104,7 @@ class _NodeMaker:
         self._log = log
         self._names = names
         self._counts: Counter[str] = Counter()
+        self.insides: list[Inside] = []
 
     def node(self, found: _Found) -> Node:
         return self._op(found) if found.facts.leaf is None else self._leaf(found, found.facts.leaf)
@@ -116,8 +122,23 @@ class _NodeMaker:
         module = None if call is None else self._calls[call].path
         key = self._numbered(stem)
         return Node(
-            key, "op", facts.name, call, module, found.pass_index, facts.shapes, facts.dtype, facts.device, facts.opaque
+            key,
+            "op",
+            facts.name,
+            call,
+            module,
+            found.pass_index,
+            facts.shapes,
+            facts.dtype,
+            facts.device,
+            facts.opaque,
+            inside=None if facts.inside is None else self._place_inside(facts.inside),
         )
+
+    def _place_inside(self, inside: Inside) -> int:
+        if inside not in self.insides:
+            self.insides.append(inside)
+        return self.insides.index(inside)
 
     def _made_in(self, found: _Found) -> int | None:
         """The innermost call when the node was made."""

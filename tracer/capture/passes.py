@@ -1,7 +1,7 @@
 """The backward passes of the step being formed: what each reached, remembered by hash, so that a known pass costs no
 names."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,9 @@ from tracer.capture.hidden import parameters_below
 from tracer.capture.known import Known
 from tracer.capture.names import Names
 from tracer.capture.walk import NodeFacts, Root, Walk, Walker, describe, root_of
-from tracer.model.structure import Shape
+from tracer.model.structure import Inside, Shape
 
+See = Callable[[Sequence[Any]], None]
 _MAX_KNOWN_NODES = 200_000  # about half a kilobyte each
 
 
@@ -49,11 +50,12 @@ class RecordedPass:
 class Passes:
     """Walks each backward and keeps the step's list of them."""
 
-    def __init__(self, names: Names, log: CallLog) -> None:
+    def __init__(self, names: Names, log: CallLog, inside_of: Callable[[Any], Inside | None]) -> None:
         self.recorded: list[RecordedPass] = []
         self.hidden: set[int] = set()  # codes of the parameters that backwards within them reached
         self._names = names
         self._log = log
+        self._inside_of = inside_of
         self._walker = Walker(names.codes, names.leaf_code)
         self._known: Known[RecordedPass] = Known(_MAX_KNOWN_NODES)
 
@@ -62,8 +64,9 @@ class Passes:
         """Whether they may have reached nodes made in earlier steps or on other threads."""
         return self._log.has_other_threads or any(recorded.reaches_back for recorded in self.recorded)
 
-    def record(self, tensors: Sequence[torch.Tensor], kind: str) -> None:
-        """Walk from those of `tensors` that have a graph; must run before the engine frees it.
+    def record(self, tensors: Sequence[torch.Tensor], kind: str, see: See | None = None) -> None:
+        """Walk from those of `tensors` that have a graph; must run before the engine frees it. `see` is shown the
+        nodes.
 
         Where no module was called yet, the first root's sequence number becomes the step's base.
         """
@@ -82,6 +85,8 @@ class Passes:
         if known is None:
             known = self._learn(kind, key, roots, found)
         self.recorded.append(known)
+        if see is not None:
+            see(found.nodes)
 
     def record_within(self, roots: Sequence[Any]) -> None:
         """A backward within a backward: what it reaches, the step's loss reached, although autograd hides how."""
@@ -93,7 +98,7 @@ class Passes:
         self.hidden = set()
 
     def _learn(self, kind: str, key: int, roots: Sequence[Root], found: Walk) -> RecordedPass:
-        nodes = describe(found, self._names.leaf_code)
+        nodes = describe(found, self._names.leaf_code, self._inside_of)
         facts = tuple(
             RootFacts(at, root.output_nr, root.shape, root.dtype, root.device)
             for at, root in zip(found.roots, roots, strict=True)

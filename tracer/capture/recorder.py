@@ -4,16 +4,21 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from tracer.capture import hooks
+from tracer.capture.ended_step import EndedStep
 from tracer.capture.grad_scaler import ScaledLosses, on_grad_scalers
 from tracer.capture.guard import guarded
+from tracer.capture.measuring import Measuring
+from tracer.capture.not_finite import NotFinite
 from tracer.capture.optimizers import Optimizers
+from tracer.capture.passes import See
 from tracer.capture.run_facts import run_facts
 from tracer.capture.scalars import Number, StepScalars, learning_rates, loss_of
 from tracer.capture.step_graph import StepGraph
@@ -22,8 +27,8 @@ from tracer.control.run_control import RunControl, Stop
 from tracer.control.server import ControlServer
 from tracer.errors import ControlError
 from tracer.model.records import Pass, StepFacts
-from tracer.options import Options
-from tracer.store.writer import EventRecord, ScalarRecord, StepRecord, Writer
+from tracer.options import Options, Sampling
+from tracer.store.writer import EventRecord, ScalarRecord, SourceRecord, StatisticsRecord, StepRecord, Writer
 
 
 class Recorder:
@@ -49,6 +54,10 @@ class Recorder:
         self._optimizers = Optimizers()
         self._scaled_losses = ScaledLosses()
         self._has_stepped = False
+        self._sampling = options.sampling
+        self._measuring = Measuring(self._graph.log, options.level)
+        self._not_finite = NotFinite()
+        self._search = guarded(self._not_finite.search, self._hook_failed, options.strict)
 
     def start(self) -> None:
         """Begin the tape and put the hooks in."""
@@ -61,7 +70,11 @@ class Recorder:
             hooks.hold_module_hooks(),
             hooks.on_first_call(self._start_clock),
             hooks.on_optimizer_steps(self._guard(self._before_optimizer), self._guard(self._after_optimizer)),
-            hooks.on_backward(self._guard(self._before_backward), self._guard(self._after_backward), self._guard(self._graph.record_within)),
+            hooks.on_backward(
+                self._guard(self._before_backward),
+                self._guard(self._after_backward),
+                self._guard(self._graph.record_within),
+            ),
             watch_summary_writers(self._guard(self._log_anything)),
             self._graph.watch(self._guard),
             on_grad_scalers(
@@ -70,7 +83,7 @@ class Recorder:
                 self._guard(self._after_scaler),
             ),
         ]
-        self._graph.attach(self._guard)
+        self._sample()
         self._start_clock()
 
     def stop(self, error: BaseException | None = None) -> None:
@@ -89,9 +102,23 @@ class Recorder:
     def suspend(self) -> None:
         """Take the hooks out and leave the tape as it is; what a forked child does for good. An unfinished step is
         dropped."""
+        self._measuring.detach()
         self._graph.detach()
         while self._undo:
             self._undo.pop()()
+
+    def set_level(self, level: str, every: int = 1) -> None:
+        """From the step being formed on record every `every`-th step at `level`, see `tracer.options.Sampling`, which
+        may raise UsageError."""
+        self._sampling = Sampling(level, every)
+        self._measuring.use(level)
+        self._event_of_closed_step("level", level=level, every=every)
+        self._sample()
+
+    def trace_sources(self) -> None:
+        """Note the source lines of the next step, also where they are known."""
+        self._graph.trace_sources()
+        self._sample()
 
     def log(self, name: str, number: Number) -> None:
         """A scalar of the step being formed, or, where nothing of that has happened yet, of the step that just
@@ -124,9 +151,23 @@ class Recorder:
             self._scalars.add_loss(loss, is_repeated)
         self._passes.append(Pass(kind, loss if isinstance(loss, float) else None))
         if self._graph.is_attached:
-            self._graph.record(roots, kind)
+            self._graph.record(roots, kind, self._onlooker(roots, loss))
+
+    def _onlooker(self, roots: list[torch.Tensor], loss: Number | None) -> See | None:
+        """Who is to see the nodes of a backward: nobody in a healthy step that is not measured."""
+        is_bad = loss is not None and self._not_finite.is_new(loss)
+        if not (is_bad or self._measuring.is_attached):
+            return None
+
+        def see(nodes: Sequence[Any]) -> None:
+            if is_bad:
+                self._search(roots[0], nodes, self._measuring.suspects())
+            self._measuring.before_backward(nodes)
+
+        return see
 
     def _after_backward(self, kind: str) -> None:
+        self._measuring.after_backward()
         if kind == "backward" and not self._is_manual and not self._optimizers.exist(self._graph.reached):
             self._close_step(None)
 
@@ -134,9 +175,11 @@ class Recorder:
         self._in_optimizer = self._has_stepped = True
         for name, rate in learning_rates(optimizer).items():
             self._scalars.set(name, rate)
+        self._measuring.before_optimizer(optimizer)
 
     def _after_optimizer(self, optimizer: torch.optim.Optimizer, args: object, kwargs: object) -> None:
         self._in_optimizer = False
+        self._measuring.after_optimizer(optimizer)
         name = self._optimizers.name(optimizer)
         if not self._is_manual:
             self._close_step(name)
@@ -152,8 +195,8 @@ class Recorder:
 
     def _close_step(self, optimizer: str | None) -> None:
         facts = self._append_step(optimizer, "train")
-        self._sample()
         self._control.boundary(facts, self)
+        self._sample()
         if self._index == self.options.max_steps:
             raise SystemExit(0)
         self._start_clock()
@@ -163,35 +206,51 @@ class Recorder:
         duration_ns = time.perf_counter_ns() - self._begun_ns
         self._scalars.set("step_secs", duration_ns / 1e9)
         n_evaluations = self._graph.n_evaluations
-        structure, evaluated = self._graph.take() if self._graph.is_attached else (None, ())
+        level = self._sampling.level if self._measuring.is_attached else "structure"
+        ended = self._end_graph() if self._graph.is_attached else None
         passes = (*([Pass("forward", count=n_evaluations)] if n_evaluations else ()), *self._passes)
-        self._append_arrived()
         record = StepRecord(
             self._index,
-            structure,
-            evaluated,
+            None if ended is None else ended.structure,
+            () if ended is None else ended.evaluated,
             phase,
             optimizer,
             time.time_ns() - duration_ns,
             duration_ns,
-            self.options.level,
+            level,
             passes,
             self._scalars.take(self._index, optimizer if self._optimizers.are_several else None),
         )
         self._writer.append(record)
+        if ended is not None and ended.lines is not None:
+            self._writer.append(SourceRecord(ended.structure, tuple(ended.lines)))
+        self._append_arrived()
         self._passes = []
         self._index += 1
-        topology, shape = ("", "") if structure is None else (structure.topology_id, structure.shape_id)
+        topology, shape = ("", "") if ended is None else (ended.structure.topology_id, ended.structure.shape_id)
         return StepFacts(record.index, topology, shape, record.scalars)
+
+    def _end_graph(self) -> EndedStep:
+        try:
+            ended = self._graph.end()
+            self._measuring.take(self._index, ended)
+            found = self._not_finite.loss_event(ended, self._graph.line)
+            if found is not None:
+                self._event("not_finite", **found)
+            return ended
+        finally:
+            self._graph.clear()
 
     def _sample(self) -> None:
         """Attach or detach for the step that begins."""
         if not self._is_capturing:
             return
-        if self._index % self.options.every == 0:
+        if self._sampling.takes_graph(self._index):
             self._graph.attach(self._guard)
         else:
             self._graph.detach()
+        if self._sampling.measures(self._index):
+            self._measuring.attach(self._guard)
 
     def stopped(self, stop: Stop) -> None:
         """The training is about to wait; see `run_control.Witness`."""
@@ -216,6 +275,13 @@ class Recorder:
     def _append_arrived(self, wait: bool = False) -> None:
         for name, step, value in self._scalars.arrived(wait):
             self._writer.append(ScalarRecord(step, name, value))
+            if name == "loss":
+                self._not_finite.arrived(value)
+        for step, statistics in self._measuring.arrived(wait):
+            self._writer.append(StatisticsRecord(step, statistics))
+            found = self._not_finite.gradient_event(statistics)
+            if found is not None:
+                self._writer.append(EventRecord("not_finite", step, time.time_ns(), found))
 
     def _event(self, kind: str, **data: object) -> None:
         self._writer.append(EventRecord(kind, self._index, time.time_ns(), data))
@@ -233,7 +299,11 @@ class Recorder:
     def _capture_failed(self, hook: str, trace: str) -> None:
         """From here on steps are recorded without their graphs."""
         self._is_capturing = False
+        self._measuring.detach()
         self._graph.detach()
+        self._hook_failed(hook, trace)
+
+    def _hook_failed(self, hook: str, trace: str) -> None:
         self._event("capture_failed", hook=hook, traceback=trace)
 
     def _open(self, command: list[str]) -> Writer:

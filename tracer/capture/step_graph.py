@@ -1,5 +1,6 @@
 """The graph of the step being formed: calls and passes as they come, a structure when the step closes."""
 
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,26 +10,35 @@ import torch
 from tracer.capture import hooks
 from tracer.capture.assemble import assemble
 from tracer.capture.calls import CallLog, Entries, module_calls
+from tracer.capture.compiled import Compilations
+from tracer.capture.ended_step import EndedStep, KnownStep
 from tracer.capture.known import Known
 from tracer.capture.names import Names
-from tracer.capture.passes import Passes
+from tracer.capture.passes import Passes, See
+from tracer.capture.sources import Sources
+from tracer.capture.walk import LEAF_NUMBER
 from tracer.model.fingerprint import shape_id, topology_id
-from tracer.model.structure import ModuleCall, Structure
+from tracer.model.structure import ModuleCall, SourceLine, Structure
 from tracer.store.writer import StructureRecord
 
 _MAX_KNOWN_NODES = 400_000  # about half a kilobyte each
+
+_NO_NUMBER = -1
 
 Guard = Callable[[Callable[..., None]], Callable[..., None]]
 
 
 class StepGraph:
-    """Collects between `clear` and `take`. A step like one before costs a digest, a new one its names and shapes."""
+    """Collects between `clear` and `end`. A step like one before costs a digest, a new one its names and shapes."""
 
     def __init__(self) -> None:
         self._names = Names()
-        self._log = CallLog(self._names)
-        self._passes = Passes(self._names, self._log)
-        self._known: Known[StructureRecord] = Known(_MAX_KNOWN_NODES)
+        self._compilations = Compilations()
+        self.log = CallLog(self._names)
+        self._passes = Passes(self._names, self.log, self._compilations.inside_of)
+        self._known: Known[KnownStep] = Known(_MAX_KNOWN_NODES)
+        self._sources = Sources()
+        self._disarm: hooks.Undo | None = None
         self._key, self._key_tokens = 0, -1
         self._undo: list[hooks.Undo] = []
         self._record: Callable[..., None] = self._passes.record
@@ -40,33 +50,41 @@ class StepGraph:
     @property
     def has_begun(self) -> bool:
         """Whether this step has seen a call with grad, or a backward."""
-        return bool(self._log.tokens or self._passes.recorded)
+        return bool(self.log.tokens or self._passes.recorded)
 
     @property
     def n_evaluations(self) -> int:
         """Forward-only passes since the last step."""
-        return sum(self._log.evaluations.values())
+        return sum(self.log.evaluations.values())
 
     def watch(self, guard: Guard) -> hooks.Undo:
-        """Notice from now on, attached or not, what changes the names of modules and parameters."""
-        return hooks.on_registrations(guard(self._names.note_registration))
+        """Notice from now on, attached or not, what changes the names of modules and parameters, and what is
+        compiled."""
+        undo = [hooks.on_registrations(guard(self._names.note_registration)), self._compilations.attach(guard)]
+
+        def stop() -> None:
+            while undo:
+                undo.pop()()
+
+        return stop
 
     def attach(self, guard: Guard) -> None:
-        """Put the module hooks in."""
+        """A step begins: put the module hooks in where they are not, and note source lines where some are wanted."""
         if not self._undo:
             self._record = guard(self._passes.record)
-            self._log.flow.attach(guard)
-            self._undo.append(hooks.on_module_calls(guard(self._log.enter), guard(self._log.leave)))
+            self.log.flow.attach(guard)
+            self._undo.append(hooks.on_module_calls(guard(self.log.enter), guard(self.log.leave)))
 
     def detach(self) -> None:
         """Take the module hooks out and forget the step being formed."""
+        self._disarm_sources()
         while self._undo:
             self._undo.pop()()
         self.clear()
 
-    def record(self, roots: Sequence[torch.Tensor], kind: str) -> None:
-        """A backward from `roots` is about to run."""
-        self._record(roots, kind)
+    def record(self, roots: Sequence[torch.Tensor], kind: str, see: See | None = None) -> None:
+        """A backward from `roots` is about to run. `see` is shown the nodes that it will visit, the roots first."""
+        self._record(roots, kind, see)
         self._key = self._hash()  # here the lists are warm; after the optimizer went through all weights they are not
 
     def record_within(self, roots: Sequence[Any]) -> None:
@@ -82,43 +100,72 @@ class StepGraph:
         codes = {facts.leaf for recorded in self._passes.recorded for facts in recorded.nodes if facts.leaf is not None}
         return self._names.leaves(codes)
 
-    def take(self) -> tuple[StructureRecord, tuple[ModuleCall, ...]]:
-        """The structure of the step and the calls of its forward-only passes; begins the next step."""
-        try:
-            return self._structure(), self.evaluated()
-        finally:
-            self.clear()
+    def end(self) -> EndedStep:
+        """The step as it is now. `clear` begins the next."""
+        entries = self._entries()
+        known = self._known_step(entries)
+        return EndedStep(known, self.evaluated(), self._lines(known), self.log, entries, self._names)
+
+    def line(self, key: str) -> SourceLine | None:
+        """The source line last seen of a node."""
+        return self._sources.recall([key])[0]
+
+    def trace_sources(self) -> None:
+        """Note the source lines of the next step again."""
+        self._sources.request()
 
     def evaluated(self) -> tuple[ModuleCall, ...]:
         """The calls of the forward-only passes since the last step, equal passes once."""
         calls: list[ModuleCall] = []
-        for tokens, count in self._log.evaluations.items():
+        for tokens, count in self.log.evaluations.items():
             offset = len(calls)
             for call in module_calls(tokens, self._names, count)[0]:
                 parent = None if call.parent is None else call.parent + offset
                 calls.append(replace(call, parent=parent))
-        flow = self._log.flow.fed_by(list(self._log.evaluations))
+        flow = self.log.flow.fed_by(list(self.log.evaluations))
         return tuple(replace(call, fed_by=fed_by) for call, fed_by in zip(calls, flow, strict=True))
 
     def clear(self) -> None:
-        self._log.clear()
+        self.log.clear()
         self._passes.clear()
         self._names.forget_anonymous()
         self._key_tokens = -1
 
-    def _structure(self) -> StructureRecord:
-        key = self._key if self._key_tokens == len(self._log.tokens) else self._hash()
+    def _known_step(self, entries: Entries) -> KnownStep:
+        key = self._key if self._key_tokens == len(self.log.tokens) else self._hash()
         known = self._known.get(key)
         if known is None:
-            structure = assemble(self._passes.recorded, self._entries(), self._names, self._passes.hidden)
-            known = _fingerprinted(structure)
+            structure, numbers = assemble(self._passes.recorded, entries, self._names, self._passes.hidden)
+            known = KnownStep(_fingerprinted(structure), array("q", numbers))
             self._known.add(key, known, len(structure.nodes))
         return known
 
+    def _lines(self, known: KnownStep) -> tuple[SourceLine | None, ...] | None:
+        """Source lines to put on the tape: all of them in a step in which they were noted, in another those of nodes
+        that were met before."""
+        if self._disarm is None and known.has_lines:
+            return None
+        keys = [node.key for node in known.record.structure.nodes]
+        if self._disarm is None:
+            lines = self._sources.recall(keys)
+            known.has_lines = not self._sources.wants
+            return lines if any(lines) else None
+        self._disarm_sources()
+        numbers = (_NO_NUMBER if number == LEAF_NUMBER else number + self.log.base for number in known.numbers)
+        lines = self._sources.take(tuple(numbers))
+        self._sources.remember(keys, lines)
+        known.has_lines = True
+        return lines
+
+    def _disarm_sources(self) -> None:
+        if self._disarm is not None:
+            self._disarm()
+            self._disarm = None
+
     def _hash(self) -> int:
         """Equal for steps with equal passes and calls."""
-        self._key_tokens = len(self._log.tokens)
-        log: tuple[object, ...] = self._log.tokens.tobytes(), self._log.marks.tobytes()
+        self._key_tokens = len(self.log.tokens)
+        log: tuple[object, ...] = self.log.tokens.tobytes(), self.log.marks.tobytes()
         if self._passes.reach_beyond:
             entries = self._entries()
             log = *entries.tokens, *entries.marks
@@ -126,7 +173,7 @@ class StepGraph:
         return hash((*(recorded.key for recorded in self._passes.recorded), *parameters, *log))
 
     def _entries(self) -> Entries:
-        return self._log.entries([number for recorded in self._passes.recorded for number in recorded.numbers])
+        return self.log.entries([number for recorded in self._passes.recorded for number in recorded.numbers])
 
 
 def _fingerprinted(structure: Structure) -> StructureRecord:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from tracer.capture.known import Known
-from tracer.model.structure import Shape
+from tracer.model.structure import Inside, Shape
 
 _leaf_use: Any = torch.ones(1, requires_grad=True).expand(1).grad_fn
 AccumulateGrad = type(_leaf_use.next_functions[0][0])
@@ -61,6 +61,7 @@ class NodeFacts:
     dtype: str
     device: str
     opaque: bool
+    inside: Inside | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +165,20 @@ def root_of(tensor: torch.Tensor) -> Root:
     return Root(node, tensor.output_nr, shape, _plain(tensor.dtype), str(tensor.device))
 
 
-def describe(found: Walk, leaf_code: Callable[[torch.Tensor], int]) -> tuple[NodeFacts, ...]:
+def describe(
+    found: Walk, leaf_code: Callable[[torch.Tensor], int], inside_of: Callable[[Any], Inside | None]
+) -> tuple[NodeFacts, ...]:
     """The facts of every node of the walk, in its order."""
     position = {node: at for at, node in enumerate(found.nodes)}
-    return tuple(_facts(node, position, leaf_code) for node in found.nodes)
+    return tuple(_facts(node, position, leaf_code, inside_of) for node in found.nodes)
 
 
-def _facts(node: Any, position: dict[Any, int], leaf_code: Callable[[torch.Tensor], int]) -> NodeFacts:
+def _facts(
+    node: Any,
+    position: dict[Any, int],
+    leaf_code: Callable[[torch.Tensor], int],
+    inside_of: Callable[[Any], Inside | None],
+) -> NodeFacts:
     name = node.name()
     if type(node) is AccumulateGrad:
         leaf = node.variable
@@ -183,7 +191,7 @@ def _facts(node: Any, position: dict[Any, int], leaf_code: Callable[[torch.Tenso
     metadata = node._input_metadata
     shapes = tuple(tuple(_sizes(item)) for item in metadata)
     dtype, device = (_plain(metadata[0].dtype), str(metadata[0].device)) if metadata else ("", "")
-    return NodeFacts(name, None, inputs, shapes, dtype, device, _is_opaque(name))
+    return NodeFacts(name, None, inputs, shapes, dtype, device, _is_opaque(name), inside_of(node))
 
 
 def _sizes(metadata: Any) -> list[int]:

@@ -40,6 +40,14 @@ class ControlClient:
         """End the script at the end of the current step, as `sys.exit(130)` there would."""
         self._send("terminate")
 
+    def set_level(self, level: str, every: int = 1) -> None:
+        """From the next step on record every `every`-th step at `level`: "structure", "statistics" or "full"."""
+        self._send("setLevel", level=level, every=every)
+
+    def trace_sources(self) -> None:
+        """Note the source lines of the next step, also where they are known."""
+        self._send("traceSources")
+
     def wait_for_answer(self) -> None:
         """Wait (up to the connection's time-out) until the last command is understood. Raises ControlError where it
         is refused."""
@@ -62,7 +70,7 @@ class ControlClient:
         if not self._receive().get("ok"):
             raise ControlError(_GONE)
 
-    def _send(self, command: str, **fields: str) -> None:
+    def _send(self, command: str, **fields: str | int) -> None:
         self._drain()
         self._n_sent += 1
         try:

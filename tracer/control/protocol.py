@@ -3,13 +3,15 @@
 The client begins with {"token": …}; the training answers {"ok": true} or closes. Then every {"id": n, "command": name}
 is answered by {"id": n, "ok": true} or {"id": n, "ok": false, "error": sentence}; an id is a whole number. An answer
 says that the command was understood; what it did is told by events on the tape. "continue" may say "until": the name
-of a condition (a file of `tracer/conditions/`) at which to stop again.
+of a condition (a file of `tracer/conditions/`) at which to stop again. "setLevel" says "level" and "every" (see
+`tracer.options.Sampling`); "traceSources" asks for the source lines of the next step.
 """
 
 import json
 from typing import Any
 
-COMMANDS = ("pause", "next", "continue", "terminate")
+STEPPING = ("pause", "next", "continue", "terminate")
+COMMANDS = (*STEPPING, "setLevel", "traceSources")
 MAX_LINE_BYTES = 1 << 16
 
 

@@ -4,6 +4,7 @@ import contextlib
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Literal, Protocol
@@ -37,9 +38,19 @@ class Witness(Protocol):
     def passed(self, condition: str) -> None:
         """A condition was met while nobody was attached to let the training go on."""
 
+    def set_level(self, level: str, every: int) -> None:
+        """Record the steps from the next one on like this."""
+
+    def trace_sources(self) -> None:
+        """Note the source lines of the next step."""
+
+
+Wish = Callable[[Witness], None]
+"""Something to be changed about the recording."""
+
 
 class RunControl:
-    """`boundary` costs two attribute reads while nothing is asked."""
+    """`boundary` costs three attribute reads while nothing is asked."""
 
     def __init__(
         self, on_detach: OnDetach = "resume", how_to_continue: str = "", grace_secs: float = GRACE_SECS
@@ -50,6 +61,7 @@ class RunControl:
         self._last: StepFacts | None = None
         self._may_go = False
         self._is_ending = False
+        self._wishes: list[Wish] = []
         self._n_clients = 0
         self._alone_since = 0.0
         self._on_detach = on_detach
@@ -57,13 +69,19 @@ class RunControl:
         self._grace_secs = grace_secs
 
     def obey(self, command: str, until: ModuleType | None = None) -> None:
-        """Take one of `protocol.COMMANDS`; called by any thread. `until` is a condition at which "continue" ends."""
+        """Take one of `protocol.STEPPING`; called by any thread. `until` is a condition at which "continue" ends."""
         with self._changed:
             self._stop = {"pause": Stop("pause"), "next": Stop("step")}.get(command)
             self._until = until
             self._is_ending = self._is_ending or command == "terminate"
             self._may_go = command != "pause"
             self._changed.notify_all()
+
+    def wish(self, wish: Wish) -> None:
+        """Have `wish(witness)` called at the next step boundary, or, where the training waits, when it goes on; called
+        by any thread."""
+        with self._changed:
+            self._wishes.append(wish)
 
     def attach(self) -> None:
         """A client came."""
@@ -89,8 +107,16 @@ class RunControl:
                 witness.stopped(stop)
                 self._wait()
                 witness.continued()
+        if self._wishes:
+            self._grant(witness)
         if self._is_ending:
             raise SystemExit(_ENDED_BY_REQUEST)
+
+    def _grant(self, witness: Witness) -> None:
+        with self._changed:
+            wishes, self._wishes = self._wishes, []
+        for wish in wishes:
+            wish(witness)
 
     def _meet(self, until: ModuleType, witness: Witness) -> None:
         with self._changed:

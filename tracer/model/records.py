@@ -47,10 +47,12 @@ class StepFacts:
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened. `step` is the step being formed then, or for what happens between two steps (stopped,
-    continued, passed) the one that just closed; `time_ns` is Unix time.
+    continued, passed, level) the one that just closed; `time_ns` is Unix time.
 
     Kinds: started, stopped (data: reason, condition), passed (a condition met with nobody attached), continued,
-    exception (type, message, traceback), capture_failed (hook, traceback), evaluated (passes, modules), closed (state).
+    level (level, every), not_finite (what: "loss" or "gradient", value, origin: "op", "parameter" or "input", node, op,
+    module, call, parameter, source), exception (type, message, traceback), capture_failed (hook, traceback), evaluated
+    (passes, modules), closed (state).
     """
 
     id: int

@@ -1,0 +1,73 @@
+"""A step whose graph is complete: its structure, and what its things are called on the tape."""
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+
+from tracer.capture.calls import CallLog, Entries, module_calls
+from tracer.capture.names import Names
+from tracer.capture.walk import LEAF_NUMBER
+from tracer.model.structure import ModuleCall, Node, SourceLine
+from tracer.store.writer import StructureRecord
+
+
+@dataclass(slots=True)
+class KnownStep:
+    """What is remembered of a structure. `numbers` are its nodes' sequence numbers relative to the step's base,
+    `LEAF_NUMBER` where they have none; `has_lines` says whether its source lines are on the tape."""
+
+    record: StructureRecord
+    numbers: "array[int]"
+    has_lines: bool = False
+
+
+class EndedStep:
+    """To be used before the call log is cleared; implements `probe.Keys`."""
+
+    def __init__(
+        self,
+        known: KnownStep,
+        evaluated: tuple[ModuleCall, ...],
+        lines: Sequence[SourceLine | None] | None,
+        log: CallLog,
+        entries: Entries,
+        names: Names,
+    ) -> None:
+        """`lines` are those of the structure's nodes where they are to be put on the tape; `entries` those of the log
+        with the calls of earlier steps that the graph reaches back to."""
+        self.structure = known.record
+        self.evaluated = evaluated
+        self.lines = lines
+        self._numbers = known.numbers
+        self._base = log.base
+        self._n_earlier = len(entries.tokens) - len(log.tokens)
+        self._entries = entries
+        self._names = names
+
+    def call(self, position: int) -> str | None:
+        at = self._innermost[self._n_earlier + position]
+        return None if at is None else self.structure.structure.calls[at].key
+
+    def node(self, number: int) -> str | None:
+        node = self._nodes.get(number)
+        return None if node is None else node.key
+
+    def node_made_as(self, number: int) -> Node | None:
+        """The node with this absolute sequence number."""
+        return self._nodes.get(number - self._base)
+
+    def parameter(self, tensor: torch.Tensor) -> str | None:
+        code = self._names.codes.get(id(tensor))
+        return None if code is None else self._names.parameter_name(code)
+
+    @cached_property
+    def _nodes(self) -> dict[int, Node]:
+        pairs = zip(self._numbers, self.structure.structure.nodes, strict=True)
+        return {number: node for number, node in pairs if number != LEAF_NUMBER}
+
+    @cached_property
+    def _innermost(self) -> list[int | None]:
+        return module_calls(self._entries.tokens, self._names)[1]
