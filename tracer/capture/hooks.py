@@ -153,7 +153,7 @@ def on_backward(before: Callable[..., None], after: Callable[..., None], within:
                 within(list(t_outputs))
             return original(t_outputs, *args, **kwargs)
         kind = "backward" if kwargs.get("accumulate_grad") else "grad"
-        before([root for root in t_outputs if isinstance(root, torch.Tensor)], kind)
+        before(list(t_outputs), kind)
         result = original(t_outputs, *args, **kwargs)
         after(kind)
         return result

@@ -70,7 +70,7 @@ class Passes:
 
         Where no module was called yet, the first root's sequence number becomes the step's base.
         """
-        roots = [root_of(tensor) for tensor in tensors if tensor.requires_grad]
+        roots = [root for tensor in tensors if (root := root_of(tensor)) is not None]
         if not roots:
             return
         self._names.refresh()

@@ -76,7 +76,7 @@ class StepScalars:
 
 def loss_of(roots: list[torch.Tensor]) -> Number | None:
     """The value of a backward's root where it is one real number: a float, or a copy on the accelerator."""
-    if len(roots) != 1 or roots[0].numel() != 1:
+    if len(roots) != 1 or not isinstance(roots[0], torch.Tensor) or roots[0].numel() != 1:
         return None
     loss = roots[0]
     if loss.is_cpu:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.autograd.graph import GradientEdge
 
 from tracer.capture.known import Known
 from tracer.model.structure import Inside, Shape
@@ -158,10 +159,17 @@ def _outline(nodes: Sequence[Any]) -> _Outline:
     return _Outline(tuple(leaves), tuple(ops), tuple(named), tuple(sized), tuple(typed))
 
 
-def root_of(tensor: torch.Tensor) -> Root:
-    """What is known of a tensor that requires grad as the root of a pass."""
+def root_of(given: torch.Tensor | GradientEdge) -> Root | None:
+    """What is known of what a pass was started from, None where that has no graph."""
+    if isinstance(given, GradientEdge):
+        metadata = given.node._input_metadata[given.output_nr]  # type: ignore[attr-defined]
+        shape, dtype, device = _plain_sizes(metadata), _plain(metadata.dtype), str(metadata.device)
+        return Root(given.node, given.output_nr, shape, dtype, device)
+    tensor = given
+    if not tensor.requires_grad:
+        return None
     node = tensor.grad_fn if tensor.grad_fn is not None else torch.autograd.graph.get_gradient_edge(tensor).node
-    shape = () if tensor.is_nested else tuple(tensor.shape)
+    shape = _plain_sizes(tensor)
     return Root(node, tensor.output_nr, shape, _plain(tensor.dtype), str(tensor.device))
 
 
@@ -189,7 +197,7 @@ def _facts(
         if child is not None
     )
     metadata = node._input_metadata
-    shapes = tuple(tuple(_sizes(item)) for item in metadata)
+    shapes = tuple(_plain_sizes(item) for item in metadata)
     dtype, device = (_plain(metadata[0].dtype), str(metadata[0].device)) if metadata else ("", "")
     return NodeFacts(name, None, inputs, shapes, dtype, device, _is_opaque(name), inside_of(node))
 
@@ -200,6 +208,11 @@ def _sizes(metadata: Any) -> list[int]:
         return metadata.shape  # type: ignore[no-any-return]
     except RuntimeError:
         return []
+
+
+def _plain_sizes(metadata: Any) -> Shape:
+    """The same as integers that say nothing of this very tensor: -1 for the ragged dimension of a jagged one."""
+    return tuple(size if isinstance(size, int) else -1 for size in _sizes(metadata))
 
 
 def _plain(dtype: torch.dtype) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import networkx as nx
 
 Shape = tuple[int, ...]
-"""Sizes of one tensor; () is a scalar."""
+"""Sizes of one tensor, -1 for a ragged dimension; () is a scalar, or a nested tensor, which has no sizes."""
 
 
 @dataclass(frozen=True, slots=True)
