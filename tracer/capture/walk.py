@@ -162,7 +162,7 @@ def _outline(nodes: Sequence[Any]) -> _Outline:
 def root_of(given: torch.Tensor | GradientEdge) -> Root | None:
     """What is known of what a pass was started from, None where that has no graph."""
     if isinstance(given, GradientEdge):
-        metadata = given.node._input_metadata[given.output_nr]  # type: ignore[attr-defined]
+        metadata = given.node._input_metadata[given.output_nr]
         shape, dtype, device = _plain_sizes(metadata), _plain(metadata.dtype), str(metadata.device)
         return Root(given.node, given.output_nr, shape, dtype, device)
     tensor = given
