@@ -7,7 +7,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 _MAX_KNOWN = 100_000
-_ABSENT, _PARTS = object(), object()
+_ABSENT, _PARTS, _NESTED = object(), object(), object()
 
 _NUMBERS = (int, float, complex, str, type(None))
 
@@ -42,7 +42,7 @@ class Flops:
 
 def _size(value: Any) -> object:
     if isinstance(value, torch.Tensor):
-        return value.shape
+        return _NESTED if value.is_nested else value.shape
     if isinstance(value, (list, tuple)):
         return tuple(map(_size, value))
     return value if isinstance(value, _NUMBERS) else type(value)
@@ -62,25 +62,27 @@ def _is_composite(func: Any) -> bool:
 
 
 def _count(formula: Any, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> int | None:
-    if formula is _PARTS:
-        return _count_parts(func, args, kwargs)
-    if not hasattr(formula, "__wrapped__"):  # reads lengths out of tensors; without data it takes the longest
-        args, kwargs, result = tree_map(_without_data, (args, kwargs, result))
-    return int(formula(*args, **kwargs, out_val=result))
+    tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+    if any(tensor.is_nested for tensor in tensors):  # formulas want sizes that are numbers
+        return None
+    try:
+        if formula is not _PARTS:
+            if not hasattr(formula, "__wrapped__"):  # reads lengths out of tensors; without data it takes the longest
+                args, kwargs, result = tree_map(_without_data, (args, kwargs, result))
+            return int(formula(*args, **kwargs, out_val=result))
+        if tensors and all(type(tensor) in _PLAIN and tensor.layout == torch.strided for tensor in tensors):
+            return _count_parts(func, args, kwargs)
+    except (AssertionError, RuntimeError, TypeError, ValueError):  # not made for these arguments
+        pass
+    return None
 
 
 def _count_parts(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int | None:
     """What the operators that `func` runs as add up to, found out without data."""
-    tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
-    if not tensors or any(type(tensor) not in _PLAIN or tensor.layout != torch.strided for tensor in tensors):
-        return None
     args, kwargs = tree_map(_without_data, (args, kwargs))
     counter = FlopCounterMode(display=False)
-    try:
-        with counter:
-            func(*args, **kwargs)
-    except (RuntimeError, NotImplementedError):  # needs data, or torch cannot run it without
-        return None
+    with counter:
+        func(*args, **kwargs)
     total: int = counter.get_total_flops()
     return total or None
 

@@ -36,6 +36,17 @@ _is_grad_enabled = torch.is_grad_enabled
 _NO_SIZES = torch.Size(())
 
 
+# the optimizers' and others' notes for torch's profiler; nothing is computed
+_NOTES = frozenset(
+    {
+        torch.ops.profiler._record_function_enter.default,
+        torch.ops.profiler._record_function_enter_new.default,
+        torch.ops.profiler._record_function_exit.default,
+        torch.ops.profiler._record_function_exit._RecordFunction,
+    }
+)
+
+
 class _Watch(Bystander):  # type: ignore[no-untyped-call]
     """Notes every operator with the time that it took."""
 
@@ -45,7 +56,7 @@ class _Watch(Bystander):  # type: ignore[no-untyped-call]
         self._mark = stopwatch.mark
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if guard.is_busy:
+        if guard.is_busy or func in _NOTES:
             return func(*args, **kwargs) if kwargs else func(*args)
         if func in QUESTIONS:
             return NotImplemented
