@@ -60,11 +60,16 @@ class ControlServer:
 
     def _run(self) -> None:
         while True:
-            for key, _ in self._selector.select():
+            ready = [key for key, _ in self._selector.select()]
+            for key in sorted(ready, key=self._comes_last):
                 handle: Callable[[], None] | None = key.data
                 if handle is None:
                     return
                 handle()
+
+    def _comes_last(self, key: selectors.SelectorKey) -> bool:
+        """Whoever left makes room for who comes."""
+        return key.fileobj is self._listener
 
     def _accept(self) -> None:
         try:
