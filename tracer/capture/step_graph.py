@@ -74,6 +74,8 @@ class StepGraph:
             self._record = guard(self._passes.record)
             self.log.flow.attach(guard)
             self._undo.append(hooks.on_module_calls(guard(self.log.enter), guard(self.log.leave)))
+        if self._sources.wants and self._disarm is None:
+            self._disarm = self._sources.arm(guard)
 
     def detach(self) -> None:
         """Take the module hooks out and forget the step being formed."""
