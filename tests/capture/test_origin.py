@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.checkpoint import checkpoint
 
+from tracer import Tape, record
 from tracer.capture.origin import Origin, find_origin
 
 NEXT = torch.autograd._get_sequence_nr
@@ -340,3 +342,61 @@ def test_a_nested_tensor_is_searched_through() -> None:
     origin = find_origin(loss, nodes_of(loss))
 
     assert origin is not None and origin.kind == "op"
+
+
+# on the tape
+
+
+def record_training(path: Path, model: nn.Module, **options: Any) -> list[dict[str, Any]]:
+    """Train four steps and give the data of the "not_finite" events."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    with record(path, strict=True, **options):
+        for _ in range(4):
+            optimizer.zero_grad()
+            model(torch.ones(3, 4)).sum().backward()
+            optimizer.step()
+    tape = Tape(path)
+    for event in tape.events("not_finite"):
+        assert event.data.get("node") is None or event.data["node"] in tape.graph(event.step)
+    return [event.data for event in tape.events("not_finite")]
+
+
+@pytest.mark.parametrize("level", ["structure", "statistics"])
+def test_the_event_names_op_module_call_and_line(tmp_path: Path, level: str) -> None:
+    def spoil(h: torch.Tensor) -> torch.Tensor:
+        return h.relu().log()
+
+    events = record_training(tmp_path / "run.tape", Layers(spoil), level=level)
+
+    (event, *_) = events
+    assert (event["what"], event["value"], event["origin"]) == ("loss", "inf", "op")
+    assert (event["op"], event["module"], event["call"]) == ("LogBackward0", "function", "function#0")
+    assert event["node"] == "function#0/LogBackward0:0"
+    assert event["source"]["function"].endswith("spoil")
+    assert event["source"]["line"] == spoil.__code__.co_firstlineno + 1
+    assert len([event for event in events if event["what"] == "loss"]) == 1, "one event for a row of bad steps"
+
+
+def test_the_event_names_the_parameter(tmp_path: Path) -> None:
+    model = Layers(torch.relu)
+    with torch.no_grad():
+        model.last.weight[0, 0] = float("nan")
+
+    event, *_ = record_training(tmp_path / "run.tape", model)
+
+    assert (event["origin"], event["parameter"], event["call"]) == ("parameter", "last.weight", "last#0")
+
+
+def test_gradients_that_are_not_finite_are_an_event_of_measured_steps(tmp_path: Path) -> None:
+    model = Layers(lambda h: (0 * h).sqrt())
+
+    event, *_ = record_training(tmp_path / "run.tape", model, level="statistics")
+
+    assert (event["what"], event["value"]) == ("gradient", "nan")
+    assert {event["parameter"], *event["others"]} == {"first.weight", "first.bias"}
+
+
+@pytest.mark.parametrize("level", ["structure", "statistics", "full"])
+def test_a_healthy_training_has_no_such_event(tmp_path: Path, level: str) -> None:
+    masked = torch.ones(3, 3, dtype=torch.bool).triu(1)
+    assert not record_training(tmp_path / "run.tape", Layers(lambda h: attend(h, masked)), level=level)

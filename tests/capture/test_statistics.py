@@ -7,6 +7,7 @@ from collections import Counter, namedtuple
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +18,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
 from tests.capture.measured import Measured
+from tracer import Tape, record
+from tracer.capture import moments
+from tracer.capture.aside import aside
 from tracer.capture.measuring import probes_of
 from tracer.capture.origin import bad_gradients
+from tracer.capture.probes.module_outputs import ModuleOutputs
+from tracer.capture.probes.parameters import Parameters
 from tracer.model.statistics import Statistics
 
 CLOSE = {"rel_tol": 2e-5, "abs_tol": 1e-6}
@@ -325,6 +331,10 @@ def norm(values: torch.Tensor) -> float:
     return torch.linalg.vector_norm(values.flatten().to(torch.complex128)).item()
 
 
+def ratio(update: float, value: float) -> float:
+    return update / value if value else math.inf if update else math.nan
+
+
 def check_parameters(
     statistics: Statistics,
     before: dict[str, torch.Tensor],
@@ -337,7 +347,7 @@ def check_parameters(
         update = norm(after[name].to(torch.complex128) - value.to(torch.complex128))
         assert same(row["value_norm"], norm(value)), name
         assert same(row["update_norm"], update, rel_tol=2e-3), name
-        assert same(row["update_ratio"], update / norm(value) if norm(value) else math.nan, rel_tol=2e-3), name
+        assert same(row["update_ratio"], ratio(update, norm(value)), rel_tol=2e-3), name
         assert row["has_grad"] == (name in gradients)
         assert same(row["grad_norm"], norm(gradients[name]) if name in gradients else math.nan), name
 
@@ -612,3 +622,128 @@ def test_modes_of_the_user_do_not_see_the_measuring() -> None:
     with Measured() as measured:
         assert watched() == bare
         measured.close()
+
+
+# on the tape
+
+
+def test_the_tape_holds_the_statistics_of_every_kth_step(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = Convolutions()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    expected = []
+    with record(tmp_path / "run.tape", strict=True, level="statistics", every=2):
+        for _ in range(5):
+            optimizer.zero_grad()
+            outputs, before = Outputs(model), by_copies(model)
+            with outputs.watch():
+                loss = model(torch.randn(2, 3, 12, 12)).sum()
+            loss.backward()
+            gradients = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+            optimizer.step()
+            expected.append((outputs.calls, before, gradients, by_copies(model)))
+
+    tape = Tape(tmp_path / "run.tape")
+    assert [step.level for step in tape.steps] == ["statistics", "structure"] * 2 + ["statistics"]
+    for step, (calls, before, gradients, after) in enumerate(expected):
+        statistics = tape.statistics(step)
+        if step % 2:
+            assert statistics is None
+            continue
+        assert statistics is not None
+        assert set(statistics.calls.keys) == set(calls)
+        assert set(calls) == {call["key"] for call in tape.graph(step).graph["module_calls"]}
+        for key, row in calls.items():
+            check_call(statistics, key, row, rel_tol=1e-3 if key == "far#0" else 2e-5)
+        check_parameters(statistics, before, gradients, after)
+
+
+def test_calls_of_an_evaluation_before_the_step_do_not_shift_the_rows(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with record(tmp_path / "run.tape", strict=True, level="statistics"):
+        for _ in range(2):
+            with torch.no_grad():
+                model(1000 * torch.ones(3, 4))
+            outputs = Outputs(model)
+            with outputs.watch():
+                loss = model(torch.ones(3, 4)).sum()
+            loss.backward()
+            optimizer.step()
+
+    statistics = Tape(tmp_path / "run.tape").statistics(1)
+    assert statistics is not None and set(statistics.calls.keys) == set(outputs.calls)
+    for key, row in outputs.calls.items():
+        check_call(statistics, key, row)
+
+
+@pytest.mark.parametrize(
+    ("probe", "hook"),
+    [(ModuleOutputs, "enter"), (ModuleOutputs, "leave"), (ModuleOutputs, "take")]
+    + [(Parameters, hook) for hook in ("before_backward", "before_optimizer", "after_optimizer", "take")],
+)
+def test_a_probe_that_fails_is_noted_and_the_training_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, probe: type, hook: str
+) -> None:
+    weights, losses, random, _ = train()
+
+    def fail(*args: object) -> None:
+        raise ZeroDivisionError("on purpose")
+
+    monkeypatch.setattr(probe, hook, fail)
+    with record(tmp_path / "run.tape", level="statistics"):
+        measured_weights, measured_losses, measured_random, _ = train()
+
+    assert measured_losses == losses and torch.equal(measured_random, random)
+    assert all(torch.equal(a, b) for a, b in zip(measured_weights, weights, strict=True))
+    tape = Tape(tmp_path / "run.tape")
+    assert len(tape) == 3
+    (event,) = tape.events("capture_failed")
+    assert "on purpose" in event.data["traceback"]
+
+
+# on an accelerator
+
+
+def test_rows_queued_on_an_accelerator_are_those_of_the_cpu() -> None:
+    for values in (torch.randn(100), torch.tensor([0.0, math.nan, math.inf, 1.0]), torch.ones(3).half()):
+        with aside():
+            ((*sizes, queued),) = [(values.numel(), values.numel(), moments._queued(values))]
+            ((*expected_sizes, row),) = moments.measure(values, moments.Scratch())
+        assert sizes == expected_sizes
+        assert all(same(a, b) for a, b in zip(queued.tolist(), row, strict=True))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_on_cuda_nothing_waits_for_the_device(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = Convolutions().cuda()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    x = torch.randn(2, 3, 12, 12, device="cuda")
+    expected = []
+    with record(tmp_path / "run.tape", strict=True, level="statistics"):
+        for _ in range(3):
+            optimizer.zero_grad()
+            outputs, before = Outputs(model), by_copies(model)
+            with outputs.watch():
+                loss = model(x).sum()
+            torch.cuda.set_sync_debug_mode("error")
+            try:
+                model(x).sum().backward()
+                optimizer.step()
+            finally:
+                torch.cuda.set_sync_debug_mode("default")
+            del loss
+            expected.append((outputs.calls, before, by_copies(model)))
+
+    tape = Tape(tmp_path / "run.tape")
+    for step, (calls, before, after) in enumerate(expected):
+        statistics = tape.statistics(step)
+        assert statistics is not None
+        for key, row in calls.items():
+            check_call(statistics, key, row, rel_tol=1e-3)
+            assert statistics.calls.row(key)["forward_secs"] < 60
+        for name, value in before.items():
+            assert same(statistics.parameters.row(name)["value_norm"], norm(value), rel_tol=1e-4)
+            update = norm(after[name] - value)
+            assert same(statistics.parameters.row(name)["update_norm"], update, rel_tol=1e-2, abs_tol=1e-5)

@@ -1,6 +1,6 @@
 """Computing beside the training: on its tensors, with operators that nothing of the training sees."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -9,6 +9,7 @@ from torch._subclasses.fake_tensor import FakeTensor
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 _peek_interpreter_stack = torch._C._functorch.peek_interpreter_stack
+_is_cuda_used: Callable[[], bool] = torch.cuda.is_initialized
 _NO_NUMBERS = ("meta", "lazy")
 _LAYOUTS = (
     torch.strided,
@@ -32,6 +33,13 @@ def aside() -> Iterator[None]:
         else:
             with temporarily_clear_interpreter_stack():
                 yield
+
+
+def is_recorded() -> bool:
+    """Whether operators are not run but taken down, to be run later: by `torch.jit.trace`, or for a CUDA graph."""
+    if torch._C._get_tracing_state() is not None:
+        return True
+    return _is_cuda_used() and torch.cuda.is_current_stream_capturing()
 
 
 def numbers_of(tensor: torch.Tensor) -> Iterator[torch.Tensor]:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from tracer.capture import hooks, moments
-from tracer.capture.aside import aside, numbers_of
+from tracer.capture.aside import aside, is_recorded, numbers_of
 from tracer.capture.calls import CallLog
 from tracer.capture.probe import Draft, Guard, Keys, Probe
 from tracer.capture.stopwatch import Mark, Stopwatch
@@ -61,7 +61,7 @@ class ModuleOutputs(Probe):
 
     def enter(self, module: torch.nn.Module, args: Any) -> None:
         """After the log's own hook, which noted the call just now."""
-        if self._log.ignores(module) or torch._C._get_tracing_state() is not None:
+        if self._log.ignores(module) or is_recorded():
             return
         if self._open:
             parent = self._open[-1]
@@ -81,7 +81,7 @@ class ModuleOutputs(Probe):
         call.begun = self._stopwatch.mark(device)
 
     def leave(self, module: torch.nn.Module, args: Any, kwargs: Any, output: Any = None) -> None:
-        if not self._open or self._log.ignores(module) or torch._C._get_tracing_state() is not None:
+        if not self._open or self._log.ignores(module) or is_recorded():
             return
         at = self._open.pop()
         if at is None:

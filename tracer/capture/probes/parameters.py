@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.nn.parameter import is_lazy
 
-from tracer.capture.aside import aside, numbers_of
+from tracer.capture.aside import aside, is_recorded, numbers_of
 from tracer.capture.calls import CallLog
 from tracer.capture.hooks import Undo
 from tracer.capture.probe import Draft, Guard, Keys, Probe
@@ -62,6 +62,8 @@ class Parameters(Probe):
         self._is_fresh = True
 
     def before_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
+        if is_recorded():
+            return
         held = self._held_by(optimizer)
         with aside():
             _keep_values([parameter for parameter in held if parameter.before is None])
@@ -69,7 +71,7 @@ class Parameters(Probe):
         self._is_fresh = False
 
     def after_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
-        if self._is_fresh:  # a closure ran backward
+        if self._is_fresh and not is_recorded():  # a closure ran backward
             with aside():
                 _note_gradients(self._held_by(optimizer), optimizer)
 
