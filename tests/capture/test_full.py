@@ -307,12 +307,10 @@ def test_modes_of_the_users_leave_the_stack_as_they_expect() -> None:
             model(torch.ones(2, 1, 5, 5))
             assert len(inner.operators) == n_seen < len(outer.operators)
             n_seen = len(outer.operators)
-            over = Seen()
-            over.__enter__()
-        assert _get_current_dispatch_mode_stack()[-1] is outer
-        statistics = it.take()
-        assert _get_current_dispatch_mode_stack() == [outer]
-        over.__exit__(None, None, None)
+            statistics = it.take()
+            assert _get_current_dispatch_mode_stack() == [outer]
+            it.measuring.attach(it.guard)
+        assert outer not in _get_current_dispatch_mode_stack()
     assert not _get_current_dispatch_mode_stack()
     assert len(statistics.operators) == n_seen
 
