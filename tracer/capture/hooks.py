@@ -42,6 +42,8 @@ class _ModuleHooks:
     def remove(self) -> None:
         self.before.remove()
         self.after.remove()
+        # torch (2.15) leaves this behind, and goes on to say that there are hooks
+        _modules._global_forward_hooks_with_kwargs.pop(self.after.id, None)
 
 
 class _Held:
