@@ -107,6 +107,13 @@ def _next_aot_id() -> int:
 
 
 def _name(backend: object) -> str:
-    """How the user named the backend: Dynamo wraps it in objects that know."""
-    names = (getattr(backend, attribute, None) for attribute in ("_compiler_name", "compiler_name", "__name__"))
-    return next((name for name in names if isinstance(name, str)), type(backend).__name__)
+    """How the user named the backend, or what it is: Dynamo wraps it in objects that know."""
+    while True:
+        for attribute in ("_compiler_name", "compiler_name", "__name__"):
+            name = getattr(backend, attribute, None)
+            if isinstance(name, str) and not name.startswith("<"):  # some just print the object
+                return name
+        inner = getattr(backend, "_torchdynamo_orig_backend", None) or getattr(backend, "compiler_fn", None)
+        if inner is None:
+            return type(backend).__name__
+        backend = inner
