@@ -39,7 +39,7 @@ _CompiledGraph: Any = getattr(getattr(torch.fx, "_lazy_graph_module", None), "_L
 class CallLog:
     """The module calls of the step being formed, and those of the steps before.
 
-    The training thread is the one that ran the last backward; before the first, the one that calls a module first.
+    The training thread is the one that ran the last backward; before the first, the one that made the log.
     """
 
     __slots__ = (
@@ -84,7 +84,7 @@ class CallLog:
         """Global forward pre-hook."""
         if _graph_task_id() != -1 or isinstance(module, _CompiledGraph):
             return
-        if get_ident() != self._thread and not self._is_first():
+        if get_ident() != self._thread:
             self._others.enter(module)
             return
         number = _next_sequence_nr()
@@ -154,9 +154,18 @@ class CallLog:
         """Whether modules were called on other threads."""
         return self._others.are_seen
 
-    def renumber(self, nodes: Sequence[Any], numbers: list[int]) -> None:
-        """This thread is about to run a backward over `nodes`: give those of other threads numbers apart, in place."""
+    def train_here(self) -> None:
+        """A backward begins on this thread. Where only it has called modules in this step, it has the log at once."""
         self._next_thread = get_ident()
+        if self._next_thread != self._thread and not self.tokens:
+            region = self._others.adopt()
+            if region is not None:
+                self._thread = self._next_thread
+                self.tokens, self.marks = array("q", region.tokens), array("q", region.marks)
+                self.base = region.base
+
+    def renumber(self, nodes: Sequence[Any], numbers: list[int]) -> None:
+        """Give those nodes of a backward that other threads made numbers apart, in place."""
         if self._others.are_seen:
             self._others.renumber(nodes, numbers, _next_sequence_nr() - self.base)
 
@@ -174,13 +183,6 @@ class CallLog:
         self.flow.clear()
         self._depth = 0
         self._thread = self._next_thread
-
-    def _is_first(self) -> bool:
-        """Whether nothing was logged yet. Then this thread is the one that trains."""
-        is_first = self.base == NO_BASE and not self._earlier and not self._others.are_seen
-        if is_first:
-            self._thread = self._next_thread = get_ident()
-        return is_first
 
 
 def _any_between(wanted: Sequence[int], first: int, last: int) -> bool:

@@ -29,13 +29,14 @@ _next_sequence_nr: Callable[[], int] = torch.autograd._get_sequence_nr  # type: 
 class _Region:
     """The calls of one thread in one step; `floor` is the training thread's number when the last of them had ended."""
 
-    __slots__ = ("base", "floor", "marks", "slot", "step", "tokens")
+    __slots__ = ("base", "floor", "is_adopted", "marks", "slot", "step", "tokens")
 
     def __init__(self, base: int, step: int, slot: int) -> None:
         self.tokens: list[int] = []
         self.marks: list[int] = []
         self.base, self.step, self.slot = base, step, slot
         self.floor = 0
+        self.is_adopted = False  # by the training thread
 
 
 class _Local(local):
@@ -57,6 +58,7 @@ class OtherThreads:
         self._lock = Lock()
         self._step = 0
         self._regions: list[_Region] = []
+        self._n_regions = 0
         self._earlier: deque[_Region] = deque(maxlen=_EARLIER)
 
     def enter(self, module: torch.nn.Module) -> None:
@@ -87,9 +89,22 @@ class OtherThreads:
             if not region.tokens[mine.start] & GRAD:
                 self._fold_evaluation(region, mine.start)
 
+    def adopt(self) -> _Region | None:
+        """The calls of this thread in this step, which from now on are not those of another thread; None where it has
+        none, or is amid one."""
+        region = self._local.region
+        if region is None or self._local.depth or region not in self._regions:
+            return None
+        with self._lock:
+            self._regions.remove(region)
+        region.is_adopted = True
+        self._local.region = None
+        return region
+
     def renumber(self, nodes: Sequence[Any], numbers: list[int], last: int) -> None:
         """Give the nodes of other threads their numbers, in place. `last` is the training thread's highest."""
         region_of = {node: region for node in nodes if (region := node.metadata.get(_TAG)) is not None}
+        region_of = {node: region for node, region in region_of.items() if not region.is_adopted}
         while found := dict(self._made_after(nodes, numbers, last, region_of)):
             region_of.update(found)
         for at, node in enumerate(nodes):
@@ -117,10 +132,12 @@ class OtherThreads:
             self._step += 1
             self._earlier.extend(self._regions)
             self._regions = []
+            self._n_regions = 0
 
     def _begin_region(self) -> _Region:
         with self._lock:
-            region = _Region(_next_sequence_nr(), self._step, len(self._regions) % _STEP)
+            region = _Region(_next_sequence_nr(), self._step, self._n_regions % _STEP)
+            self._n_regions += 1
             self._regions.append(region)
             self.are_seen = True
         return region
