@@ -74,6 +74,7 @@ class Passes:
         if not roots:
             return
         self._names.refresh()
+        self._log.train_here()
         if self._log.base == NO_BASE:
             self._log.base = roots[0].node._sequence_nr()
         found = self._walker.walk(roots, self._log.base)
