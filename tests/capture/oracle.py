@@ -44,7 +44,6 @@ class Built:
     hidden: set[str] = field(default_factory=set)  # parameters that backwards within a backward reached
     calls: Counter[str] = field(default_factory=Counter)
     trainable: set[str] = field(default_factory=set)
-    losses: list[float] = field(default_factory=list)
 
     @property
     def unreached(self) -> set[str]:
@@ -78,7 +77,9 @@ class Oracle:
 
         def watched_call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             path = oracle._path(module)
-            is_compiled = module._compiled_call_impl is not None  # hooks too are compiled away: its caller makes the node
+            is_compiled = (
+                module._compiled_call_impl is not None
+            )  # hooks too are compiled away: its caller makes the node
             if path is None or is_compiled or torch.compiler.is_compiling():
                 return call(module, *args, **kwargs)
             oracle._stack.append(path)
@@ -258,7 +259,7 @@ def check(graph: nx.MultiDiGraph, built: Built) -> None:
     assert len(set(key_of.values())) == len(key_of)
     assert {key for key, data in graph.nodes(data=True) if data["kind"] in ("op", "parameter")} == set(key_of.values())
     assert set(graph.graph["unreached"]) == built.unreached
-    called = Counter({path: 0 for path in built.calls})
+    called = Counter(dict.fromkeys(built.calls, 0))
     for call in graph.graph["module_calls"]:
         called[call["path"]] += call["count"]
     assert built.calls <= called, called
