@@ -4,6 +4,7 @@ says where that is."""
 import ast
 import gc
 import importlib.util
+import itertools
 import linecache
 import textwrap
 import weakref
@@ -22,6 +23,7 @@ from tracer.capture.sources import Sources
 from tracer.model.structure import SourceLine
 
 has_hook = hasattr(torch.autograd.graph, "node_creation_hook")
+unused = itertools.count()
 needs_hook = pytest.mark.skipif(not has_hook, reason="this torch has no node_creation_hook")
 
 HELPER = """
@@ -177,12 +179,17 @@ def number_of(tensor: torch.Tensor) -> int:
     return int(tensor.grad_fn._sequence_nr())
 
 
+def lines_of(sources: Sources, numbers: list[int]) -> tuple[SourceLine | None, ...]:
+    """What was noted for the nodes with these numbers, whose keys nobody knows."""
+    return sources.lines([f"key {next(unused)}" for _ in numbers], numbers)
+
+
 def line_of(sources: Sources, make: Callable[[], torch.Tensor]) -> SourceLine | None:
     """The line noted for the node that `make` returns."""
     undo = sources.arm(strict_guard)
     tensor = make()
     undo()
-    return sources.take([number_of(tensor)])[0]
+    return lines_of(sources, [number_of(tensor)])[0]
 
 
 def test_every_op_has_the_line_that_made_it(user: ModuleType, sources: Sources, tmp_path: Path) -> None:
@@ -196,7 +203,7 @@ def test_every_op_has_the_line_that_made_it(user: ModuleType, sources: Sources, 
     }
     listed = expected["listed"]
     expected["listed"] = SourceLine(listed.file, listed.line, f"{listed.function}.<locals>.<listcomp>")
-    found = dict(zip(made, sources.take([number_of(tensor) for tensor in made.values()]), strict=True))
+    found = dict(zip(made, lines_of(sources, [number_of(tensor) for tensor in made.values()]), strict=True))
     assert set(found) >= {"projected", "own", "held", "sequence", "doubled", "cubed", "loss"}
     assert found == {name: expected[name] for name in made}
 
@@ -212,7 +219,7 @@ def test_all_nodes_of_a_graph_have_lines(user: ModuleType, sources: Sources, tmp
             nodes.add(node)
             pending += [child for child, _ in node.next_functions]
     ops = [node for node in nodes if "AccumulateGrad" not in node.name()]
-    lines = sources.take([node._sequence_nr() for node in ops])
+    lines = lines_of(sources, [node._sequence_nr() for node in ops])
     assert len(ops) > 20
     assert {None if line is None else Path(line.file).parent for line in lines} == {tmp_path}
 
@@ -223,18 +230,22 @@ def test_leaves_and_unknown_numbers_have_none(sources: Sources) -> None:
     product = weight * 2
     undo()
     (leaf, _), *_ = product.grad_fn.next_functions  # type: ignore[union-attr]
-    assert sources.take([leaf._sequence_nr(), 10**15, -1]) == (None, None, None)
+    assert lines_of(sources, [leaf._sequence_nr(), 10**15, -1]) == (None, None, None)
 
 
-def test_notes_are_forgotten_when_taken_and_not_made_when_not_armed(sources: Sources) -> None:
+def test_notes_are_kept_for_a_few_steps_and_not_made_when_not_armed(sources: Sources) -> None:
+    """A generator runs before the discriminator's step and learns after it."""
     weight = torch.ones(2, requires_grad=True)
     undo = sources.arm(strict_guard)
     first = weight * 2
     undo()
+    sources.clear()
     second = weight * 2
     numbers = [number_of(first), number_of(second)]
-    assert [line is None for line in sources.take(numbers)] == [False, True]
-    assert sources.take(numbers) == (None, None)
+    assert [line is None for line in lines_of(sources, numbers)] == [False, True]
+    for _ in range(10):
+        sources.clear()
+    assert lines_of(sources, numbers) == (None, None)
 
 
 def test_code_from_a_string_is_the_users(sources: Sources) -> None:
@@ -268,7 +279,7 @@ def test_gradients_of_gradients_have_the_line_of_the_backward(sources: Sources) 
     undo = sources.arm(strict_guard)
     (gradient,) = torch.autograd.grad(loss, weight, create_graph=True)  # this line
     undo()
-    (line,) = sources.take([number_of(gradient)])
+    (line,) = lines_of(sources, [number_of(gradient)])
     assert line is not None
     assert "# this line" in linecache.getline(line.file, line.line)
 
@@ -297,7 +308,7 @@ def test_nothing_is_kept_alive(sources: Sources) -> None:
     undo()
     gc.collect()
     assert alive() is None
-    assert sources.take([number])[0] is not None
+    assert lines_of(sources, [number])[0] is not None
 
 
 def test_bits_and_random_numbers_are_the_same_when_armed(user: ModuleType, sources: Sources) -> None:
@@ -359,7 +370,7 @@ def test_a_mode_of_the_users_that_outlives_ours_stays(sources: Sources) -> None:
         undo()
         weight.exp()
     assert count.seen == 2
-    assert sources.take([number_of(product)])[0] is not None
+    assert lines_of(sources, [number_of(product)])[0] is not None
 
 
 def test_by_function_keeps_clear_of_compiled_code() -> None:
@@ -374,35 +385,62 @@ def test_by_function_keeps_clear_of_compiled_code() -> None:
     torch._dynamo.reset()
 
 
-LINE = SourceLine("a.py", 1, "f")
+class Training:
+    """Steps whose nodes have the keys given, each node made on a line of its own."""
+
+    def __init__(self) -> None:
+        self.sources = Sources(by_node=has_hook)
+        self.sources.request()  # without the hook, the second step would be the first armed
+        self.armed: list[bool] = []
+
+    def step(self, *keys: str, unseen: tuple[str, ...] = ()) -> dict[str, SourceLine | None]:
+        """`unseen` nodes are made where no hook of this thread sees it."""
+        weight = torch.ones(2, requires_grad=True)
+        self.armed.append(self.sources.wants)
+        undo = self.sources.arm(strict_guard) if self.sources.wants else lambda: None
+        nodes = {key: weight * at for at, key in enumerate(keys)}
+        undo()
+        nodes |= dict.fromkeys(unseen, weight * 2)
+        found = self.sources.lines(list(nodes), [number_of(tensor) for tensor in nodes.values()])
+        self.sources.clear()
+        return dict(zip(nodes, found, strict=True))
 
 
 def test_the_first_step_is_armed_and_none_after_it_while_nothing_is_new() -> None:
-    sources = Sources(by_node=True)
-    assert sources.wants
-    sources.remember(["a", "b"], [LINE, None])
-    assert not sources.wants
-    assert sources.recall(["a", "b"]) == (LINE, None)
-    assert not sources.wants
+    training = Training()
+    first = training.step("a", "b")
+    assert None not in first.values()
+    assert [training.step("a", "b") for _ in range(3)] == [first] * 3
+    assert training.armed == [True, False, False, False]
 
 
 def test_an_unknown_key_asks_for_one_armed_step() -> None:
-    sources = Sources(by_node=True)
-    sources.remember(["a"], [LINE])
-    assert sources.recall(["a", "c"]) == (LINE, None)
-    assert sources.wants
-    sources.remember(["a", "c"], [LINE, None])
-    assert not sources.wants
-    assert sources.recall(["a", "c"]) == (LINE, None)
-    assert not sources.wants  # asked once, without a line
+    training = Training()
+    training.step("a")
+    assert training.step("a", "c")["c"] is None
+    assert training.step("a", "c")["c"] is not None
+    assert training.step("c", "a")["a"] is not None
+    assert training.armed == [True, False, True, False]
+
+
+def test_a_node_that_is_never_seen_made_is_asked_for_three_times() -> None:
+    training = Training()
+    for _ in range(10):
+        assert training.step("a", unseen=("hidden",))["hidden"] is None
+    assert training.armed == [True] * 4 + [False] * 6
 
 
 def test_on_request_the_next_step_is_armed() -> None:
-    sources = Sources(by_node=True)
-    sources.remember(["a"], [LINE])
-    sources.request()
-    assert sources.wants
-    sources.recall(["a"])
-    assert sources.wants  # until it happened
-    sources.remember(["a"], [LINE])
-    assert not sources.wants
+    training = Training()
+    training.step("a")
+    training.sources.request()
+    training.step("a")
+    training.step("a")
+    assert training.armed == [True, True, False]
+
+
+def test_parameters_and_outputs_have_no_line_and_ask_for_none() -> None:
+    training = Training()
+    training.step("a")
+    assert training.sources.lines(["weight", "loss"], [None, None]) == (None, None)
+    assert not training.sources.wants

@@ -4,6 +4,7 @@ Armed steps are few (`Sources.wants`), because a note costs microseconds a node;
 """
 
 import sys
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from threading import get_ident
 from typing import Any
@@ -19,6 +20,8 @@ from tracer.model.structure import SourceLine
 Guard = Callable[[Callable[..., None]], Callable[..., None]]
 
 _MAX_KEYS = 400_000  # about 150 bytes each
+_MAX_TIMES_ASKED = 3
+_EARLIER_STEPS = 4  # a graph may reach back over a step's end, see `CallLog.entries`
 _LEAF_NUMBER = 2**64 - 1  # of every AccumulateGrad
 
 _overrides: Any = torch.overrides
@@ -27,15 +30,17 @@ _next_sequence_nr: Callable[[], int] = torch.autograd._get_sequence_nr  # type: 
 
 
 class Sources:
-    """Notes between `arm` and its undo, hands out the lines of a step with `take`, and remembers them by node key."""
+    """Notes between `arm` and its undo, tells the lines of a step's nodes, and remembers them by node key."""
 
     def __init__(self, by_node: bool = IS_AVAILABLE) -> None:
         """`by_node`: by a hook on every node that autograd makes, torch 2.15 or newer. Otherwise by calls of torch's
         functions."""
         self._by_node = by_node
         self._frames = Frames()
-        self._notes: dict[int, Position] = {}
+        self._notes: dict[int, Position | None] = {}
+        self._earlier: deque[dict[int, Position | None]] = deque(maxlen=_EARLIER_STEPS)
         self._memory: dict[str, SourceLine | None] = {}
+        self._asked: Counter[str] = Counter()
         # whether code is compiled is seen in the first step, so the mechanism that must keep clear of it begins later
         self._is_wanted = by_node
         self._thread = get_ident()
@@ -46,11 +51,12 @@ class Sources:
         return self._is_wanted
 
     def request(self) -> None:
-        """Arm the next step in any case."""
+        """Have the next step armed in any case."""
         self._is_wanted = True
 
     def arm(self, guard: Guard) -> Undo:
-        """Note lines from now on, on this thread. What `take` has not taken is kept."""
+        """Note lines from now on, on this thread. It is then no longer wanted."""
+        self._is_wanted = False
         self._thread = get_ident()
         if self._by_node:
             return on_node_creation(guard(self._note_node))
@@ -58,39 +64,46 @@ class Sources:
             return lambda: None
         return _on_function_calls(guard(self._note_range))
 
-    def take(self, numbers: Sequence[int]) -> tuple[SourceLine | None, ...]:
-        """The lines of the nodes with these sequence numbers, absolute; None where nothing was noted. Forgets all
-        notes."""
-        notes, self._notes = self._notes, {}
-        found = (notes.get(number) for number in numbers)
-        return tuple(None if position is None else self._frames.line(position) for position in found)
+    def lines(self, keys: Sequence[str], numbers: Sequence[int | None]) -> tuple[SourceLine | None, ...]:
+        """The lines of nodes by their keys and absolute sequence numbers, None for what is no op: as noted in this step
+        or one shortly before, else as remembered of the key.
 
-    def remember(self, keys: Sequence[str], lines: Sequence[SourceLine | None]) -> None:
-        """The lines of an armed step. A node that has none will not be asked for again."""
-        if len(self._memory) + len(keys) > _MAX_KEYS:
+        Where a node's line is not known at all, the next step is wanted armed, up to three times for the same node.
+        To be asked for armed steps and for new structures; a known one has its lines.
+        """
+        if len(self._memory) + len(self._asked) > _MAX_KEYS:
             self._memory.clear()
-        self._memory.update(zip(keys, lines, strict=True))
-        self._is_wanted = False
+            self._asked.clear()
+        return tuple(self._line(key, number) for key, number in zip(keys, numbers, strict=True))
 
-    def recall(self, keys: Sequence[str]) -> tuple[SourceLine | None, ...]:
-        """The lines last remembered for these nodes. Where one was never asked for, the next step is wanted armed."""
-        if not self._is_wanted:
-            self._is_wanted = any(key not in self._memory for key in keys)
-        return tuple(map(self._memory.get, keys))
+    def clear(self) -> None:
+        """Begin the next step."""
+        if self._notes or any(self._earlier):
+            self._earlier.appendleft(self._notes)
+            self._notes = {}
+
+    def _line(self, key: str, number: int | None) -> SourceLine | None:
+        if number is None:
+            return None
+        for notes in (self._notes, *self._earlier):
+            if number in notes:
+                position = notes[number]
+                self._memory[key] = line = None if position is None else self._frames.line(position)
+                return line
+        if key not in self._memory:
+            self._asked[key] += 1
+            if self._asked[key] <= _MAX_TIMES_ASKED:
+                self._is_wanted = True
+        return self._memory.get(key)
 
     def _note_node(self, node: Any) -> None:
         number = node._sequence_nr()
-        if number == _LEAF_NUMBER or get_ident() != self._thread:
-            return
-        position = self._frames.innermost(sys._getframe(1))
-        if position is not None:
-            self._notes[number] = position
+        if number != _LEAF_NUMBER and get_ident() == self._thread:
+            self._notes[number] = self._frames.innermost(sys._getframe(1))
 
     def _note_range(self, first: int, end: int) -> None:
-        if get_ident() != self._thread:
-            return
-        position = self._frames.innermost(sys._getframe(1))
-        if position is not None:
+        if get_ident() == self._thread:
+            position = self._frames.innermost(sys._getframe(1))
             self._notes.update(dict.fromkeys(range(first, end), position))
 
 
