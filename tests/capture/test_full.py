@@ -5,12 +5,14 @@ import gc
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import save_on_cpu, saved_tensors_hooks
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode_stack
@@ -19,8 +21,10 @@ from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
 from tests.capture.ways import WAYS, Way
+from tracer import Tape, record
 from tracer.capture import hooks
 from tracer.capture.calls import NO_BASE, CallLog, module_calls
+from tracer.capture.flops import Flops
 from tracer.capture.guard import guarded
 from tracer.capture.measuring import Measuring
 from tracer.capture.names import Names
@@ -361,6 +365,53 @@ def test_compiled_code_is_compiled_once_and_its_results_are_the_same() -> None:
     assert len(compiled) == 1
     assert all(torch.equal(result, inner(data)) for result in results)
     torch._dynamo.reset()
+
+
+def test_tensors_without_data_are_measured() -> None:
+    with FakeTensorMode(), measured() as it:
+        model = nn.Linear(4, 2)
+        model(torch.ones(3, 4)).sum().backward()
+        statistics = it.take()
+    flops = {operator.name: operator.flops for operator in statistics.operators}
+    assert flops["aten.addmm.default"] == 2 * 3 * 4 * 2
+    assert statistics.nodes.keys
+
+
+def test_a_failure_in_the_middle_of_an_operator_takes_the_mode_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any) -> None:
+        raise ZeroDivisionError("a bug of ours")
+
+    monkeypatch.setattr(Flops, "count", fail)
+    torch.manual_seed(0)
+    model = nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with record(tmp_path / "run.tape", level="full"):
+        for _ in range(3):
+            model(torch.ones(3, 4)).sum().backward()
+            optimizer.step()
+        assert not _get_current_dispatch_mode_stack()
+    (event,) = Tape(tmp_path / "run.tape").events("capture_failed")
+    assert "a bug of ours" in event.data["traceback"]
+    assert len(Tape(tmp_path / "run.tape")) == 3
+
+
+def test_the_level_full_reaches_the_tape(tmp_path: Path) -> None:
+    model, optimizer = net()
+    with record(tmp_path / "run.tape", strict=True, level="full"):
+        for _ in range(2):
+            train(model, optimizer)
+    tape = Tape(tmp_path / "run.tape")
+    for step in range(2):
+        graph, statistics = tape.graph(step), tape.statistics(step)
+        ops = {key for key, data in graph.nodes(data=True) if data["kind"] == "op"}
+        assert set(statistics.nodes.keys) == ops
+        assert set(statistics.nodes.columns) == {"backward_secs", "saved_bytes"}
+        assert np.all(np.nan_to_num(statistics.nodes.column("saved_bytes"), nan=-1) >= 0)
+        keys = {call["key"] for call in graph.graph["module_calls"]} | {None}
+        assert {operator.call for operator in statistics.operators} <= keys
+        assert {operator.phase for operator in statistics.operators} == {"forward", "backward", "optimizer"}
 
 
 class Sorted(nn.Module):

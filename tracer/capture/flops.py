@@ -56,8 +56,10 @@ def _formula(func: Any) -> Any:
 def _is_composite(func: Any) -> bool:
     """Whether it runs as other operators, which modes see one by one only where autograd is at work; in inference mode
     they see the whole."""
-    return isinstance(func, torch._ops.OpOverload) and bool(
-        torch._C._dispatch_has_kernel_for_dispatch_key(str(func._name), "CompositeImplicitAutograd")
+    return (
+        isinstance(func, torch._ops.OpOverload)
+        and func.namespace != "prim"
+        and bool(torch._C._dispatch_has_kernel_for_dispatch_key(str(func._name), "CompositeImplicitAutograd"))
     )
 
 

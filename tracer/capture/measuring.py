@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tracer.capture.aside import aside
 from tracer.capture.calls import CallLog
 from tracer.capture.hooks import Undo
 from tracer.capture.probe import Draft, Guard, Keys, Late, OperatorDraft, Probe
@@ -132,7 +133,8 @@ class _Attached:
         into += self._probe.suspects()
 
     def _take(self, keys: Keys, into: Drafts) -> None:
-        into += self._probe.take(keys)
+        with aside():  # the training may end its steps within a mode that makes tensors without data
+            into += self._probe.take(keys)
 
 
 class _UnderWay:
@@ -158,14 +160,15 @@ class _UnderWay:
         tables: dict[str, _Rows] = {}
         operators: list[Operator] = []
         secs = [np.empty(0)]
-        for draft, value in zip(self._drafts, self._values, strict=True):
-            values = value if isinstance(value, torch.Tensor) else value()
-            if isinstance(draft, OperatorDraft):
-                operators += draft.operators
-                secs.append(values.double().numpy())
-            else:
-                finished = values if draft.finish is None else draft.finish(values)
-                tables.setdefault(draft.table, _Rows()).add(draft.keys, draft.columns, finished.double().numpy())
+        with aside():
+            for draft, value in zip(self._drafts, self._values, strict=True):
+                values = value if isinstance(value, torch.Tensor) else value()
+                if isinstance(draft, OperatorDraft):
+                    operators += draft.operators
+                    secs.append(values.double().numpy())
+                else:
+                    finished = values if draft.finish is None else draft.finish(values)
+                    tables.setdefault(draft.table, _Rows()).add(draft.keys, draft.columns, finished.double().numpy())
         joined = {name: rows.table() for name, rows in tables.items()}
         return Statistics(**joined, operators=tuple(operators), operator_secs=np.concatenate(secs))
 

@@ -1,5 +1,7 @@
 """Dispatch modes of ours under those of the user's, put in and taken out at any moment between two operators."""
 
+from functools import partial
+
 import torch
 from torch.utils._python_dispatch import (
     TorchDispatchMode,
@@ -8,7 +10,7 @@ from torch.utils._python_dispatch import (
     _push_mode,
 )
 
-from tracer.capture.hooks import Undo
+from tracer.capture.hooks import Undo, on_first_call
 
 QUESTIONS = frozenset(
     {
@@ -55,12 +57,14 @@ def put_under(mode: TorchDispatchMode) -> Undo:
     above = _pop_all()
     _push_mode(mode)
     _push_all(above)
+    return partial(_take_out, mode, again=True)
 
-    def undo() -> None:
-        above = _pop_all()
-        _push_all([each for each in above if each is not mode])
 
-    return undo
+def _take_out(mode: TorchDispatchMode, again: bool) -> None:
+    modes = _pop_all()
+    _push_all([each for each in modes if each is not mode])
+    if again and not any(each is mode for each in modes):  # in the middle of an operator, which will put it back
+        on_first_call(partial(_take_out, mode, again=False))
 
 
 def _pop_all() -> list[TorchDispatchMode]:

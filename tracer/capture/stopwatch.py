@@ -3,6 +3,7 @@
 from functools import partial
 from time import perf_counter_ns
 
+import numpy as np
 import torch
 
 from tracer.capture.probe import Late
@@ -37,7 +38,8 @@ class Stopwatch:
     def read(self, marks: list[tuple[Mark, Mark]]) -> torch.Tensor:
         """Seconds between the two of each pair, float64; NaN where an accelerator is not there yet. Takes the events
         back."""
-        return torch.tensor([self._secs(begun, ended) for begun, ended in marks], dtype=torch.float64)
+        secs = [self._secs(begun, ended) for begun, ended in marks]
+        return torch.from_numpy(np.array(secs, dtype=np.float64))
 
     def _secs(self, begun: Mark, ended: Mark) -> float:
         if isinstance(begun, int) or isinstance(ended, int):

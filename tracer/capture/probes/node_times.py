@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 
 from tracer.capture.calls import CallLog
@@ -85,8 +86,8 @@ class NodeTimes(Probe):
 
 def _sums(secs: torch.Tensor | Late, places: list[int], n_rows: int) -> torch.Tensor:
     found = secs if isinstance(secs, torch.Tensor) else secs()
-    sums = torch.zeros(n_rows, dtype=torch.float64)
-    return sums.index_add_(0, torch.tensor(places, dtype=torch.int64), found).reshape(-1, 1)
+    sums = np.bincount(places, found.numpy(), minlength=n_rows) if places else np.empty(0)
+    return torch.from_numpy(sums.reshape(-1, 1))
 
 
 def _device(node: Any) -> torch.device | None:

@@ -4,6 +4,7 @@ keep, a weight's too, counts for each of them."""
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from tracer.capture.calls import CallLog
@@ -49,8 +50,8 @@ class SavedBytes(Probe):
     def take(self, keys: Keys) -> Sequence[Draft]:
         rows = {key: size for number, size in self._bytes.items() if (key := keys.node(number)) is not None}
         self._bytes = {}
-        values = torch.tensor(list(rows.values()), dtype=torch.float64).reshape(-1, 1)
-        return (Draft("nodes", tuple(rows), ("saved_bytes",), values),)
+        values = np.array(list(rows.values()), dtype=np.float64).reshape(-1, 1)
+        return (Draft("nodes", tuple(rows), ("saved_bytes",), torch.from_numpy(values)),)
 
 
 def _kept_bytes(node: Any, names: tuple[str, ...]) -> int:
