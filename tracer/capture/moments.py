@@ -85,20 +85,19 @@ def combine(
 
 
 def _numbers(values: torch.Tensor, scratch: Scratch) -> Row:
-    """Two passes, so that a large mean does not drown the spread; NaN and Inf are counted only where the sum tells of
-    some."""
+    """Two passes for the spread, so that a large mean does not drown it; NaN and Inf are counted only where the sum
+    tells of some. Extremes and zeros by numpy, whose loops are two to ten times as fast on one core."""
     n = values.numel()
     if values.dtype not in (torch.float32, torch.float64):
         values = values.float()
+    array = values.numpy()
     mean = values.sum().item() / n
-    low, high = (extreme.item() for extreme in torch.aminmax(values))
-    memory = scratch.of(values)
-    squares = torch.linalg.vector_norm(torch.sub(values, mean, out=memory)).item() ** 2
-    # as floats: summing booleans is ten times slower
-    zeros = torch.eq(values, 0, out=memory).sum().item() if low <= 0 <= high or not isfinite(mean) else 0
-    nans = infs = 0
-    if not isfinite(mean):
-        nans, infs = int(values.isnan().sum()), int(values.isinf().sum())
+    squares = torch.linalg.vector_norm(torch.sub(values, mean, out=scratch.of(values))).item() ** 2
+    with np.errstate(invalid="ignore"):
+        low, high = float(array.min()), float(array.max())
+    is_finite = isfinite(mean)
+    zeros = int(np.count_nonzero(array == 0)) if low <= 0 <= high or not is_finite else 0
+    nans, infs = (0, 0) if is_finite else (int(values.isnan().sum()), int(values.isinf().sum()))
     return mean, squares, low, high, zeros, nans, infs
 
 
