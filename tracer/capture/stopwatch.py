@@ -19,14 +19,18 @@ class Stopwatch:
     accelerator."""
 
     def __init__(self) -> None:
-        self._free: list[torch.Event] = []
+        accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+        self._accelerator = None if accelerator is None else accelerator.type
+        self._free: dict[torch.device, list[torch.Event]] = {}
 
     def mark(self, device: torch.device | None) -> Mark:
-        """Now, as the stream of `device` sees it; None and the CPU mean the host."""
-        if device is None or device.type in ("cpu", "meta") or (_is_capturing is not None and _is_capturing()):
+        """Now, as the stream of `device` sees it; by the host's clock where that is no accelerator's, or while
+        a CUDA graph is captured."""
+        if device is None or device.type != self._accelerator or (_is_capturing is not None and _is_capturing()):
             return perf_counter_ns()
-        event = self._free.pop() if self._free else torch.Event(device.type, enable_timing=True)
-        event.record()
+        free = self._free.setdefault(device, [])
+        event = free.pop() if free else torch.Event(device, enable_timing=True)
+        event.record(torch.accelerator.current_stream(device))
         return event
 
     def later(self, marks: list[tuple[Mark, Mark]]) -> torch.Tensor | Late:
@@ -45,5 +49,6 @@ class Stopwatch:
         if isinstance(begun, int) or isinstance(ended, int):
             return (ended - begun) / 1e9 if isinstance(begun, int) and isinstance(ended, int) else float("nan")
         secs = begun.elapsed_time(ended) / 1e3 if ended.query() else float("nan")
-        self._free += begun, ended
+        self._free.setdefault(begun.device, []).append(begun)
+        self._free.setdefault(ended.device, []).append(ended)
         return float(secs)
