@@ -76,6 +76,10 @@ class Sources:
             self._asked.clear()
         return tuple(self._line(key, number) for key, number in zip(keys, numbers, strict=True))
 
+    def last_line(self, key: str) -> SourceLine | None:
+        """The line last told of a node."""
+        return self._memory.get(key)
+
     def clear(self) -> None:
         """Begin the next step."""
         if self._notes or any(self._earlier):

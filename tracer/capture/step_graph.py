@@ -23,7 +23,6 @@ from tracer.store.writer import StructureRecord
 
 _MAX_KNOWN_NODES = 400_000  # about half a kilobyte each
 
-_NO_NUMBER = -1
 
 Guard = Callable[[Callable[..., None]], Callable[..., None]]
 
@@ -110,7 +109,7 @@ class StepGraph:
 
     def line(self, key: str) -> SourceLine | None:
         """The source line last seen of a node."""
-        return self._sources.recall([key])[0]
+        return self._sources.last_line(key)
 
     def trace_sources(self) -> None:
         """Note the source lines of the next step again."""
@@ -131,6 +130,7 @@ class StepGraph:
         self.log.clear()
         self._passes.clear()
         self._names.forget_anonymous()
+        self._sources.clear()
         self._key_tokens = -1
 
     def _known_step(self, entries: Entries) -> KnownStep:
@@ -145,19 +145,15 @@ class StepGraph:
     def _lines(self, known: KnownStep) -> tuple[SourceLine | None, ...] | None:
         """Source lines to put on the tape: all of them in a step in which they were noted, in another those of nodes
         that were met before."""
-        if self._disarm is None and known.has_lines:
+        is_armed = self._disarm is not None
+        self._disarm_sources()
+        if known.has_lines and not is_armed:
             return None
         keys = [node.key for node in known.record.structure.nodes]
-        if self._disarm is None:
-            lines = self._sources.recall(keys)
-            known.has_lines = not self._sources.wants
-            return lines if any(lines) else None
-        self._disarm_sources()
-        numbers = (_NO_NUMBER if number == LEAF_NUMBER else number + self.log.base for number in known.numbers)
-        lines = self._sources.take(tuple(numbers))
-        self._sources.remember(keys, lines)
-        known.has_lines = True
-        return lines
+        numbers = [None if number == LEAF_NUMBER else number + self.log.base for number in known.numbers]
+        lines = self._sources.lines(keys, numbers)
+        known.has_lines = not self._sources.wants
+        return lines if any(lines) else None
 
     def _disarm_sources(self) -> None:
         if self._disarm is not None:
