@@ -677,6 +677,33 @@ def test_calls_of_an_evaluation_before_the_step_do_not_shift_the_rows(tmp_path: 
         check_call(statistics, key, row)
 
 
+def test_a_call_without_grad_does_not_take_the_row_of_one_with(tmp_path: Path) -> None:
+    class Student(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body, self.teacher = nn.Linear(4, 4), nn.Linear(4, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            h = self.body(x)
+            with torch.no_grad():
+                self.body(100 * x)
+                wanted = self.teacher(x)
+            return (h - wanted).pow(2).sum()
+
+    model = Student()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    x = torch.ones(3, 4)
+    body, teacher = by_torch(model.body(x)), by_torch(model.teacher(x))
+    with record(tmp_path / "run.tape", strict=True, level="statistics"):
+        model(x).backward()
+        optimizer.step()
+
+    statistics = Tape(tmp_path / "run.tape").statistics(0)
+    assert statistics is not None
+    check_call(statistics, "body#0", body)
+    check_call(statistics, "teacher#0", teacher)
+
+
 @pytest.mark.parametrize(
     ("probe", "hook"),
     [(ModuleOutputs, "enter"), (ModuleOutputs, "leave"), (ModuleOutputs, "take")]

@@ -26,7 +26,19 @@ class _Call:
     `span` is when it began and ended, `measuring` when we measured its outputs, which is no time of the model's.
     """
 
-    __slots__ = ("begun", "device", "ended", "first", "has_rows", "last", "measuring", "parent", "position", "rows")
+    __slots__ = (
+        "begun",
+        "device",
+        "ended",
+        "first",
+        "has_grad",
+        "has_rows",
+        "last",
+        "measuring",
+        "parent",
+        "position",
+        "rows",
+    )
 
     def __init__(self, position: int, first: int, parent: int | None, device: torch.device | None, begun: Mark) -> None:
         self.position = position
@@ -34,6 +46,7 @@ class _Call:
         self.last = first
         self.parent = parent
         self.device = device
+        self.has_grad = torch.is_grad_enabled()
         self.begun = begun
         self.ended: Mark | None = None
         self.measuring: tuple[Mark, Mark] | None = None
@@ -104,11 +117,20 @@ class ModuleOutputs(Probe):
         return [range(base + call.first, base + call.last) for call in calls if _is_suspect(call)]
 
     def take(self, keys: Keys) -> Sequence[Draft]:
-        kept = {at: key for at in self._ended if (key := keys.call(self._calls[at].position)) is not None}
+        kept = self._named(keys)
         with aside():
             draft = _draft(self._calls, kept, self._stopwatch) if kept else None
         self._begin()
         return () if draft is None else (draft,)
+
+    def _named(self, keys: Keys) -> dict[int, str]:
+        """Keys by index of the call. Where a call with grad and one without share a key, it is that of the former."""
+        named: dict[str, int] = {}
+        for at in self._ended:
+            key = keys.call(self._calls[at].position)
+            if key is not None and (key not in named or self._calls[at].has_grad):
+                named[key] = at
+        return {at: key for key, at in named.items()}
 
     def _begin(self) -> None:
         self._scratch = moments.Scratch()
