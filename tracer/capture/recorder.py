@@ -61,7 +61,7 @@ class Recorder:
 
     def start(self) -> None:
         """Begin the tape and put the hooks in."""
-        self._event("started")
+        self._event("started", **asdict(self._sampling))
         self.resume()
 
     def resume(self) -> None:

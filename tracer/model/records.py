@@ -49,10 +49,10 @@ class Event:
     """Something that happened. `step` is the step being formed then, or for what happens between two steps (stopped,
     continued, passed, level) the one that just closed; `time_ns` is Unix time.
 
-    Kinds: started, stopped (data: reason, condition), passed (a condition met with nobody attached), continued,
-    level (level, every), not_finite (what: "loss" or "gradient", value, origin: "op", "parameter" or "input", node, op,
-    module, call, parameter, source), exception (type, message, traceback), capture_failed (hook, traceback), evaluated
-    (passes, modules), closed (state).
+    Kinds: started (data: level, every), stopped (reason, condition), passed (a condition met with nobody attached),
+    continued, level (level, every), not_finite (what: "loss" or "gradient", value, origin: "op", "parameter" or
+    "input", node, op, module, call, parameter, source), exception (type, message, traceback), capture_failed (hook,
+    traceback), evaluated (passes, modules), closed (state).
     """
 
     id: int
