@@ -9,7 +9,6 @@ from types import CodeType, FrameType
 
 import torch
 
-import tracer
 from tracer.model.structure import SourceLine
 
 _USER, _LIBRARY, _SKIPPED, _OUTSIDE = range(4)
@@ -99,7 +98,7 @@ def _folders(paths: Iterable[str | os.PathLike[str]]) -> tuple[str, ...]:
     return tuple(os.path.join(os.path.abspath(path), "") for path in paths)
 
 
-_TAPESCOPE = Path(tracer.__file__).parent
+_TAPESCOPE = Path(__file__).parents[1]
 _RUNNER = os.path.abspath(_TAPESCOPE / "script.py")  # it runs the user's script: what called it is not the user's
 _SKIPPED_FOLDERS = _folders([Path(torch.__file__).parent, _TAPESCOPE, _TAPESCOPE.parent / "gui"])
 _SCRIPTS = _folders([sysconfig.get_path("scripts")])  # where pip puts the commands of packages
