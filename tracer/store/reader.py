@@ -162,6 +162,18 @@ class Tape:
         with self._reading():
             return to_networkx(self._structure(row[0]), self._evaluated(row[1]), self._lines(row[0]))
 
+    def lines_digest(self, index: int) -> bytes | None:
+        """Changes when `graph(index)` comes to know more source lines, which may be steps later; None while it knows
+        none."""
+        index = self._checked(index)
+        if self._format == 1:
+            return None
+        with self._reading():
+            row = self._connection.execute(
+                "SELECT digest FROM source WHERE id = (SELECT structure FROM step WHERE id = ?)", (index,)
+            ).fetchone()
+            return None if row is None else bytes(row[0])
+
     def statistics(self, index: int) -> Statistics | None:
         """What was measured in step `index`, None where its level is "structure". TapeError where it was lost, or is
         still on its way from the accelerator."""
