@@ -10,7 +10,7 @@ import networkx as nx
 import pytest
 
 from main import main
-from tests.store.samples import META, step_record, structure_record, write_tape
+from tests.store.samples import META, step_record, structure_record, write_rich_tape, write_tape
 from tracer import Tape
 from tracer.store.writer import EventRecord, Writer
 
@@ -64,7 +64,7 @@ def test_info_says_what_a_tape_holds(tapescope: Command, tape: Path) -> None:
     code, out, err = tapescope("info", tape)
     assert (code, err) == (0, "")
     assert out.startswith(f"{tape}: closed, 0.3 MB\n  command     train.py\n")
-    assert "steps       6 in 0.0 s\n  structures  2, with shapes 2; changed 1 times\n" in out
+    assert "steps       6 in 0.0 s\n  levels      structure ×6\n  structures  2, with shapes 2; changed 1 times\n" in out
     assert out.endswith("  stopped at step 6: pause\n")
     facts = json.loads(tapescope("info", tape, "--json")[1])
     assert (facts["steps"], facts["structures"], facts["changes"], facts["state"]) == (6, 2, [3], "closed")
@@ -132,7 +132,7 @@ REFUSED = {
     "no module": "run -m none | There is no module none that can be run.",
     "no module in package": "run -m none.of.these | Module none.of.these cannot be run: No module named 'none'.",
     "no such level": "run --level all script.py | There is no level 'all'; choose structure",
-    "every 0": "run --every 0 script.py | Keeping the graph of every 0 steps makes no sense; give a number from 1 on.",
+    "every 0": "run --every 0 script.py | Recording every 0 steps makes no sense; give a number from 1 on.",
     "max-steps 0": "run --max-steps 0 script.py | Ending after 0 steps makes no sense; give a number from 1 on.",
     "tape in no folder": "run -o none/x.tape script.py | Cannot write the tape none/x.tape: No such file or",
     "tape in proc": "run -o /proc/x.tape script.py | Cannot write the tape /proc/x.tape: ",
@@ -179,3 +179,79 @@ def test_a_reader_that_has_seen_enough_ends_a_command_quietly(tape: Path) -> Non
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(30) == 1
+
+
+def test_statistics_prints_the_tables_of_the_last_measured_step(tapescope: Command, tmp_path: Path) -> None:
+    path = write_rich_tape(tmp_path / "rich.tape")
+    code, out, err = tapescope("statistics", path)
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        "Step 2",
+        "",
+        "module call  mean  nans",
+        "fc#0            1     0",
+        "",
+        "parameter  grad_norm",
+        "fc.weight          2",
+        "unused           nan",
+        "",
+        "operator         times   secs  flops",
+        "aten.mm.default      1  0.125     16",
+        "all 1: 0.125 s, 16 FLOPs",
+    ]
+    code, out, _ = tapescope("statistics", path, "--step", 2, "--json")
+    content = strict(out)
+    assert code == 0 and content["calls"] == {"fc#0": {"mean": 1.0, "nans": 0.0}}
+    assert content["parameters"]["unused"] == {"grad_norm": "NaN"}
+    assert content["operators"][0]["secs"] == 0.125 and content["operators"][0]["call"] == "fc#0"
+
+
+def test_statistics_of_what_was_not_measured_is_one_sentence(tapescope: Command, tape: Path, tmp_path: Path) -> None:
+    code, out, err = tapescope("statistics", tape)
+    assert (code, out) == (2, "")
+    assert err == f"tapescope: No step of {tape} was measured; record with --level statistics or full.\n"
+    rich = write_rich_tape(tmp_path / "rich.tape")
+    _, _, err = tapescope("statistics", rich, "--step", 0)
+    assert err == f"tapescope: Step 0 of {rich} was not measured; record with --level statistics or full.\n"
+    assert tapescope("statistics", rich, "--step", 9)[0] == 2
+
+
+def test_export_of_a_compiled_node_holds_its_inside(tapescope: Command, tmp_path: Path) -> None:
+    path = write_rich_tape(tmp_path / "rich.tape")
+    out = tmp_path / "step.json"
+    assert tapescope("export", path, "--step", 2, "--format", "json", "-o", out)[0] == 0
+    graph = nx.node_link_graph(strict(out.read_text()), edges="edges")
+    inside = nx.node_link_graph(graph.nodes["fc#0/MulBackward0:0"]["inside"], edges="edges")
+    assert list(inside) == ["x", "mul", "output"] and inside.nodes["mul"]["source"]["line"] == 4
+
+
+def test_info_tells_where_a_nan_came_from(tapescope: Command, tmp_path: Path) -> None:
+    writer = Writer(tmp_path / "a.tape", META)
+    writer.append(step_record(0, structure_record(), loss=float("nan")))
+    found = {"what": "loss", "value": "nan", "origin": "op", "op": "LogBackward0", "call": "head#2", "parameter": None}
+    source = {"file": "/net.py", "line": 8, "function": "f"}
+    writer.append(EventRecord("not_finite", 0, 1, {**found, "source": source}))
+    writer.append(EventRecord("not_finite", 0, 1, {"what": "gradient", "value": "inf", "parameter": "fc.weight"}))
+    writer.append(EventRecord("not_finite", 0, 1, {**found, "origin": "parameter", "parameter": "fc.bias"}))
+    writer.append(EventRecord("level", 0, 1, {"level": "full", "every": 3}))
+    writer.close("closed")
+    _, out, _ = tapescope("info", tmp_path / "a.tape")
+    assert "  not_finite at step 0: NaN first in the output of LogBackward0 in head#2, /net.py:8\n" in out
+    assert "  not_finite at step 0: Inf in the gradient of fc.weight\n" in out
+    assert "  not_finite at step 0: NaN first in the parameter fc.bias, taken by LogBackward0 in head#2\n" in out
+    assert "  level at step 0: full, every 3\n" in out
+
+
+@pytest.mark.parametrize("words", [("level", "full"), ("level", "statistics", "--every", 5), ("sources",)])
+def test_what_changes_a_recording_needs_a_running_one(
+    tapescope: Command, tape: Path, words: tuple[object, ...]
+) -> None:
+    name, *rest = words
+    code, out, err = tapescope(name, tape, *rest)
+    assert (code, out, err) == (1, "", f"tapescope: The training that wrote {tape} has ended.\n")
+
+
+def test_a_level_that_does_not_exist_is_said_before_connecting(tapescope: Command, tape: Path) -> None:
+    expected = "tapescope: There is no level 'all'; choose structure, statistics or full.\n"
+    assert tapescope("level", tape, "all") == (2, "", expected)
+    assert tapescope("level", tape, "full", "--every", 0)[0] == 2

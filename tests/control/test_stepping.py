@@ -103,3 +103,48 @@ def test_control_c_ends_a_paused_training_as_it_does_any(path: Path) -> None:
     with Tape(path) as tape:
         assert tape.state == "closed"
     assert [item.name for item in path.parent.iterdir()] == ["run.tape"]
+
+
+def test_the_level_of_a_running_training_is_changed_and_shows_on_the_tape(path: Path) -> None:
+    with training(path) as process, closing(Run(path, process)) as run:
+        run.client.pause()
+        stopped = run.next_event("stopped")
+        assert run.tape.steps[stopped.step].level == "structure"
+        run.client.set_level("statistics", every=2)
+        run.client.trace_sources()
+        for at in range(1, 5):
+            run.client.next()
+            changed = run.next_event("stopped", "level")
+            if at == 1:
+                assert (changed.kind, changed.data) == ("level", {"level": "statistics", "every": 2})
+                assert changed.step == stopped.step
+                run.next_event("stopped")
+        levels = [step.level for step in run.tape.steps[stopped.step + 1 :]]
+        assert sorted(levels) == ["statistics"] * 2 + ["structure"] * 2
+        measured = stopped.step + 1 + levels.index("statistics")
+        statistics = run.tape.statistics(measured)
+        assert statistics is not None and set(statistics.parameters.keys) == {"weight", "bias"}
+        assert run.tape.statistics(stopped.step) is None
+        level = [sys.executable, "main.py", "level", str(path), "full"]
+        assert subprocess.run(level, cwd=ROOT, capture_output=True, text=True).stderr == ""
+        run.client.next()
+        assert run.next_event("level").data == {"level": "full", "every": 1}
+        run.next_event("stopped")
+        found = run.tape.statistics(len(run.tape) - 1)
+        assert found is not None and any(item.name == "aten.addmm.default" for item in found.operators)
+        run.client.terminate()
+        assert run.next_event("closed")
+        run.client.close()
+        process.communicate(timeout=30)
+
+
+def test_a_level_that_does_not_exist_is_refused_in_words(path: Path) -> None:
+    with training(path) as process, closing(Run(path, process)) as run:
+        run.client.set_level("everything")
+        with pytest.raises(ControlError, match=r"There is no level 'everything'; choose structure"):
+            run.client.wait_for_answer()
+        run.client.set_level("full", every=0)
+        with pytest.raises(ControlError, match="give a number from 1 on"):
+            run.client.wait_for_answer()
+        run.client.trace_sources()
+        run.client.wait_for_answer()

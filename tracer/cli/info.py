@@ -1,6 +1,7 @@
 """`tapescope info`: what a tape holds."""
 
 import argparse
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -37,6 +38,7 @@ def _facts(tape: Tape) -> dict[str, Any]:
         "structures": len({step.topology_id for step in steps if step.topology_id}),
         "shapes": len({step.shape_id for step in steps if step.shape_id}),
         "changes": changes,
+        "levels": dict(Counter(step.level for step in steps)),
         "seconds": sum(step.duration_secs for step in steps),
         "scalars": {name: float(tape.series(name)[1][-1]) for name in tape.scalars},
         "events": [{"kind": event.kind, "step": event.step, **event.data} for event in batch.events],
@@ -52,6 +54,7 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
     yield f"  python      {run.get('python', '')}, torch {run.get('torch', '')}, {run.get('platform', '')}"
     yield f"  steps       {facts['steps']:,} in {facts['seconds']:.1f} s"
     changes = f"changed {len(facts['changes']):,} times"
+    yield f"  levels      {', '.join(f'{level} ×{n:,}' for level, n in facts['levels'].items())}"
     yield f"  structures  {facts['structures']:,}, with shapes {facts['shapes']:,}; {changes}"
     for name, value in facts["scalars"].items():
         yield f"  {name:<11} {value:.6g} (last)"
@@ -62,6 +65,18 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
         yield f"  steps {gap['first']} to {gap['last']} have gaps: {gap['reason']}"
 
 
+def _origin(event: dict[str, Any]) -> str:
+    """Where a NaN or an Inf came from, in words."""
+    value = {"nan": "NaN", "inf": "Inf"}.get(str(event.get("value")), "not finite")
+    if event.get("what") == "gradient":
+        return f"{value} in the gradient of {event.get('parameter')}"
+    op = f"{event.get('op')} in {event.get('call') or 'no module'}"
+    thing = {"parameter": f"parameter {event.get('parameter')}, taken by {op}", "input": f"input of {op}"}
+    source = event.get("source") or {}
+    where = f", {source.get('file')}:{source.get('line')}" if source else ""
+    return f"{value} first in the {thing.get(str(event.get('origin')), f'output of {op}')}{where}"
+
+
 def _detail(event: dict[str, Any]) -> str:
     """What there is to say of an event in one line."""
     if event["kind"] == "exception":
@@ -69,6 +84,10 @@ def _detail(event: dict[str, Any]) -> str:
         return f"{event.get('type', '')}: {first}"
     if event["kind"] == "capture_failed":
         return (str(event.get("traceback", "")).strip().splitlines() or [""])[-1]
+    if event["kind"] == "not_finite":
+        return _origin(event)
+    if event["kind"] == "level":
+        return f"{event.get('level')}, every {event.get('every')}"
     if event["kind"] == "evaluated":
         return f"{event.get('passes')} forward-only passes of {', '.join(event.get('modules', ()))}"
     return str(event.get("condition") or event.get("reason") or "")

@@ -13,7 +13,7 @@ from tracer.display import has_display
 from tracer.errors import TapescopeError, UsageError
 from tracer.imports import after_import
 from tracer.launch import command as tapescope
-from tracer.options import Options
+from tracer.options import LEVELS, Options
 from tracer.script import Program, execute, module, modules_of_ours, script
 from tracer.store.destination import free_name, prepare
 
@@ -27,13 +27,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", dest="tape", metavar="FILE.tape", type=Path, help="the tape to write (default: named like the script)"
     )
-    parser.add_argument("--level", default="structure", help="what to record of each step: structure (default)")
+    parser.add_argument("--level", default="structure", help=f"what to record: {', '.join(LEVELS)} (default structure)")
     parser.add_argument(
         "--every",
         type=int,
         default=1,
         metavar="K",
-        help="keep the graph of every K-th step only; scalars are kept of all",
+        help="at every K-th step only; of the steps between, the graph alone is kept, at level structure the scalars",
     )
     parser.add_argument("--max-steps", type=int, metavar="N", help="end the script after N steps")
     parser.add_argument(
