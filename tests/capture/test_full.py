@@ -67,7 +67,7 @@ class Measured:
         return guarded(hook, lambda name, trace: self.failures.append(trace), strict=True)
 
     def before_backward(self, roots: Sequence[torch.Tensor], kind: str) -> None:
-        nodes = list(dict.fromkeys(root.grad_fn for root in roots if root.grad_fn is not None))
+        nodes = list(dict.fromkeys(root.node if hasattr(root, "node") else root.grad_fn for root in roots))
         if not nodes:
             return
         if self.log.base == NO_BASE:
