@@ -369,3 +369,22 @@ def test_compiled_modules_are_compiled_once_and_their_results_are_the_same(tmp_p
     with torch.no_grad():
         assert all(torch.equal(result, second(first(data))) for result in results)
     torch._dynamo.reset()
+
+
+def test_links_to_and_of_what_comes_after_many_equal_passes(tmp_path: Path) -> None:
+    encoder, decoder, late = nn.Linear(4, 4), Residual(), Branches()
+
+    def forward() -> None:
+        code = encoder(torch.ones(2, 4))
+        (decoder if len(passes) < 10 else late)(code)
+        passes.append(1)
+
+    passes: list[int] = []
+    tape = recorded(tmp_path, encoder, forward, n=14)
+    calls = tape.graph(0).graph["module_calls"]
+    fed = {(calls[at]["path"], call["path"]) for call in calls for at in call["fed_by"] if call["parent"] is None}
+    assert fed == {("", "Residual"), ("", "Branches")}
+    assert ("Branches.branches.1", "Branches.join") in {
+        (calls[at]["path"], call["path"]) for call in calls for at in call["fed_by"]
+    }
+    assert [call["count"] for call in calls if call["parent"] is None] == [14, 10, 4]

@@ -1,8 +1,9 @@
 """Which module call's output came to which call as an input, in the forward-only passes, which have no graph.
 
 Tensors are known again by identity, those that the user's code makes of them between two calls by watching operators.
-That takes a dispatch mode, which is put in for a pass only where the last one like it was new. Where neither sees
-anything (a compiled region, a detour over NumPy or numbers) there is no link.
+That takes a dispatch mode, which is put in for a pass only where the last one like it was new; after a few passes
+without news only the outcome of a pass is followed. Where neither sees anything (a compiled region, a detour over NumPy
+or numbers) there is no link.
 """
 
 import weakref
@@ -25,6 +26,7 @@ _Source = tuple[int, int]
 """A call: number of its signature, place in it."""
 
 _THIS = -1  # in place of the signature's number while the pass runs
+_CALM = 3
 _MAX_KNOWN_CALLS = 100_000
 _NOTHING: frozenset[_Source] = frozenset()
 
@@ -43,7 +45,8 @@ class Flow:
         self._known: dict[Signature, tuple[set[_Source], ...]] = {}
         self._n_known_calls = 0
         self._numbers: dict[Signature, int] = {}
-        self._settled: set[int] = set()
+        self._calm: dict[int, int] = {}  # by top-level token: how many passes in a row told nothing new
+        self._is_asleep = False
         self._guard: Callable[[Callable[..., None]], Callable[..., None]] | None = None
         self._take_out: Undo | None = None
 
@@ -56,18 +59,22 @@ class Flow:
         self.end()
         self.is_running = True
         self._fed, self._open, self._top = [], [], top
-        if self._guard is not None and top not in self._settled and not _is_traced():
+        calm = self._calm.get(top, 0)
+        self._is_asleep = calm >= _CALM
+        if self._guard is not None and calm == 0 and not _is_traced():
             self._take_out = put_under(_Watch(self._guard(self._carriers.through)))
 
     def enter(self, inputs: Any) -> None:
         """A call begins, the top-level one or one within."""
         self._open.append((len(self._fed), self._carriers.time))
-        self._fed.append(self._carriers.sources(inputs))
+        self._fed.append(set() if self._is_asleep else self._carriers.sources(inputs))
 
     def leave(self, kwargs: Any, output: Any) -> None:
         """The innermost call has ended. What came to it by keyword is known only now: modules tell it to no hook
         before."""
         at, since = self._open.pop()
+        if self._is_asleep and at > 0:
+            return
         if kwargs:
             came = self._carriers.sources(kwargs)
             self._fed[at] |= {source for source in came if source[0] != _THIS or source[1] < at}
@@ -109,17 +116,21 @@ class Flow:
             self._carriers.clear()
             self._n_known_calls = 0
         number = self._numbers.setdefault(signature, len(self._numbers))
-        fed = tuple({(number if n == _THIS else n, at) for n, at in sources} for sources in self._fed)
         known = self._known.get(signature)
         if known is None:
-            self._known[signature] = fed
-            self._n_known_calls += len(fed)
-            self._settled.discard(self._top)
+            self._calm[self._top] = 0
+            if not self._is_asleep:
+                self._known[signature] = self._numbered(number)
+                self._n_known_calls += len(self._fed)
         else:
-            for sources, more in zip(known, fed, strict=True):
+            n_links = sum(map(len, known))
+            for sources, more in zip(known, self._numbered(number), strict=True):
                 sources |= more
-            self._settled.add(self._top)
+            self._calm[self._top] = self._calm.get(self._top, 0) + 1 if n_links == sum(map(len, known)) else 1
         self._carriers.settle(number)
+
+    def _numbered(self, number: int) -> tuple[set[_Source], ...]:
+        return tuple({(number if n == _THIS else n, at) for n, at in sources} for sources in self._fed)
 
 
 class Carriers:
