@@ -24,8 +24,12 @@ ways = pytest.mark.parametrize(
     ids=str,
 )
 
-# Dynamo looks at `.grad` of what is no leaf, and the interpreter's frames of a compiled region break its warning filter
-pytestmark = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+pytestmark = [
+    # Dynamo looks at `.grad` of what is no leaf
+    pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf"),
+    # where compiled code ran during a recording, hooks that do nothing stay behind, so that it need not compile again
+    pytest.mark.filterwarnings(r"ignore:Using `torch.compile\(module\)` when there are global hooks"),
+]
 
 
 @contextmanager
