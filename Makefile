@@ -35,7 +35,7 @@ format: setup
 bench: setup
 	@sh scripts/setup.sh bench
 	$(PYTHON) -m benchmarks.startup
-	$(PYTHON) -m benchmarks.overhead $(ARGS)
+	$(PYTHON) -m benchmarks.overhead --write $(ARGS)
 
 screenshot: setup
 	@mkdir -p tapescope-out

@@ -5,12 +5,14 @@ ones can alternate in one process.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor
+from torch.autograd import detect_anomaly
 from torch.autograd.graph import Node
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
@@ -65,10 +67,11 @@ class EmptyHooks:
 
 
 class Recording:
-    """Tapescope, recording to a tape; its hooks are out while the bare step runs."""
+    """Tapescope, recording to a tape; its hooks are out while the bare step runs. Every `period`-th step differs."""
 
-    def __init__(self, step: TrainingStep, recorder: "Recorder") -> None:
+    def __init__(self, step: TrainingStep, recorder: "Recorder", period: int = 1) -> None:
         self.run = step.run
+        self.period = period
         self.on = recorder.resume
         self.off = recorder.suspend
         self.off()
@@ -89,11 +92,14 @@ def count_nodes(loss: Tensor) -> int:
 
 
 @contextmanager
-def recorded(step: TrainingStep) -> Iterator[Instrument]:
+def recorded(step: TrainingStep, level: str = "structure", every: int = 1) -> Iterator[Instrument]:
     from tracer import record
 
-    with TemporaryDirectory() as folder, record(Path(folder) / "bench.tape", strict=True) as recorder:
-        yield Recording(step, recorder)
+    with (
+        TemporaryDirectory() as folder,
+        record(Path(folder) / "bench.tape", level=level, every=every, strict=True) as recorder,
+    ):
+        yield Recording(step, recorder, every)
 
 
 @contextmanager
@@ -146,11 +152,24 @@ def torch_profiler(step: TrainingStep) -> Iterator[Instrument]:
     yield PerStep(run)
 
 
-INSTRUMENTS = {
-    "recorded": recorded,
-    "floor: walk + empty hooks": floor,
-    "torchviz make_dot": torchviz,
+@contextmanager
+def anomaly_mode(step: TrainingStep) -> Iterator[Instrument]:
+    def run() -> None:
+        with detect_anomaly(check_nan=False):
+            step.run()
+
+    yield PerStep(run)
+
+
+INSTRUMENTS: dict[str, Callable[[TrainingStep], AbstractContextManager[Instrument]]] = {
+    "structure": recorded,
+    "floor": floor,
+    "torchviz": torchviz,
+    "statistics every 10": partial(recorded, level="statistics", every=10),
+    "statistics": partial(recorded, level="statistics"),
+    "full": partial(recorded, level="full"),
     "torch.profiler": torch_profiler,
-    "torchview draw_graph": torchview,
-    "torchlens trace": torchlens,
+    "anomaly mode": anomaly_mode,
+    "torchview": torchview,
+    "torchlens": torchlens,
 }

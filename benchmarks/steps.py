@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -73,12 +74,12 @@ def transformer() -> TrainingStep:
     return _training_step(Classifier(features=64, layers=12, classes=10), torch.randn(8, 32, 64))
 
 
-def lstm_cell() -> TrainingStep:
-    return _training_step(LoopedCell(features=32, hidden_size=64, classes=10), torch.randn(8, 200, 32))
+def lstm_cell(length: int) -> TrainingStep:
+    return _training_step(LoopedCell(features=32, hidden_size=64, classes=10), torch.randn(8, length, 32))
 
 
-def densenet121() -> TrainingStep:
-    from torchvision.models import densenet121 as build
+def densenet201() -> TrainingStep:
+    from torchvision.models import densenet201 as build
 
     return _training_step(build(num_classes=10), torch.randn(4, 3, 64, 64))
 
@@ -87,8 +88,9 @@ STEPS: dict[str, Callable[[], TrainingStep]] = {
     "MLP": mlp,
     "ResNet-18": resnet18,
     "12-layer transformer": transformer,
-    "LSTMCell x200": lstm_cell,
-    "DenseNet-121": densenet121,
+    "DenseNet-201": densenet201,
+    "LSTMCell x200": partial(lstm_cell, 200),
+    "LSTMCell x1000": partial(lstm_cell, 1000),
 }
 
 

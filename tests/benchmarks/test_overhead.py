@@ -6,8 +6,10 @@ import pytest
 from torch.nn.modules import module
 
 import tracer
+from benchmarks.bars import verdicts
+from benchmarks.cost import Cost, confidence_interval, summarize
 from benchmarks.instruments import INSTRUMENTS, Recording, count_nodes
-from benchmarks.overhead import Cost, confidence_interval, measure, summarize, verdict
+from benchmarks.overhead import measure
 from benchmarks.steps import make_step
 
 
@@ -28,15 +30,26 @@ def test_confidence_interval_lies_around_the_median_and_within_the_values() -> N
     assert confidence_interval([1.0, 2.0]) == (1.0, 2.0)
 
 
-@pytest.mark.parametrize(("ours_ms", "answer"), [(0.5, "yes (0.500 of 0.600 ms)"), (0.7, "no (0.700 of 0.600 ms)")])
-def test_verdict_compares_with_a_fifth_of_torchviz(ours_ms: float, answer: str) -> None:
-    costs = {"recorded": cost(ours_ms), "torchviz make_dot": cost(3.0)}
+@pytest.mark.parametrize(("ours_ms", "answer"), [(0.25, "met (0.0833"), (0.6, "missed (0.2000")])
+def test_a_bar_compares_extras_of_one_run(ours_ms: float, answer: str) -> None:
+    costs = {"structure": cost(ours_ms), "torchviz": cost(3.0)}
 
-    assert verdict("ResNet-18", costs) == f"recorded extra <= 1/5 of torchviz's extra on ResNet-18: {answer}"
+    (line,) = [line for line in verdicts("ResNet-18", costs) if "torchviz" in line]
+
+    assert line == f"structure extra <= 1/8 of torchviz's: {answer}, at most 0.1250)"
 
 
-def test_verdict_says_so_where_torchviz_is_not_installed() -> None:
-    assert verdict("ResNet-18", {"recorded": cost(0.5)}).endswith("not measured")
+def test_a_bar_compares_whole_steps() -> None:
+    (line,) = verdicts("MLP", {"structure": cost(3.0)})
+
+    assert line == "structure step <= 1.25 x the bare one: missed (1.3000, at most 1.2500)"
+
+
+def test_a_bar_says_what_was_not_measured() -> None:
+    lines = list(verdicts("12-layer transformer", {"structure": cost(0.5)}))
+
+    assert lines[1] == "structure extra <= 1/8 of torchviz's: not measured (torchviz)"
+    assert len(lines) == 4 and all("not measured" in line for line in lines)
 
 
 @pytest.mark.parametrize(("name", "nodes"), [("MLP", 16), ("12-layer transformer", 916), ("LSTMCell x200", 3010)])
@@ -44,7 +57,7 @@ def test_steps_have_the_graphs_they_are_known_for(name: str, nodes: int) -> None
     assert count_nodes(make_step(name).forward()) == nodes
 
 
-@pytest.mark.parametrize("instrument_name", ["recorded", "floor: walk + empty hooks"])
+@pytest.mark.parametrize("instrument_name", ["structure", "floor", "statistics every 10", "full"])
 def test_measuring_leaves_no_hook_behind(instrument_name: str) -> None:
     step = make_step("MLP")
     with INSTRUMENTS[instrument_name](step) as instrument:

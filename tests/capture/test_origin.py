@@ -22,6 +22,7 @@ from tracer.capture.origin import Origin, find_origin
 
 NEXT = torch.autograd._get_sequence_nr
 Call = tuple[str, int] | None
+X = torch.ones(3, 4)
 
 
 class FirstBad(TorchDispatchMode):
@@ -40,6 +41,7 @@ class FirstBad(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         output = func(*args, **(kwargs or {}))
         is_told = func in (torch.ops.aten.masked_fill.Scalar, torch.ops.aten.detach.default)
+        is_told |= func.__name__.startswith("empty")
         if self.operator is None and not is_told:
             taken = [item for item in tree_leaves(args) if isinstance(item, torch.Tensor) and is_bad(item)]
             if any(isinstance(item, torch.Tensor) and is_bad(item) for item in tree_leaves(output)):
@@ -233,6 +235,27 @@ def test_data_that_is_spoilt_is_the_input_of_the_op_that_took_it() -> None:
     assert found.number == oracle.number
     assert found.call == oracle.call == ("first", 0)
     assert oracle.taken is x
+
+
+def test_a_number_that_is_not_finite_is_the_input_of_the_op_that_took_it() -> None:
+    found, oracle = search(Layers(lambda h: F.layer_norm((h + h) * float("inf"), [4])), lambda model: model(X).sum())
+
+    assert (found.origin.kind, found.origin.source, found.op) == ("input", "other", "MulBackward0")
+    assert found.number == oracle.number
+
+
+def test_statistics_that_batch_norm_updates_are_not_the_origin() -> None:
+    """They are not finite once it has seen what is not, and it saves them, as if they had been its input."""
+    norm = nn.BatchNorm1d(4)
+
+    found, oracle = search(Layers(lambda h: norm((1000 * h.abs() + 500).exp() + h)), lambda model: model(X).sum())
+    norm.reset_running_stats()
+    assert found.op == "ExpBackward0" and found.number == oracle.number
+
+    norm.running_mean = torch.full((4,), float("nan"))
+    norm.eval()
+    found, _ = search(Layers(lambda h: norm(h)), lambda model: model(X).sum())
+    assert (found.origin.kind, found.origin.source) == ("input", "running_mean")
 
 
 def test_which_of_many_calls_of_a_module() -> None:

@@ -1,0 +1,59 @@
+"""`docs/overhead.md`, as the overhead benchmark writes it."""
+
+import os
+import platform
+import subprocess
+from datetime import date
+from pathlib import Path
+
+import torch
+
+PAGE = Path(__file__).parents[1] / "docs" / "overhead.md"
+
+_PAGE = """# What recording costs
+
+Written by `make bench` (`python -m benchmarks.overhead --write`) on {day}:
+{machine}, {threads}.
+
+Each figure is in milliseconds a step: the median of the differences between alternating blocks of bare and of
+instrumented steps in one process; the range behind it is its 95 % interval, the ratio compares the step with the
+instrument to the bare one. Writing the tape is part of it. *structure*, *statistics* and *full* are Tapescope's levels,
+the graph the same at every step; *floor* is the least that any recorder of the graph does: empty forward hooks, and a
+walk over `next_functions` that keeps nothing. torchviz, torchview and torchlens keep one picture or trace, the profiler
+a list of events, anomaly mode tracebacks; none of them keeps every step.
+
+## Bars
+
+```
+{bars}
+```
+
+## Figures
+
+```
+{figures}
+```
+"""
+
+
+def write(bars: list[str], figures: list[str], threads: int) -> None:
+    PAGE.write_text(
+        _PAGE.format(
+            day=date.today().isoformat(),
+            machine=machine(),
+            threads=f"{threads} thread" if threads == 1 else f"{threads} threads",
+            bars="\n".join(bars),
+            figures="\n".join(figures).strip(),
+        )
+    )
+
+
+def machine() -> str:
+    """The processor, the system, Python and torch."""
+    lines = subprocess.run(["lscpu"], capture_output=True, text=True, check=False).stdout.splitlines()
+    facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    processor = facts.get("Model name") or platform.processor() or platform.machine()
+    return (
+        f"{os.cpu_count()} cores of {processor}, {platform.system()}, Python {platform.python_version()}, "
+        f"torch {torch.__version__}"
+    )
