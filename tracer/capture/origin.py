@@ -127,7 +127,7 @@ class _Search:
                 made_at = self._index.get(maker)
                 if made_at is not None:
                     self._outputs[made_at, tensor.output_nr] = value
-            elif not tensor.requires_grad and value is not None and "mask" not in name:
+            elif value is not None and not tensor.requires_grad and _is_data(node, name):
                 self._inputs.setdefault(at, (name, value))
 
     def _reach(self, start: list[int]) -> dict[int, list[int]]:
@@ -204,10 +204,17 @@ def _value_of_plain(values: torch.Tensor) -> Value | None:
         values = values._values()
     if values.dtype.itemsize <= 2:
         values = values.float()
-    # one pass where all is well: a sum is finite only of finite numbers
-    if bool(values.sum().isfinite()):
+    # One pass where all is well: a sum is finite only of finite numbers. Of a Python number that autograd saved as a
+    # tensor torch 2.15 returns a sum that is garbage.
+    if bool((values.sum() if values.dim() else values).isfinite()):
         return None
     return "nan" if bool(values.isnan().any()) else "inf" if bool(values.isinf().any()) else None
+
+
+def _is_data(node: Any, name: str) -> bool:
+    """Whether a tensor from outside the graph is one that must be finite, and was there before the op: not a mask, nor
+    the running statistics that batch norm has just updated."""
+    return "mask" not in name and not (name.startswith("running_") and node._saved_training)
 
 
 def _divides_by_no_zero(node: Any) -> bool:
@@ -231,13 +238,13 @@ _PRONE = frozenset(
     Xlog1Py Xlogy""".split()
 )
 
-# ops that only move numbers, choose among them or bound them
+# ops that only move numbers, choose among them, bound or normalise them
 _HARMLESS = frozenset(
     """Abs Alias Amax Amin AsStrided AvgPool2D Cat Ceil Clamp ClampMax ClampMin Clone Cos Detach Diagonal Elu Embedding
     Expand Flip Floor Gather Gelu Hardsigmoid Hardswish Hardtanh Index IndexSelect LeakyRelu Max MaxPool2DWithIndices
-    Maximum Min Minimum Narrow Neg Permute Relu Repeat ReshapeAlias Roll Round Select Sigmoid Sign Silu Sin Slice Sort
-    Split SplitWithSizes Squeeze Stack T Tanh Topk Transpose Unbind Unfold UnsafeSplit UnsafeView
-    Unsqueeze View""".split()
+    Maximum Min Minimum Narrow NativeBatchNorm NativeGroupNorm NativeLayerNorm Neg Permute Relu Repeat ReshapeAlias Roll
+    Round Select Sigmoid Sign Silu Sin Slice Sort Split SplitWithSizes Squeeze Stack T Tanh Topk Transpose Unbind Unfold
+    UnsafeSplit UnsafeView Unsqueeze View""".split()
 )
 
 # ops that may be told to put Inf somewhere
