@@ -23,9 +23,12 @@ from tracer.capture import moments
 from tracer.capture.aside import aside
 from tracer.capture.measuring import probes_of
 from tracer.capture.origin import bad_gradients
+from tracer.capture.probe import Probe
 from tracer.capture.probes.module_outputs import ModuleOutputs
 from tracer.capture.probes.parameters import Parameters
 from tracer.model.statistics import Statistics
+from tracer.options import LEVELS
+from tracer.plugins import load, names
 
 CLOSE = {"rel_tol": 2e-5, "abs_tol": 1e-6}
 
@@ -578,6 +581,16 @@ def test_what_is_not_attached_measures_nothing() -> None:
         measured.measuring.take(0, None)  # type: ignore[arg-type]
         assert not list(measured.measuring.arrived(wait=True))
         assert not measured.measuring.is_attached
+
+
+@pytest.mark.parametrize("name", names("tracer.capture.probes"))
+def test_every_file_of_the_folder_is_one_probe(name: str) -> None:
+    file = load(names("tracer.capture.probes")[name])
+    probes = [thing for thing in vars(file).values() if isinstance(thing, type) and thing.__module__ == file.__name__]
+
+    assert file.__doc__ and set(file.LEVELS) <= set(LEVELS) - {"structure"}
+    assert len([probe for probe in probes if issubclass(probe, Probe)]) == 1
+    assert "full" in file.LEVELS, "the last level measures all"
 
 
 def test_full_measures_what_statistics_does() -> None:
