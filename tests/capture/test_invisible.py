@@ -11,12 +11,14 @@ import pytest
 import torch
 import torchvision
 from torch import nn
+from torch._subclasses import FakeTensorMode
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from tracer import Tape, record
 from tracer.capture.calls import CallLog
 from tracer.capture.passes import Passes
+from tracer.options import LEVELS
 
 
 class Net(nn.Module):
@@ -228,3 +230,30 @@ def test_a_module_that_raises_leaves_the_call_log_in_order(tmp_path: Path) -> No
         ("good", 0),
     ]
     assert graph.nodes["good#0/AddmmBackward0:0"]["module"] == "good"
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_model_is_exported_while_recorded(tmp_path: Path, level: str, strict: bool) -> None:
+    model, x = nn.Sequential(nn.Linear(2, 2), nn.ReLU()), torch.ones(1, 2)
+    before = str(torch.export.export(model, (x,), strict=strict).graph)
+    with record(tmp_path / "run.tape", level=level, strict=True):
+        exported = torch.export.export(model, (x,), strict=strict)
+        model(x).sum().backward()
+    assert str(exported.graph) == before
+    tape = Tape(tmp_path / "run.tape")
+    assert not tape.events("capture_failed") and len(tape) == 1
+    assert "1#0/ReluBackward0:0" in tape.graph(0)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_training_on_fake_tensors_is_left_alone(tmp_path: Path, level: str) -> None:
+    with record(tmp_path / "run.tape", level=level, strict=True), FakeTensorMode():
+        model = nn.Linear(2, 2)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for _ in range(2):
+            model(torch.ones(1, 2)).sum().backward()
+            optimizer.step()
+    tape = Tape(tmp_path / "run.tape")
+    assert not tape.events("capture_failed")
+    assert [step.scalars.keys() & {"loss"} for step in tape.steps] == [set(), set()]

@@ -2,8 +2,10 @@
 
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -18,6 +20,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from torch.utils.hooks import RemovableHandle
 
 from tracer.capture.guard import guarded
+from tracer.imports import after_import
 
 _graph_task_id: Callable[[], int] = torch._C._current_graph_task_id
 _is_compiling = torch.compiler.is_compiling
@@ -27,12 +30,19 @@ Undo = Callable[[], None]
 _COMPILE_WARNING = r"Using `torch\.compile\(module\)` when there are global hooks"
 
 
+_ours: set[int] = set()
+"""Ids of our global module hooks."""
+
+
 @dataclass(frozen=True, slots=True)
 class _ModuleHooks:
     """A pre-hook and a hook in PyTorch's global dictionaries."""
 
     before: RemovableHandle
     after: RemovableHandle
+
+    def __post_init__(self) -> None:
+        _ours.update((self.before.id, self.after.id))
 
     def replace(self, enter: Callable[..., None], leave: Callable[..., None]) -> None:
         """Others in their place, so that the dictionaries keep their keys."""
@@ -42,6 +52,7 @@ class _ModuleHooks:
     def remove(self) -> None:
         self.before.remove()
         self.after.remove()
+        _ours.difference_update((self.before.id, self.after.id))
         # torch (2.15) leaves this behind, and goes on to say that there are hooks
         _modules._global_forward_hooks_with_kwargs.pop(self.after.id, None)
 
@@ -108,7 +119,59 @@ def on_first_call(notify: Callable[[], None]) -> Undo:
         notify()
 
     handle = register_module_forward_pre_hook(first)
-    return handle.remove
+    _ours.add(handle.id)
+
+    def undo() -> None:
+        handle.remove()
+        _ours.discard(handle.id)
+
+    return undo
+
+
+def keep_out_of_strict_export() -> Undo:
+    """Take our module hooks out while `torch.export` works with `strict=True`: it fails where there is any global hook
+    (torch 2.15)."""
+    undo: list[Undo] = []
+    undo.append(after_import("torch.export._trace", lambda module: undo.append(_around_strict_export(module))))
+
+    def stop() -> None:
+        for step in undo:
+            step()
+
+    return stop
+
+
+def _around_strict_export(module: ModuleType) -> Undo:
+    original = getattr(module, "_strict_export", None)
+    if original is None:
+        return lambda: None
+
+    def strict_export(*args: Any, **kwargs: Any) -> Any:
+        with _without_module_hooks():
+            return original(*args, **kwargs)
+
+    module._strict_export = strict_export  # type: ignore[attr-defined]
+
+    def undo() -> None:
+        module._strict_export = original  # type: ignore[attr-defined]
+
+    return undo
+
+
+@contextmanager
+def _without_module_hooks() -> Iterator[None]:
+    registries: list[dict[int, Any]] = [
+        _modules._global_forward_pre_hooks,
+        _modules._global_forward_hooks,
+        _modules._global_forward_hooks_with_kwargs,
+        _modules._global_forward_hooks_always_called,
+    ]
+    taken = [{key: registry.pop(key) for key in _ours & registry.keys()} for registry in registries]
+    try:
+        yield
+    finally:
+        for registry, ours in zip(registries, taken, strict=True):
+            registry.update(sorted(ours.items()))
 
 
 def is_compile_used() -> bool:

@@ -68,6 +68,7 @@ class Recorder:
         """Put the hooks in again after `suspend`."""
         self._undo = [
             hooks.hold_module_hooks(),
+            hooks.keep_out_of_strict_export(),
             hooks.on_first_call(self._start_clock),
             hooks.on_optimizer_steps(self._guard(self._before_optimizer), self._guard(self._after_optimizer)),
             hooks.on_backward(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensor
 
 Number = float | torch.Tensor
 
@@ -79,6 +80,8 @@ def loss_of(roots: list[torch.Tensor]) -> Number | None:
     if len(roots) != 1 or not isinstance(roots[0], torch.Tensor) or roots[0].numel() != 1:
         return None
     loss = roots[0]
+    if isinstance(loss, FakeTensor):  # a rehearsal without values
+        return None
     if loss.is_cpu:
         value = loss.item()
         return None if isinstance(value, complex) else float(value)
