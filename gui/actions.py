@@ -9,6 +9,8 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QWidget
 
 from gui.colorings import colorings
+from gui.findings import source_of
+from gui.levels import CHOICES, sampling_text
 from gui.session import Session
 from gui.theme import Theme
 from tracer.conditions import condition, condition_names
@@ -39,6 +41,13 @@ SPECS = (
     ActionSpec("step", "Step", ("F10",), "mdi6.debug-step-over", "Run exactly one step, then stop"),
     ActionSpec("continue", "Continue", ("F5",), "mdi6.play", "Let the training run on"),
     ActionSpec("stop", "Stop", ("Shift+F5",), "mdi6.stop", "End the training"),
+    ActionSpec(
+        "trace_sources",
+        "Find source lines at the next step",
+        (),
+        "mdi6.map-marker-question-outline",
+        "Note anew which line of the script makes each node",
+    ),
     ActionSpec("first", "First step", ("Home",), "mdi6.skip-backward", "Show the first step"),
     ActionSpec("previous", "Previous step", ("Left", ","), "mdi6.step-backward", "Show the step before"),
     ActionSpec("next", "Next step", ("Right", "."), "mdi6.step-forward", "Show the step after"),
@@ -58,6 +67,13 @@ SPECS = (
         "mdi6.arrow-collapse-right",
         "Show the next step whose structure differs from its predecessor's",
     ),
+    ActionSpec(
+        "go_to_origin",
+        "Go to origin of NaN or Inf",
+        ("Ctrl+G",),
+        "mdi6.alert-octagon-outline",
+        "Show the step, and in it the op or parameter, where a value was not finite first",
+    ),
     ActionSpec("fit", "Fit view", ("F",), "mdi6.fit-to-page-outline", "Show the whole graph"),
     ActionSpec("zoom_in", "Zoom in", ("Ctrl++", "Ctrl+=", "+"), "mdi6.magnify-plus-outline", "Show the graph larger"),
     ActionSpec("zoom_out", "Zoom out", ("Ctrl+-", "-"), "mdi6.magnify-minus-outline", "Show the graph smaller"),
@@ -73,6 +89,21 @@ SPECS = (
     ActionSpec(
         "bookkeeping", "Show views and transposes", ("B",), "", "Draw ops that only look at the same numbers", True
     ),
+    ActionSpec(
+        "open_source",
+        "Open in editor",
+        ("Ctrl+Shift+O",),
+        "mdi6.open-in-new",
+        "Open the file that made the selected node in your editor",
+    ),
+    ActionSpec(
+        "copy_source",
+        "Copy source location",
+        ("Ctrl+Shift+C",),
+        "mdi6.content-copy",
+        "Copy the file and line that made the selected node",
+    ),
+    ActionSpec("find_row", "Find in statistics…", ("Ctrl+F",), "", "Filter the tables of what was measured"),
     ActionSpec("legend", "Show legend", (), "", "Explain the colours in a corner of the graph", True),
     ActionSpec("minimap", "Show overview", (), "", "Show where in a large graph the view is", True),
     ActionSpec("theme_system", "System theme", (), "", "Light or dark as the desktop is", True, "theme"),
@@ -83,11 +114,11 @@ SPECS = (
 )
 
 
-UNTIL, COLOR = "until_", "color_"
+UNTIL, COLOR, LEVEL = "until_", "color_", "level_"
 
 
 def all_specs() -> tuple[ActionSpec, ...]:
-    """The table, and a row for each condition and each colouring there is a file of."""
+    """The table, and a row for each recording level, each condition and each colouring there is a file of."""
     until = (
         ActionSpec(
             f"{UNTIL}{name}",
@@ -102,7 +133,11 @@ def all_specs() -> tuple[ActionSpec, ...]:
         ActionSpec(f"{COLOR}{name}", coloring.TITLE, (), "", "", True, "coloring")
         for name, coloring in colorings().items()
     )
-    return (*SPECS, *until, *color)
+    level = (
+        ActionSpec(f"{LEVEL}{choice.name}", sampling_text(choice.sampling), (), "", choice.tip, True, "level")
+        for choice in CHOICES
+    )
+    return (*SPECS, *level, *until, *color)
 
 
 class Actions(QObject):
@@ -158,11 +193,22 @@ class Actions(QObject):
             ("fit", "zoom_in", "zoom_out", "actual_size", "open_all", "close_all", "default_depth"), has_graph
         )
         enabled |= dict.fromkeys(self.names(UNTIL), enabled["continue"])
+        enabled["find_row"] = session.tape is not None
+        is_told = self._can_control and state in ("running", "paused")
+        enabled |= dict.fromkeys((*self.names(LEVEL), "trace_sources"), is_told)
+        enabled |= dict.fromkeys(("open_source", "copy_source"), source_of(session) is not None)
+        enabled["go_to_origin"] = any(event.kind == "not_finite" for event in session.incidents)
         enabled["zoom_selection"] = has_graph and bool(session.selection)
         enabled["toggle_call"] = has_graph and session.selection in session.drawing.calls
         for name, is_enabled in enabled.items():
             self._actions[name].setEnabled(is_enabled)
         self._actions["follow"].setChecked(session.follows_live)
+        self.show_sampling()
+
+    def show_sampling(self) -> None:
+        """Checks the level that the tape says is recorded, if it is a choice; a click alone changes nothing."""
+        for choice in CHOICES:
+            self._actions[f"{LEVEL}{choice.name}"].setChecked(choice.sampling == self._session.sampling)
 
     def set_theme(self, theme: Theme) -> None:
         for spec in SPECS:
@@ -180,6 +226,8 @@ class Actions(QObject):
             session.follow_changed,
             session.selection_changed,
             session.drawing_changed,
+            session.sampling_changed,
+            session.incidents_changed,
         ):
             fact.connect(self.refresh)
 

@@ -6,7 +6,7 @@ modules are open, and then starts from the one before.
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import networkx as nx
 
@@ -14,8 +14,10 @@ from gui.canvas.scene import Scene, scene_for
 from gui.colorings import colorings
 from gui.theme import Theme
 from tracer import GraphDiff, Step, Tape
+from tracer.errors import TapeError
 from tracer.layout import Layout, LayoutCache, lay_out
 from tracer.model.diff import diff
+from tracer.model.statistics import Statistics
 from tracer.model.union import Union
 from tracer.model.view_builder import ViewOptions, build_view, default_open
 
@@ -47,7 +49,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drawing:
-    """The answer. `diff` leads from the compared step to this one, if there is one; `calls` are all calls ever seen."""
+    """The answer. `diff` leads from the compared step to this one, if there is one; `calls` are all calls ever seen.
+
+    `statistics` is None where the step was not measured, or what was measured is not there: then `missing` says why.
+    """
 
     question: Question
     step: Step
@@ -56,6 +61,14 @@ class Drawing:
     scene: Scene
     open_calls: frozenset[str]
     calls: frozenset[str]
+    has_lines: bool = False
+    statistics: Statistics | None = None
+    missing: str = ""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing of the step can still come: source lines and numbers from an accelerator may be late."""
+        return self.has_lines and not self.missing
 
 
 class Drafter:
@@ -65,7 +78,7 @@ class Drafter:
         self._tape = tape
         self._cancelled = cancelled
         self._union = Union()
-        self._graphs: OrderedDict[Hashable, nx.MultiDiGraph] = OrderedDict()
+        self._graphs: OrderedDict[Hashable, tuple[bytes | None, nx.MultiDiGraph]] = OrderedDict()
         self._layouts: OrderedDict[ViewOptions, Layout] = OrderedDict()
         self._last_layout: Layout | None = None
         self._layout_cache = LayoutCache()
@@ -82,7 +95,12 @@ class Drafter:
         coloring = colorings()[question.options.coloring]
         scene = scene_for(layout, graph, changes, coloring, question.theme)
         calls = frozenset(call["key"] for call in self._union.graph.graph["module_calls"])
-        return Drawing(question, step, graph, changes, scene, options.open_groups, calls)
+        has_lines = self._graphs[_graph_key(step)][0] is not None
+        drawing = Drawing(question, step, graph, changes, scene, options.open_groups, calls, has_lines)
+        try:
+            return replace(drawing, statistics=self._tape.statistics(step.index))
+        except TapeError as error:
+            return replace(drawing, missing=str(error))
 
     def _foresee(self, steps: tuple[Step, ...]) -> None:
         """Take structures into the union before they are shown, in the order of the tape, while it stays small."""
@@ -97,13 +115,13 @@ class Drafter:
             self._layouts.clear()
 
     def _graph(self, step: Step) -> nx.MultiDiGraph:
-        key = _graph_key(step)
-        if key not in self._graphs:
-            self._graphs[key] = self._tape.graph(step.index)
+        key, lines = _graph_key(step), self._tape.lines_digest(step.index)
+        if key not in self._graphs or self._graphs[key][0] != lines:
+            self._graphs[key] = lines, self._tape.graph(step.index)
             if len(self._graphs) > CACHED_GRAPHS:
                 self._graphs.popitem(last=False)
         self._graphs.move_to_end(key)
-        return self._graphs[key]
+        return self._graphs[key][1]
 
     def _diff(self, compared_step: int, step: Step, graph: nx.MultiDiGraph) -> GraphDiff | None:
         if compared_step < 0 or compared_step == step.index:

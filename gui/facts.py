@@ -44,14 +44,9 @@ def step_facts(step: Step, graph: nx.MultiDiGraph, structure: int) -> tuple[Sect
 def node_facts(graph: nx.MultiDiGraph, key: str, diff: GraphDiff | None = None) -> tuple[Section, ...]:
     """What is known of one op, parameter or output of the graph. Raises KeyError where it has no such node."""
     node, names = graph.nodes[key], Names(graph)
-    source = node.get("source")
-    source_rows = (
-        (Fact("file", f"{source['file']}:{source['line']}"), Fact("function", source["function"])) if source else ()
-    )
     return _filled(
         Section("Node", tuple(_node_rows(graph, key, node))),
         Section("Tensor", tuple(_tensor_rows(node))),
-        Section("Source", source_rows),
         Section("Changed", tuple(_change_rows(diff.changed.get(key, {}) if diff else {}, names))),
         _link_section("Inputs", _input_rows(graph, key, names)),
         _link_section("Outputs", _output_rows(graph, key, names)),
@@ -86,6 +81,22 @@ def link_facts(graph: nx.MultiDiGraph, sources: Sequence[str], targets: Sequence
     ends = tuple(fact for source, target, data in shown for fact in _edge_rows(source, target, data, names))
     tensor = tuple(_tensor_rows(graph.nodes[edges[0][0]])) if len(edges) == 1 else ()
     return _filled(Section(f"Edges ({fmt.count(len(edges))})", ends), Section("Tensor", tensor))
+
+
+def opaque_text(op: str) -> str:
+    """What an opaque node stands for, in one sentence; the names are those of `tracer/capture/walk.py`."""
+    if op.startswith("CheckpointFunction"):
+        return (
+            "Opaque: a reentrant checkpoint; autograd hides what is inside and builds it anew in backward."
+            " With use_reentrant=False it would be shown"
+        )
+    if op.startswith("CompiledFunction"):
+        return "Opaque: a region compiled by torch.compile; autograd hides what is inside"
+    if "torch::jit" in op:
+        return "Opaque: a TorchScript graph; autograd hides what is inside"
+    if op.startswith("CppNode<"):
+        return "Opaque: an autograd function written in C++; autograd hides what is inside"
+    return "Opaque: autograd hides what is inside"
 
 
 def call_number(calls: Sequence[Mapping[str, Any]], key: str) -> int:
@@ -156,8 +167,6 @@ def _node_rows(graph: nx.MultiDiGraph, key: str, node: Mapping[str, Any]) -> Ite
         yield Fact("class", calls[call_number(calls, call_key)]["class"])
         yield Fact("call", str(node["call"]))
     yield Fact("pass", str(node["pass_index"]))
-    if node["opaque"]:
-        yield Fact("opaque", "stands for a graph that autograd does not show")
     yield Fact("key", key)
 
 

@@ -1,10 +1,14 @@
 """What the inspector says about a selection: which facts belong to a key, and how they are headed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from gui import format as fmt
 from gui.drawing import Drawing
-from gui.facts import Fact, Section, call_facts, link_facts, node_facts, step_facts
+from gui.facts import Fact, Section, call_facts, link_facts, node_facts, opaque_text, step_facts
+from gui.incidents import concerns, headline, origin_text
+from gui.measurements import measured_call, measured_node
 from gui.names import Names
 from gui.session import Session
 from tracer.model.labels import op_title
@@ -15,10 +19,22 @@ LINK = " → "
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """A sentence above the facts."""
+
+    text: str
+    is_alarm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
+    """`source` is where the user's code made the node: its file, line and function."""
+
     title: str
     subtitle: str
     sections: tuple[Section, ...]
+    notices: tuple[Notice, ...] = ()
+    source: Mapping[str, Any] | None = None
 
 
 def link_key(link: Link) -> str:
@@ -35,10 +51,19 @@ def find(session: Session) -> Finding:
     if LINK in selection:
         return _of_link(drawing, selection)
     if selection in drawing.graph:
-        return _of_node(drawing, selection)
+        return _of_node(drawing, selection, session)
     if any(call["key"] == selection for call in drawing.graph.graph["module_calls"]):
-        return _of_call(drawing, selection)
+        return _of_call(drawing, selection, session)
     return Finding(Names(drawing.graph).of(selection), f"Not in step {fmt.count(drawing.step.index)}", ())
+
+
+def source_of(session: Session) -> Mapping[str, Any] | None:
+    """Where the selected node was made: file, line, function; None where that is not known."""
+    drawing = session.drawing
+    if drawing is None or session.selection not in drawing.graph:
+        return None
+    source: Mapping[str, Any] | None = drawing.graph.nodes[session.selection].get("source")
+    return source
 
 
 def why_nothing(session: Session) -> str:
@@ -59,6 +84,7 @@ def _of_step(drawing: Drawing, session: Session) -> Finding:
         f"Step {fmt.count(step.index)}",
         f"Structure {fmt.count(structure + 1)} · {fmt.plural(drawing.graph.number_of_nodes(), 'node')}",
         (*_ending(step.index, session), *step_facts(step, drawing.graph, structure)),
+        tuple(Notice(headline(event), True) for event in session.incidents if event.step == step.index),
     )
 
 
@@ -71,17 +97,42 @@ def _ending(step: int, session: Session) -> tuple[Section, ...]:
     return (Section("Failed after this step", (fact,)),)
 
 
-def _of_node(drawing: Drawing, key: str) -> Finding:
+def _of_node(drawing: Drawing, key: str, session: Session) -> Finding:
     node = drawing.graph.nodes[key]
     title = node["parameter"] or op_title(node["op"] or "") or key
     where = f" in {node['module']}" if node["module"] else ""
-    return Finding(title, f"{node['kind'].capitalize()}{where}", node_facts(drawing.graph, key, drawing.diff))
+    measured, why = measured_node(drawing, key)
+    notices = (
+        *_alarms(drawing, key, session, node.get("source")),
+        *((Notice(opaque_text(node["op"])),) if node["opaque"] else ()),
+        *((Notice(why),) if why else ()),
+    )
+    sections = _with_measured(measured, node_facts(drawing.graph, key, drawing.diff))
+    return Finding(title, f"{node['kind'].capitalize()}{where}", sections, notices, node.get("source"))
 
 
-def _of_call(drawing: Drawing, key: str) -> Finding:
+def _of_call(drawing: Drawing, key: str, session: Session) -> Finding:
     call = next(call for call in drawing.graph.graph["module_calls"] if call["key"] == key)
     title, subtitle = call["path"] or call["class"], f"{call['class']} · call {call['call']}"
-    return Finding(title, subtitle, call_facts(drawing.graph, key))
+    measured, why = measured_call(drawing, key)
+    notices = (*_alarms(drawing, key, session), *((Notice(why),) if why else ()))
+    return Finding(title, subtitle, _with_measured(measured, call_facts(drawing.graph, key)), notices)
+
+
+def _with_measured(measured: Section, sections: tuple[Section, ...]) -> tuple[Section, ...]:
+    """Measurements come second: after what the thing is, before what it is connected to."""
+    return (*sections[:1], measured, *sections[1:]) if measured.facts else sections
+
+
+def _alarms(
+    drawing: Drawing, key: str, session: Session, source: Mapping[str, Any] | None = None
+) -> tuple[Notice, ...]:
+    folder = str(session.meta.get("folder", ""))
+    return tuple(
+        Notice(origin_text(event, folder, source), True)
+        for event in session.incidents
+        if event.kind == "not_finite" and event.step == drawing.step.index and concerns(event, key)
+    )
 
 
 def _of_link(drawing: Drawing, selection: str) -> Finding:

@@ -34,6 +34,29 @@ def duration(secs: float) -> str:
     return f"{secs / 60:.3g} min"
 
 
+def size(n_bytes: float) -> str:
+    """Bytes in powers of 1024, three significant digits."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if n_bytes < 1024:
+            return f"{n_bytes:.0f} {unit}" if n_bytes >= 100 or unit == "B" else f"{n_bytes:.3g} {unit}"
+        n_bytes /= 1024
+    return f"{n_bytes:,.3g} TiB"
+
+
+def flops(value: float) -> str:
+    """Floating point operations, three significant digits."""
+    for unit in ("FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP"):
+        if value < 1000:
+            return f"{value:.3g} {unit}"
+        value /= 1000
+    return f"{value:,.3g} PFLOP"
+
+
+def share(value: float) -> str:
+    """A part of one in per cent."""
+    return f"{value * 100:.3g} %"
+
+
 def moment(time_ns: int) -> str:
     """Local time of day to the millisecond."""
     secs, rest = divmod(time_ns, 1_000_000_000)

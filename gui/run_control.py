@@ -56,6 +56,14 @@ class RunControl(QObject):
         """Runs on and stops where the condition (a file of `tracer/conditions/`) is met."""
         self._send(lambda client: client.continue_(until=condition))
 
+    def set_level(self, level: str, every: int) -> bool:
+        """From the next step on records every `every`-th step at `level`; whether it could be asked."""
+        return self._send(lambda client: client.set_level(level, every))
+
+    def trace_sources(self) -> bool:
+        """Notes the source lines of the next step; whether it could be asked."""
+        return self._send(lambda client: client.trace_sources())
+
     def terminate(self) -> bool:
         """Asks the training to end at its next step boundary; whether it could be asked."""
         return self._send(lambda client: client.terminate())

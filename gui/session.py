@@ -11,9 +11,14 @@ from gui.drawing import Drawing, DrawingOptions
 from gui.series import Series
 from gui.timeline import Timeline
 from tracer import Batch, Event, Step
+from tracer.errors import UsageError
+from tracer.options import Sampling
 
 FOLLOW_INTERVAL_MSECS = 66
 """While live, the shown step jumps at most fifteen times a second, always to the latest."""
+
+INCIDENTS = ("not_finite", "capture_failed")
+"""Kinds of events that the user has to know of."""
 
 RUN_STATES = ("none", "starting", "running", "paused", "ended")
 
@@ -22,7 +27,8 @@ class Session(QObject):
     """Steps count from 0; `step` is -1 while there is none. Signals are sent only when something changed.
 
     `stop_reason` is why the run is paused, and "abrupt" where it ended without closing its tape; `exception` is the
-    event of what ended it, None where it went well.
+    event of what ended it, None where it went well. `sampling` is what the tape says is recorded of each step;
+    `incidents` are the events the user has to know of, in order: a loss that is not finite, a capture that failed.
     """
 
     tape_changed = Signal()
@@ -37,6 +43,8 @@ class Session(QObject):
     options_changed = Signal()
     follow_changed = Signal(bool)
     run_state_changed = Signal(str)
+    sampling_changed = Signal()
+    incidents_changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -50,9 +58,12 @@ class Session(QObject):
         self.run_state = "none"
         self.stop_reason = ""
         self.exception: Event | None = None
+        self.sampling = Sampling()
+        self.incidents: tuple[Event, ...] = ()
         self.step = -1
         self.follows_live = False
         self._wished_step: int | None = None
+        self._wished_key = ""
         self._follow_timer = QTimer(self)
         self._follow_timer.setInterval(FOLLOW_INTERVAL_MSECS)
         self._follow_timer.setSingleShot(True)
@@ -93,6 +104,7 @@ class Session(QObject):
 
     def go_to(self, step: int) -> None:
         """Shows a step, clamped to those there are, and stops following."""
+        self._wished_key = ""
         self._set_follows_live(False)
         self._show(step)
 
@@ -126,6 +138,7 @@ class Session(QObject):
 
     def select(self, key: str) -> None:
         """Selects a node, a module call or an edge by its key, "" for nothing."""
+        self._wished_key = ""
         if key != self.selection:
             self.selection = key
             self.selection_changed.emit(key)
@@ -135,10 +148,18 @@ class Session(QObject):
         self.select(key)
         self.revealed.emit(key)
 
+    def reveal_at(self, step: int, key: str) -> None:
+        """Goes to a step, and to something in it as soon as it is drawn; "" for the step alone."""
+        self.go_to(step)
+        self.select(key)
+        self._wished_key = key
+        self._grant_key()
+
     def set_drawing(self, drawing: Drawing) -> None:
         """Takes in what is shown from now on; the shown step may already be another one."""
         self.drawing = drawing
         self.drawing_changed.emit()
+        self._grant_key()
 
     def toggle_call(self, key: str) -> None:
         """Opens a closed module call, closes an open one."""
@@ -171,10 +192,14 @@ class Session(QObject):
         self.drawing = None
         self.selection, self.step, self.follows_live = "", -1, False
         self.run_state, self.stop_reason, self.exception = "none", "", None
+        self.sampling, self.incidents = Sampling(), ()
+        self._wished_key = ""
 
     def _tell_all(self) -> None:
         self.tape_changed.emit()
         self.run_state_changed.emit(self.run_state)
+        self.sampling_changed.emit()
+        self.incidents_changed.emit()
         self.follow_changed.emit(self.follows_live)
         self.selection_changed.emit(self.selection)
         self.step_changed.emit(self.step)
@@ -214,8 +239,27 @@ class Session(QObject):
                 self.exception = event
             elif event.kind == "closed":
                 self._set_run_state("ended", "")
+            if event.kind in ("started", "level"):
+                self._set_sampling(_sampling_of(event))
         if events:
+            self._add_incidents(tuple(event for event in events if event.kind in INCIDENTS))
             self.events_appended.emit(events)
+
+    def _add_incidents(self, incidents: tuple[Event, ...]) -> None:
+        if incidents:
+            self.incidents += incidents
+            self.incidents_changed.emit()
+
+    def _set_sampling(self, sampling: Sampling) -> None:
+        if sampling != self.sampling:
+            self.sampling = sampling
+            self.sampling_changed.emit()
+
+    def _grant_key(self) -> None:
+        drawing, key = self.drawing, self._wished_key
+        if key and drawing is not None and drawing.step.index == self.step:
+            self._wished_key = ""
+            self.reveal(key)
 
     def _catch_up(self) -> None:
         if self.follows_live and self.step < len(self.timeline) - 1:
@@ -237,3 +281,11 @@ class Session(QObject):
         if (run_state, reason) != (self.run_state, self.stop_reason):
             self.run_state, self.stop_reason = run_state, reason
             self.run_state_changed.emit(run_state)
+
+
+def _sampling_of(event: Event) -> Sampling:
+    """What an event says is recorded from it on; the usual where it says nothing that this version knows."""
+    try:
+        return Sampling(event.data.get("level", "structure"), event.data.get("every", 1))
+    except UsageError:
+        return Sampling()

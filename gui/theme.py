@@ -153,6 +153,7 @@ def _light() -> Theme:
         kinds={
             "op": Swatch("#ffffff", "#b6bfcd", text, "#6b7484", "#9aa5b5"),
             "module": Swatch("#e9effd", "#8ea6ea", "#1f3576", "#5568a3", "#6485e4"),
+            "graphless": Swatch("#f8f9fe", "#8ea6ea", "#3b4a7a", "#6b7aa8", "#b9c7f0"),
             "parameter": Swatch("#f3f0f9", "#d5cbe8", "#5a4a7e", "#83759f", "#b5a3d6"),
             "input": Swatch("#e8f4f6", "#8cc3cf", "#14505d", "#4a7c87", "#4ba6b7"),
             "output": _solid("#2a3754", "#ffffff"),
@@ -211,6 +212,7 @@ def _dark() -> Theme:
         kinds={
             "op": Swatch("#262b33", "#4d5666", text, "#98a1b0", "#6b7587"),
             "module": Swatch("#262f4d", "#5a70bd", "#d3dcff", "#9dabdc", "#6f88dd"),
+            "graphless": Swatch("#191d2b", "#5a70bd", "#b9c4ea", "#8b98c4", "#3d4a7c"),
             "parameter": Swatch("#2a2636", "#514866", "#cbbfe6", "#988cb4", "#77699a"),
             "input": Swatch("#1c3238", "#3c7482", "#c3e6ed", "#86b2bb", "#4f9fb0"),
             "output": _solid("#d9e0f2", "#1a2236"),
@@ -315,6 +317,9 @@ QToolButton:pressed, QToolButton:checked { background: @accent_soft; }
 QToolButton:focus { border-color: @accent; }
 QToolButton:disabled { color: @disabled_text; }
 
+QToolButton[popupMode="2"] { padding-right: 20px; }
+QToolButton::menu-indicator { subcontrol-origin: padding; subcontrol-position: right center; right: 5px; }
+
 QPushButton { background: @raised; border: 1px solid @border; border-radius: 6px; padding: 6px 14px; color: @text; }
 QPushButton:hover { background: @hover; }
 QPushButton:pressed { background: @accent_soft; }
@@ -348,6 +353,7 @@ QTabWidget::pane { border: 0; border-top: 1px solid @border; }
 
 QTreeView, QTableView, QListView { background: @panel; border: 0; outline: 0; alternate-background-color: @raised; }
 QTreeView::item, QListView::item { padding: 3px 2px; }
+QTableView::item { padding: 0 8px; }
 QTreeView::item:hover, QListView::item:hover, QTableView::item:hover { background: @hover; }
 QTreeView::item:selected, QListView::item:selected, QTableView::item:selected {
     background: @accent_soft; color: @text; }

@@ -1,4 +1,4 @@
-"""Which structure each step of a tape had, kept small: four bytes a step, eight a change."""
+"""Which structure and level each step of a tape had, kept small: five bytes a step, eight a change."""
 
 from array import array
 from bisect import bisect_left, bisect_right
@@ -8,9 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer import Step
+from tracer.options import LEVELS
 
 UNRECORDED = -1
 """The structure of a step of which only scalars, or nothing at all, was kept."""
+
+UNMEASURED = LEVELS.index("structure")
 
 
 class Timeline:
@@ -18,6 +21,7 @@ class Timeline:
 
     def __init__(self) -> None:
         self._topologies = np.empty(1024, np.int32)
+        self._levels = np.empty(1024, np.int8)
         self._count = 0
         self._topology_numbers: dict[str, int] = {}
         self._shape_numbers: dict[str, int] = {}
@@ -34,11 +38,12 @@ class Timeline:
         known = len(self._topology_ids)
         for step in steps:
             while self._count < step.index:
-                self._append(UNRECORDED, UNRECORDED)
+                self._append(UNRECORDED, UNRECORDED, UNMEASURED)
+            level = LEVELS.index(step.level) if step.level in LEVELS else UNMEASURED
             if step.topology_id:
-                self._append(self._topology_number(step.topology_id), self._shape_number(step.shape_id))
+                self._append(self._topology_number(step.topology_id), self._shape_number(step.shape_id), level)
             else:
-                self._append(UNRECORDED, UNRECORDED)
+                self._append(UNRECORDED, UNRECORDED, level)
         return len(self._topology_ids) > known
 
     @property
@@ -65,6 +70,11 @@ class Timeline:
     def structure(self, step: int) -> int:
         return int(self._topologies[step])
 
+    def nearest_measured(self, step: int) -> int | None:
+        """The step closest to `step` of which more was recorded than its structure; the earlier of two."""
+        measured = np.flatnonzero(self._levels[: self._count])
+        return int(measured[np.argmin(np.abs(measured - step))]) if len(measured) else None
+
     def topology_id(self, structure: int) -> str:
         return self._topology_ids[structure]
 
@@ -89,10 +99,12 @@ class Timeline:
     def _shape_number(self, shape_id: str) -> int:
         return self._shape_numbers.setdefault(shape_id, len(self._shape_numbers))
 
-    def _append(self, topology: int, shape: int) -> None:
+    def _append(self, topology: int, shape: int, level: int) -> None:
         if self._count == len(self._topologies):
             self._topologies = np.resize(self._topologies, 2 * self._count)
+            self._levels = np.resize(self._levels, 2 * self._count)
         self._topologies[self._count] = topology
+        self._levels[self._count] = level
         if topology != UNRECORDED:
             self._note_change(topology, shape)
         self._count += 1

@@ -9,11 +9,16 @@ from gui.draftsman import Draftsman
 from gui.drawing import Drawing, Question
 from gui.export import Export
 from gui.follower import Follower
+from gui.levels import sampling_text
 from gui.process import Launch, TrainingProcess, new_tape_path, output_paths
 from gui.run_control import RunControl
 from gui.session import Session
 from gui.settings import Settings
 from tracer import Batch, Event, Tape
+from tracer.options import Sampling
+
+LATE_STEPS = 4
+"""So many steps later source lines, or numbers from an accelerator, may still come."""
 
 
 class Workbench(QObject):
@@ -24,6 +29,7 @@ class Workbench(QObject):
     failed = Signal(str)  # something the user wanted did not work, one sentence
     undrawable = Signal(str)  # why the shown step has no graph
     exported = Signal(str)
+    asked = Signal(str)  # a command was sent whose effect comes later, one sentence
     reach_changed = Signal()
 
     def __init__(self, settings: Settings, appearance: Appearance, parent: QObject | None = None) -> None:
@@ -40,6 +46,7 @@ class Workbench(QObject):
         self._process: TrainingProcess | None = None
         self._exports: set[Export] = set()
         self._has_output = False
+        self._looks_left = 0
         self._connect()
 
     def _connect(self) -> None:
@@ -98,6 +105,17 @@ class Workbench(QObject):
         self.session.follow_live(True)
         self.control.continue_until(condition)
 
+    def set_sampling(self, sampling: Sampling) -> None:
+        """Has the training record something else from its next step on; the tape says when it does."""
+        if self.control.set_level(sampling.level, sampling.every):
+            self.asked.emit(self.tr("Recorded from the next step on: {0}").format(sampling_text(sampling)))
+
+    def trace_sources(self) -> None:
+        """Has the training note the source lines of its next step."""
+        if self.control.trace_sources():
+            self._looks_left = LATE_STEPS
+            self.asked.emit(self.tr("Source lines are noted at the next step"))
+
     def stop(self) -> None:
         """Ends the training: asked at its next step boundary, by signal if that does not help within 3 s."""
         was_asked = self.control.terminate()
@@ -147,6 +165,8 @@ class Workbench(QObject):
     @Slot(object)
     def _on_batch(self, batch: Batch) -> None:
         self.session.append(batch)
+        if batch:
+            self._look_again()
         if self._follower is not None:
             self._follower.took_batch()
 
@@ -195,6 +215,16 @@ class Workbench(QObject):
         for export in done:
             export.deleteLater()
 
+    def _look_again(self) -> None:
+        """Draws the shown step again where facts of it may have come after it. A followed run is drawn anyway."""
+        session, drawing = self.session, self.session.drawing
+        if drawing is None or session.follows_live:
+            return
+        is_late = len(session.timeline) - 1 - drawing.step.index <= LATE_STEPS
+        if self._looks_left or (is_late and not drawing.is_complete):
+            self._looks_left = max(self._looks_left - 1, 0)
+            self._draw()
+
     @Slot()
     def _draw(self) -> None:
         """Asks for the shown step, compared with the step on screen before it.
@@ -228,6 +258,7 @@ class Workbench(QObject):
             export.wait()
 
     def _show_tape(self, path: Path, is_live: bool) -> None:
+        self._looks_left = 0
         self.session.open(path, follows_live=is_live)
         self._draftsman = Draftsman(path, self)
         self._draftsman.drawn.connect(self._on_drawn)

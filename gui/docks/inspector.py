@@ -3,21 +3,25 @@
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from gui.actions import Actions
 from gui.appearance import Appearance
 from gui.docks.dock import Dock
 from gui.docks.section_tree import SectionTree
+from gui.docks.source_panel import SourcePanel
 from gui.facts import Section
-from gui.findings import find
+from gui.findings import Notice, find
 from gui.models.tree import Block, Row, SectionModel
 from gui.session import Session
 from gui.theme import Theme
 
 
 class InspectorDock(Dock):
-    def __init__(self, session: Session, appearance: Appearance) -> None:
+    def __init__(self, session: Session, actions: Actions, appearance: Appearance) -> None:
         self._session = session
         self.model = SectionModel(("Property", "Value"))
         self._title, self._subtitle = QLabel(), QLabel()
+        self.alarm, self.remark = QLabel(), QLabel()
+        self.source = SourcePanel((actions["open_source"], actions["copy_source"]), appearance.theme)
         self.tree = SectionTree(self.model, appearance.theme)
         super().__init__("inspector", InspectorDock.tr("Inspector"), self._build())
         self.model.setParent(self)
@@ -26,6 +30,7 @@ class InspectorDock(Dock):
         session.selection_changed.connect(self.refresh)
         session.drawing_changed.connect(self.refresh)
         session.run_state_changed.connect(self.refresh)
+        session.incidents_changed.connect(self.refresh)
         self.tree.key_activated.connect(session.reveal)
 
     def _build(self) -> QWidget:
@@ -33,12 +38,15 @@ class InspectorDock(Dock):
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for label in (self._title, self._subtitle):
+        for label in (self._title, self._subtitle, self.alarm, self.remark):
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             label.setWordWrap(True)
             column.addWidget(label)
         self._title.setContentsMargins(12, 10, 12, 0)
         self._subtitle.setContentsMargins(12, 2, 12, 8)
+        for label in (self.alarm, self.remark):
+            label.setContentsMargins(12, 0, 12, 8)
+        column.addWidget(self.source)
         self.tree.setAccessibleName(self.tree.tr("Properties of the selection"))
         column.addWidget(self.tree, 1)
         return content
@@ -50,12 +58,24 @@ class InspectorDock(Dock):
         finding = find(self._session)
         self._title.setText(_breakable(finding.title))
         self._subtitle.setText(_breakable(finding.subtitle))
+        self._show_notices(finding.notices)
+        meta = self._session.meta
+        self.source.show_source(finding.source, str(meta.get("folder", "")), _whole_number(meta.get("started_ns")))
         self.model.set_blocks(tuple(map(_block, finding.sections)))
+
+    def _show_notices(self, notices: tuple[Notice, ...]) -> None:
+        for label, is_alarm in ((self.alarm, True), (self.remark, False)):
+            text = "\n".join(notice.text for notice in notices if notice.is_alarm == is_alarm)
+            label.setText(_breakable(text))
+            label.setVisible(bool(text))
 
     @Slot(object)
     def _dress(self, theme: Theme) -> None:
         self._title.setStyleSheet(f"font-size: {theme.sizes.text + 2}px; font-weight: 600;")
         self._subtitle.setStyleSheet(f"color: {theme.muted_text}; font-size: {theme.sizes.small_text + 1}px;")
+        self.alarm.setStyleSheet(f"color: {theme.error}; font-weight: 600;")
+        self.remark.setStyleSheet(f"color: {theme.muted_text};")
+        self.source.dress(theme)
         self.widget().setStyleSheet(f"QWidget {{ background: {theme.panel}; }}")
         self.tree.set_theme(theme)
 
@@ -69,3 +89,7 @@ def _breakable(text: str) -> str:
     for separator in "./#:_":
         text = text.replace(separator, f"{separator}\u200b")
     return text
+
+
+def _whole_number(text: object) -> int:
+    return int(str(text)) if str(text).isdecimal() else 0

@@ -9,6 +9,7 @@ from gui.appearance import Appearance
 from gui.docks.dock import Dock
 from gui.docks.scalar_list import ScalarList
 from gui.docks.structure_strip import Span, StructureStrip
+from gui.incidents import headline
 from gui.models.scalars import ScalarModel
 from gui.session import Session
 from gui.theme import Theme
@@ -61,6 +62,7 @@ class ScalarsDock(Dock):
         self._session.steps_appended.connect(self._grow)
         self._session.scalars_appended.connect(self._grow)
         self._session.step_changed.connect(self._move_cursor)
+        self._session.incidents_changed.connect(self._mark_incidents)
 
     @Slot()
     def _start_over(self) -> None:
@@ -70,6 +72,13 @@ class ScalarsDock(Dock):
             self.stack.start_over()
         self.model.clear()
         self._grow()
+
+    @Slot()
+    def _mark_incidents(self) -> None:
+        sentences: dict[int, str] = {}
+        for event in self._session.incidents:
+            sentences.setdefault(event.step, headline(event))
+        self.strip.set_incidents(sentences)
 
     def _make_stack(self) -> "PlotStack":
         from gui.docks.plot_stack import PlotStack

@@ -34,7 +34,7 @@ class SectionTree(QTreeView):
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
         self.header().setStretchLastSection(True)
-        self.header().resizeSection(0, 104)
+        self.header().resizeSection(0, 118)
         TreeKeys(self)
         model.modelReset.connect(self._unfold)
         self.clicked.connect(self._on_clicked)

@@ -1,11 +1,12 @@
 """The strip under the plot: which structure each step had, one colour each, and a mark wherever it changed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QHelpEvent, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QHelpEvent, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from gui import format as fmt
@@ -15,6 +16,7 @@ from gui.timeline import UNRECORDED, Timeline
 MARK_HEIGHT = 5
 BAND_HEIGHT = 14
 SHAPE_MARK_HEIGHT = 3
+INCIDENT_PX = 11
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class StructureStrip(QWidget):
         self._timeline = Timeline()
         self._span = Span(0, 1, 0, 1)
         self._step = -1
+        self._incidents: dict[int, str] = {}
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAccessibleName(self.tr("Structure of each step"))
@@ -69,6 +72,12 @@ class StructureStrip(QWidget):
             self._span = span
             self.update()
 
+    def set_incidents(self, incidents: Mapping[int, str]) -> None:
+        """Sentences by the step they are of; each gets a mark."""
+        if incidents != self._incidents:
+            self._incidents = dict(incidents)
+            self.update()
+
     def set_step(self, step: int) -> None:
         if step != self._step:
             self._step = step
@@ -86,6 +95,7 @@ class StructureStrip(QWidget):
         below = MARK_HEIGHT + BAND_HEIGHT + 1
         shape_changes = self._timeline.shape_changes_between(*visible)
         self._paint_marks(painter, shape_changes, self._theme.muted_text, below, SHAPE_MARK_HEIGHT)
+        self._paint_incidents(painter)
         self._paint_cursor(painter)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -104,6 +114,10 @@ class StructureStrip(QWidget):
 
     def tip(self, step: int) -> str:
         """What hovering over a step says."""
+        incident = self._incidents.get(step)
+        return self._structure_tip(step) + (f"\n{incident}" if incident else "")
+
+    def _structure_tip(self, step: int) -> str:
         structure = self._timeline.structure(step)
         if structure == UNRECORDED:
             return self.tr("Step {0}\nGraph not recorded").format(fmt.count(step))
@@ -142,6 +156,19 @@ class StructureStrip(QWidget):
         places = np.rint(np.asarray(self._span.px_at(steps - 0.5))).astype(int)
         for x_px in np.unique(places).tolist():
             painter.fillRect(x_px, top_px, 1, height_px, QColor(color))
+
+    def _paint_incidents(self, painter: QPainter) -> None:
+        """A triangle over the step's band, cut out of it by a rim so that it is seen on any colour."""
+        steps = np.array(sorted(self._incidents), np.float64)
+        places = np.unique(np.rint(np.asarray(self._span.px_at(steps))))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(QColor(self._theme.plot_background), 1.5))
+        painter.setBrush(QColor(self._theme.error))
+        for x_px in places.tolist():
+            half, depth = INCIDENT_PX / 2, INCIDENT_PX
+            painter.drawPolygon(QPolygonF([QPointF(x_px - half, 0), QPointF(x_px + half, 0), QPointF(x_px, depth)]))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
     def _paint_cursor(self, painter: QPainter) -> None:
         if self._step < 0:

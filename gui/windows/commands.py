@@ -1,17 +1,24 @@
 """What the actions do: each is connected to the session, the workbench or the canvas; asks for files where needed."""
 
+import os
 import shlex
+import sys
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QStandardPaths, Slot
-from PySide6.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QWidget
+from PySide6.QtCore import QObject, QStandardPaths, QUrl, Slot
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QMessageBox, QWidget
 
-from gui.actions import COLOR, UNTIL, Actions
+from gui.actions import COLOR, LEVEL, UNTIL, Actions
 from gui.appearance import Appearance
 from gui.canvas.canvas import GraphCanvas
 from gui.demos import find_demo
 from gui.errors import warn
 from gui.export import format_choices
+from gui.findings import source_of
+from gui.incidents import foremost, origin_key
+from gui.levels import CHOICES
+from gui.sources import read_excerpt
 from gui.windows.shortcuts import ShortcutsDialog
 from gui.workbench import Workbench
 from tracer.errors import TapescopeError
@@ -33,6 +40,7 @@ class Commands(QObject):
         self._connect_run()
         self._connect_graph()
         self._connect_look()
+        self._connect_sources()
 
     def open_path(self, path: Path) -> None:
         """Opens a tape or runs a script, whichever it is; says why if that fails."""
@@ -98,6 +106,9 @@ class Commands(QObject):
         actions["stop"].triggered.connect(workbench.stop)
         for name in actions.names(UNTIL):
             actions[name].triggered.connect(self._continue_until)
+        for name in actions.names(LEVEL):
+            actions[name].triggered.connect(self._set_level)
+        actions["trace_sources"].triggered.connect(workbench.trace_sources)
         for name in ("first", "previous", "next", "last", "previous_change", "next_change"):
             actions[name].triggered.connect(getattr(session, name))
         actions["follow"].triggered.connect(session.follow_live)
@@ -133,6 +144,38 @@ class Commands(QObject):
         actions["theme_dark"].triggered.connect(self._prefer_dark)
         actions["shortcuts"].triggered.connect(self._show_shortcuts)
         actions["about"].triggered.connect(self._show_about)
+
+    def _connect_sources(self) -> None:
+        actions = self._actions
+        actions["go_to_origin"].triggered.connect(self.go_to_origin)
+        actions["open_source"].triggered.connect(self._open_source)
+        actions["copy_source"].triggered.connect(self._copy_source)
+
+    @Slot()
+    def go_to_origin(self) -> None:
+        """Shows where a value that is not finite came from: of the shown step, else the first of the run."""
+        session = self._workbench.session
+        events = [event for event in session.incidents if event.kind == "not_finite"]
+        event = foremost(events, session.step)
+        if event is not None:
+            session.reveal_at(event.step, origin_key(event))
+
+    @Slot()
+    def _open_source(self) -> None:
+        source = source_of(self._workbench.session)
+        if source is None:
+            return
+        path = Path(str(source["file"]))
+        # A tape may come from anywhere and name anything: only what is Python and text is handed to the desktop.
+        is_code = path.suffix in (".py", ".pyi", ".pyx") and read_excerpt(str(path), 1) is not None
+        if not is_code or not _open_in_editor(path):
+            warn(self._window, self.tr("{0} cannot be opened on this machine.").format(path))
+
+    @Slot()
+    def _copy_source(self) -> None:
+        source = source_of(self._workbench.session)
+        if source is not None:
+            QApplication.clipboard().setText(f"{source['file']}:{source['line']}")
 
     @Slot()
     def _choose_tape(self) -> None:
@@ -202,6 +245,13 @@ class Commands(QObject):
         self._workbench.continue_until(self.sender().objectName().removeprefix(UNTIL))
 
     @Slot()
+    def _set_level(self) -> None:
+        name = self.sender().objectName().removeprefix(LEVEL)
+        # The click has moved the check mark, which the tape is to move.
+        self._actions.show_sampling()
+        self._workbench.set_sampling(next(choice.sampling for choice in CHOICES if choice.name == name))
+
+    @Slot()
     def _color_by(self) -> None:
         self._workbench.session.set_options(coloring=self.sender().objectName().removeprefix(COLOR))
 
@@ -241,3 +291,11 @@ class Commands(QObject):
                 "<p>MIT licence</p>"
             ),
         )
+
+
+def _open_in_editor(path: Path) -> bool:
+    if sys.platform == "win32":
+        # What opens a script there by default is Python itself, which would run it.
+        os.startfile(path, "edit")
+        return True
+    return QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))

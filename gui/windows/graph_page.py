@@ -10,6 +10,7 @@ from gui.drawing import Drawing
 from gui.findings import LINK, link_key, why_nothing
 from gui.session import Session
 from gui.theme import Swatch, Theme
+from gui.windows.incident_bar import IncidentBar
 from tracer.model.view_builder import box_of
 
 
@@ -17,6 +18,7 @@ class GraphPage(QWidget):
     """Keeps the canvas and the session's selection in step: the one speaks of boxes, the other of nodes and calls."""
 
     changes_requested = Signal()
+    origin_requested = Signal()
 
     def __init__(self, session: Session, appearance: Appearance) -> None:
         super().__init__()
@@ -24,12 +26,14 @@ class GraphPage(QWidget):
         self._appearance = appearance
         self.canvas = GraphCanvas(appearance.theme)
         self._bar = ChangesBar(appearance.theme)
+        self.incidents = IncidentBar(session, appearance.theme)
         self._owners: dict[str, str] = {}
         self._layout_of_owners: object = None
         self._is_applying = False
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
+        column.addWidget(self.incidents)
         column.addWidget(self._bar)
         column.addWidget(self.canvas, 1)
         self._connect()
@@ -42,6 +46,7 @@ class GraphPage(QWidget):
         self._session.selection_changed.connect(self._apply_selection)
         self._session.revealed.connect(self._reveal)
         self._bar.requested.connect(self.changes_requested)
+        self.incidents.origin_requested.connect(self.origin_requested)
         self.canvas.box_selected.connect(self._on_box_selected)
         self.canvas.link_selected.connect(self._on_link_selected)
         self.canvas.group_toggled.connect(self._session.toggle_call)
@@ -104,6 +109,7 @@ class GraphPage(QWidget):
     def _dress(self, theme: Theme) -> None:
         self.canvas.set_theme(theme)
         self._bar.dress(theme)
+        self.incidents.dress(theme)
 
     def _box_key(self, key: str) -> str:
         scene = self.canvas.scene

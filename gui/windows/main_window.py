@@ -16,20 +16,26 @@ from gui.docks.dock import Dock
 from gui.docks.inspector import InspectorDock
 from gui.docks.modules import ModulesDock
 from gui.docks.scalars import ScalarsDock
+from gui.docks.statistics import StatisticsDock
 from gui.errors import warn
+from gui.incidents import headline
+from gui.levels import level_text
+from gui.session import INCIDENTS
 from gui.theme import Theme
 from gui.windows.commands import Commands
 from gui.windows.graph_page import GraphPage
+from gui.windows.level_button import LevelButton
 from gui.windows.menus import fill_menu_bar, make_toolbar
 from gui.windows.placement import fitted_into, keep_on_screen
 from gui.windows.run_pill import RunPill
 from gui.windows.step_box import StepBox
 from gui.windows.welcome import WelcomePage
 from gui.workbench import Workbench
+from tracer import Event
 
 DEFAULT_SIZE_PX = (1440, 900)
 MESSAGE_MSECS = 6000
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 
 
 class MainWindow(QMainWindow):
@@ -42,13 +48,15 @@ class MainWindow(QMainWindow):
         self.graph = GraphPage(session, appearance)
         self.scalars = ScalarsDock(session, appearance)
         self.console = ConsoleDock(appearance)
-        self.inspector = InspectorDock(session, appearance)
+        self.inspector = InspectorDock(session, self.actions_, appearance)
         self.modules = ModulesDock(session, appearance)
         self.changes = ChangesDock(session, appearance)
+        self.statistics = StatisticsDock(session, appearance)
         self.commands = Commands(self.actions_, workbench, self.graph.canvas, appearance, self)
         self.welcome = WelcomePage(find_demos(), (self.actions_["open"], self.actions_["run_script"]), appearance)
         self._pages = QStackedWidget()
         self._pill = RunPill(session, appearance.theme)
+        self._level = LevelButton(session)
         self._facts = QLabel()
         self._place()
         self._connect()
@@ -58,7 +66,7 @@ class MainWindow(QMainWindow):
 
     @property
     def docks(self) -> tuple[Dock, ...]:
-        return (self.modules, self.changes, self.inspector, self.scalars, self.console)
+        return (self.modules, self.changes, self.inspector, self.scalars, self.statistics, self.console)
 
     def _place(self) -> None:
         self.setAcceptDrops(True)
@@ -68,7 +76,8 @@ class MainWindow(QMainWindow):
         self._pages.addWidget(self.graph)
         self.setCentralWidget(self._pages)
         theme = self._appearance.theme
-        self._tools = make_toolbar(self.actions_, StepBox(self.workbench.session), self._pill, theme.sizes.icon)
+        step_box = StepBox(self.workbench.session)
+        self._tools = make_toolbar(self.actions_, step_box, self._level, self._pill, theme.sizes.icon)
         self.addToolBar(self._tools)
         for corner in (Qt.Corner.BottomLeftCorner, Qt.Corner.BottomRightCorner):
             self.setCorner(corner, Qt.DockWidgetArea.BottomDockWidgetArea)
@@ -77,7 +86,9 @@ class MainWindow(QMainWindow):
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.inspector)
         self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, self.scalars)
         self.splitDockWidget(self.scalars, self.console, Qt.Orientation.Horizontal)
+        self.tabifyDockWidget(self.scalars, self.statistics)
         self.modules.raise_()
+        self.scalars.raise_()
         view_menu = QMenu(self.tr("&View"), self)
         for dock in self.docks:
             view_menu.addAction(dock.toggleViewAction())
@@ -91,13 +102,19 @@ class MainWindow(QMainWindow):
         session.tape_changed.connect(self._show_page)
         session.steps_appended.connect(self._show_facts)
         session.run_state_changed.connect(self._show_facts)
+        session.drawing_changed.connect(self._show_facts)
+        session.events_appended.connect(self._note_incidents)
         workbench.reach_changed.connect(self._show_reach)
         workbench.output_read.connect(self.console.write)
         workbench.noted.connect(self.console.note)
         workbench.failed.connect(self._warn)
         workbench.undrawable.connect(self.graph.say)
         workbench.exported.connect(self._on_exported)
+        workbench.asked.connect(self._on_asked)
         self.graph.changes_requested.connect(self._show_changes)
+        self.graph.origin_requested.connect(self.commands.go_to_origin)
+        self.actions_["go_to_origin"].triggered.connect(self.inspector.show)
+        self.actions_["find_row"].triggered.connect(self.statistics.find)
         self.welcome.demo_requested.connect(self.commands.start_demo)
         self.welcome.tape_requested.connect(self.commands.open_tape)
 
@@ -136,15 +153,31 @@ class MainWindow(QMainWindow):
             widths = [self.width() * 6 // 10, self.width() * 4 // 10]
             self.resizeDocks([self.scalars, self.console], widths, Qt.Orientation.Horizontal)
             self.modules.raise_()
+            self.scalars.raise_()
         for dock in self.docks:
             dock.refresh_title()
 
     @Slot()
     def _show_facts(self) -> None:
         session = self.workbench.session
-        steps = fmt.plural(len(session.timeline), "step")
-        structures = fmt.plural(session.timeline.structure_count, "structure")
-        self._facts.setText(f"{steps}   ·   {structures}   ·   {session.tape}   " if session.tape else "")
+        if session.tape is None:
+            self._facts.clear()
+            return
+        parts = [
+            fmt.plural(len(session.timeline), "step"),
+            fmt.plural(session.timeline.structure_count, "structure"),
+            f"{session.tape}   ",
+        ]
+        if session.drawing is not None:
+            step = session.drawing.step
+            parts.insert(0, self.tr("Step {0}: {1}").format(fmt.count(step.index), level_text(step.level)))
+        self._facts.setText("   ·   ".join(parts))
+
+    @Slot(object)
+    def _note_incidents(self, events: tuple[Event, ...]) -> None:
+        for event in events:
+            if event.kind in INCIDENTS:
+                self.console.note(headline(event))
 
     @Slot()
     def _show_reach(self) -> None:
@@ -158,6 +191,10 @@ class MainWindow(QMainWindow):
     @Slot(str)
     def _on_exported(self, path: str) -> None:
         self.statusBar().showMessage(self.tr("Written: {0}").format(path), MESSAGE_MSECS)
+
+    @Slot(str)
+    def _on_asked(self, message: str) -> None:
+        self.statusBar().showMessage(message, MESSAGE_MSECS)
 
     @Slot(str)
     def _warn(self, message: str) -> None:

@@ -3,18 +3,23 @@
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QMenu, QMenuBar, QSizePolicy, QToolBar, QWidget
 
-from gui.actions import COLOR, UNTIL, Actions
+from gui.actions import COLOR, LEVEL, UNTIL, Actions
+from gui.windows.level_button import LevelButton
 
 MENUS = (
     ("&File", ("open", "run_script", "", "export", "", "welcome", "quit")),
     ("&Run", ("pause", "step", "continue", "stop")),
-    ("&Go", ("previous", "next", "first", "last", "", "follow", "", "previous_change", "next_change")),
+    (
+        "&Go",
+        ("previous", "next", "first", "last", "", "follow", "", "previous_change", "next_change", "", "go_to_origin"),
+    ),
     (
         "Gra&ph",
         (
             *("fit", "zoom_in", "zoom_out", "actual_size", "zoom_selection", ""),
             *("toggle_call", "open_all", "close_all", "default_depth", ""),
-            *("parameters", "bookkeeping", "", "legend", "minimap"),
+            *("parameters", "bookkeeping", "", "legend", "minimap", ""),
+            *("open_source", "copy_source", "find_row"),
         ),
     ),
 )
@@ -34,6 +39,9 @@ def fill_menu_bar(bar: QMenuBar, actions: Actions, view_menu: QMenu) -> None:
         if title == "&Run":
             menu.addSeparator()
             _fill(menu, actions.names(UNTIL), actions)
+            menu.addSeparator()
+            _fill(menu.addMenu(bar.tr("Recording level")), actions.names(LEVEL), actions)
+            _fill(menu, ("trace_sources",), actions)
         if title == "Gra&ph":
             menu.addSeparator()
             _fill(menu.addMenu(bar.tr("Colour by")), actions.names(COLOR), actions)
@@ -43,8 +51,11 @@ def fill_menu_bar(bar: QMenuBar, actions: Actions, view_menu: QMenu) -> None:
     _fill(bar.addMenu(bar.tr("&Help")), HELP, actions)
 
 
-def make_toolbar(actions: Actions, step_box: QWidget, pill: QWidget, icon_px: int) -> QToolBar:
-    """Run controls, the shown step between the ways to change it, the graph's tools, and the run's state at the end."""
+def make_toolbar(
+    actions: Actions, step_box: QWidget, level_button: LevelButton, pill: QWidget, icon_px: int
+) -> QToolBar:
+    """Run controls, the shown step between the ways to change it, the graph's tools, and at the end what is recorded
+    and the run's state."""
     bar = QToolBar(step_box.tr("Tools"))
     bar.setObjectName("tools")
     bar.setMovable(False)
@@ -59,6 +70,12 @@ def make_toolbar(actions: Actions, step_box: QWidget, pill: QWidget, icon_px: in
     spacer = QWidget()
     spacer.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
     bar.addWidget(spacer)
+    _fill(level_button.menu(), actions.names(LEVEL), actions)
+    level_button.menu().addSeparator()
+    _fill(level_button.menu(), ("trace_sources",), actions)
+    level = bar.addWidget(level_button)
+    level.setVisible(level_button.is_of_use)
+    level_button.use_changed.connect(level.setVisible)
     bar.addWidget(pill)
     return bar
 

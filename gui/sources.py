@@ -1,0 +1,51 @@
+"""Source lines on screen: short paths, and the lines of code around one, read from disk where they still are."""
+
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+
+MAX_FILE_BYTES = 4 << 20
+MAX_LINE_CHARS = 300
+LINES_AROUND = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Lines of a file from `first` (from 1 on) to where it ends or the limit is; `mtime_ns` is the file's age."""
+
+    first: int
+    lines: tuple[str, ...]
+    mtime_ns: int
+
+
+def short_path(file: str, folder: str = "") -> str:
+    """The path below `folder` or below site-packages, else the file's name."""
+    path = Path(file)
+    if folder and path.is_relative_to(folder):
+        return path.relative_to(folder).as_posix()
+    parts = path.parts
+    if "site-packages" in parts:
+        return Path(*parts[parts.index("site-packages") + 1 :]).as_posix()
+    return path.name
+
+
+def read_excerpt(file: str, line: int) -> Excerpt | None:
+    """The lines around `line`, without their common indentation; None where there is no such text on this machine.
+
+    Only regular files up to 4 MiB are read: a path on a tape may name anything, and the window waits for it.
+    """
+    path = Path(file)
+    try:
+        facts = path.stat()
+        if not path.is_absolute() or not stat.S_ISREG(facts.st_mode) or facts.st_size > MAX_FILE_BYTES:
+            return None
+        text = path.read_bytes().decode("utf-8")
+    except (OSError, ValueError):
+        return None
+    lines = text.replace("\r\n", "\n").split("\n")
+    if "\0" in text or not 1 <= line <= len(lines):
+        return None
+    first = max(line - LINES_AROUND, 1)
+    shown = "\n".join(part[:MAX_LINE_CHARS] for part in lines[first - 1 : line + LINES_AROUND])
+    return Excerpt(first, tuple(dedent(shown.expandtabs(4)).split("\n")), facts.st_mtime_ns)
