@@ -16,7 +16,7 @@ from gui.theme import Theme
 from tracer import GraphDiff, Step, Tape
 from tracer.errors import TapeError
 from tracer.layout import Layout, LayoutCache, lay_out
-from tracer.model.diff import diff
+from tracer.model.diff import diff, diff_of_calls
 from tracer.model.statistics import Statistics
 from tracer.model.union import Union
 from tracer.model.view_builder import ViewOptions, build_view, default_open
@@ -33,6 +33,7 @@ class DrawingOptions:
 
     shows_parameters: bool = True
     shows_bookkeeping: bool = False
+    shows_forward_only: bool = True
     open_calls: frozenset[str] | None = None
     coloring: str = "kind"
 
@@ -78,6 +79,8 @@ class Drafter:
         self._tape = tape
         self._cancelled = cancelled
         self._union = Union()
+        self._foreseen = 0  # steps
+        self._foreseen_keys: set[tuple[str, int]] = set()
         self._graphs: OrderedDict[Hashable, tuple[bytes | None, nx.MultiDiGraph]] = OrderedDict()
         self._layouts: OrderedDict[ViewOptions, Layout] = OrderedDict()
         self._last_layout: Layout | None = None
@@ -103,11 +106,15 @@ class Drafter:
             return replace(drawing, missing=str(error))
 
     def _foresee(self, steps: tuple[Step, ...]) -> None:
-        """Take structures into the union before they are shown, in the order of the tape, while it stays small."""
-        for step in steps:
-            if len(self._union.topology_ids) >= FORESEEN_STRUCTURES or len(self._union) >= FORESEEN_NODES:
+        """Take structures, and what runs without grad beside them, into the union before they are shown, in the order
+        of the tape, while it stays small."""
+        for step in steps[self._foreseen :]:
+            if len(self._foreseen_keys) >= FORESEEN_STRUCTURES or len(self._union) >= FORESEEN_NODES:
                 return
-            if step.topology_id and step.topology_id not in self._union.topology_ids:
+            self._foreseen += 1
+            key = step.topology_id, _evaluations(step)
+            if step.topology_id and key not in self._foreseen_keys:
+                self._foreseen_keys.add(key)
                 self._add(self._graph(step), step)
 
     def _add(self, graph: nx.MultiDiGraph, step: Step) -> None:
@@ -127,11 +134,10 @@ class Drafter:
         if compared_step < 0 or compared_step == step.index:
             return None
         before = self._tape.step(compared_step)
-        if before.shape_id == step.shape_id:
-            return GraphDiff(frozenset(), frozenset(), {})
         if not before.topology_id:
             return None
-        return diff(self._graph(before), graph)
+        compare = diff_of_calls if before.shape_id == step.shape_id else diff
+        return compare(self._graph(before), graph)
 
     def _view_options(self, options: DrawingOptions) -> ViewOptions:
         opened = options.open_calls
@@ -141,7 +147,7 @@ class Drafter:
                 show_parameters=options.shows_parameters,
                 show_bookkeeping=options.shows_bookkeeping,
             )
-        return ViewOptions(opened, options.shows_parameters, options.shows_bookkeeping)
+        return ViewOptions(opened, options.shows_parameters, options.shows_bookkeeping, options.shows_forward_only)
 
     def _layout(self, options: ViewOptions) -> Layout:
         if options not in self._layouts:
@@ -158,5 +164,8 @@ class Drafter:
 
 def _graph_key(step: Step) -> Hashable:
     """Steps of one shape share their graph, unless forward-only passes add module calls of their own."""
-    has_evaluation = any(one.kind == "forward" for one in step.passes)
-    return step.index if has_evaluation else step.shape_id
+    return step.index if _evaluations(step) else step.shape_id
+
+
+def _evaluations(step: Step) -> int:
+    return sum(one.kind == "forward" for one in step.passes)

@@ -11,11 +11,12 @@ from gui.canvas.labels import Labels
 from gui.canvas.scene import MARKS, Scene, State
 from gui.fonts import text_font
 from gui.theme import Swatch, Theme
-from tracer.model.view import Box
+from tracer.model.view import DETACHED, NO_GRAD, OPAQUE, Box
 
 _PADDING = 5.0
 _CHEVRON_ROOM = 9.0
 _BADGE_RADIUS = 7.5
+_INNER_GAP = 3.0  # between the two borders of an opaque op
 # Two lines of text need this height.
 _TWO_LINES = 33.0
 
@@ -30,6 +31,7 @@ class BoxPainter:
         self._quiet_titles = Labels(text_font(theme.sizes.box_subtitle + 1))
         self._subtitles = Labels(text_font(theme.sizes.box_subtitle))
         self._pens = [_Pens(swatch) for swatch in scene.swatches]
+        self._is_opaque = np.array([box.trait == OPAQUE for box in scene.boxes], dtype=np.bool_)
 
     def paint(self, painter: QPainter, rects: Floats, rows: Ints, detail: Detail, scale: float) -> None:
         """Paint the boxes of these rows at these rectangles (n, 4)."""
@@ -51,6 +53,21 @@ class BoxPainter:
                 batch = _at_least(batch, 3.0 / scale)
             self._set_batch_colors(painter, color, detail)
             draw_rects(painter, batch)
+        self._paint_opaque_batch(painter, rects, rows[self._is_opaque[rows]], detail, scale)
+
+    def _paint_opaque_batch(self, painter: QPainter, rects: Floats, rows: Ints, detail: Detail, scale: float) -> None:
+        """The double border from afar; dark specks from further away."""
+        rows = rows[self._scene.states[rows] != State.GHOST]
+        color = QColor(self._theme.kinds["op"].text)
+        if detail == Detail.FLAT:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(color)
+            draw_rects(painter, _at_least(rects[rows], 3.0 / scale))
+            return
+        painter.setPen(QPen(color, 0))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        draw_rects(painter, rects[rows])
+        draw_rects(painter, _smaller(rects[rows], 2.0 / scale))
 
     def _set_batch_colors(self, painter: QPainter, color: int, detail: Detail) -> None:
         swatch = self._scene.swatches[color]
@@ -65,10 +82,13 @@ class BoxPainter:
         box = self._scene.boxes[row]
         state = State(self._scene.states[row])
         pens = self._pens[self._scene.colors[row]]
-        painter.setPen(pens.outline_of(state))
+        is_graphless = box.trait in (DETACHED, NO_GRAD)
+        painter.setPen(pens.dashed_outline_of(state) if is_graphless else pens.outline_of(state))
         painter.setBrush(Qt.BrushStyle.NoBrush if state == State.GHOST else pens.fill)
         radius = corner_radius(box, rect, self._theme)
         painter.drawRoundedRect(rect, radius, radius)
+        if box.trait == OPAQUE:
+            paint_inner_border(painter, rect, radius, pens.muted_text)
         if detail >= Detail.TITLES:
             self._paint_text(painter, box, rect, pens, detail)
         if state in MARKS:
@@ -76,7 +96,7 @@ class BoxPainter:
 
     def _paint_text(self, painter: QPainter, box: Box, rect: QRectF, pens: "_Pens", detail: Detail) -> None:
         left = rect.left() + _PADDING
-        if box.kind == "module":
+        if box.can_open:
             _paint_chevron(painter, QPointF(left + 4.0, rect.center().y()), pens.muted_text)
             left += _CHEVRON_ROOM
         titles = self._quiet_titles if box.kind == "parameter" else self._titles
@@ -102,6 +122,8 @@ class _Pens:
         self._dashed.setDashPattern([4.0, 3.0])
         self._marked_dashed = QPen(self.strong, 1.6)
         self._marked_dashed.setDashPattern([3.0, 2.0])
+        self._graphless = QPen(QColor(swatch.border), 1.4)
+        self._graphless.setDashPattern([4.0, 2.5])
 
     def outline_of(self, state: State) -> QPen:
         if state == State.PRESENT:
@@ -110,10 +132,24 @@ class _Pens:
             return self._dashed
         return self._marked_dashed if state == State.REMOVED else self._marked
 
+    def dashed_outline_of(self, state: State) -> QPen:
+        """Of a call that made no graph."""
+        if state in (State.PRESENT, State.GHOST):
+            return self._graphless if state == State.PRESENT else self._dashed
+        return self._marked_dashed
+
 
 def corner_radius(box: Box, rect: QRectF, theme: Theme) -> float:
     """Parameters are pills; everything else has the theme's small round corners."""
     return rect.height() / 2 if box.kind in ("parameter", "input") else float(theme.sizes.radius)
+
+
+def paint_inner_border(painter: QPainter, rect: QRectF, radius: float, color: QColor, gap: float = _INNER_GAP) -> None:
+    """The second border of an opaque op: a box in a box."""
+    painter.setPen(QPen(color, 1.0))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    inner = max(radius - gap, 1.0)
+    painter.drawRoundedRect(rect.adjusted(gap, gap, -gap, -gap), inner, inner)
 
 
 def paint_badge(painter: QPainter, center: QPointF, mark: str, color: QColor, theme: Theme) -> None:
@@ -150,6 +186,12 @@ def _paint_line(
     painter.setFont(labels.font)
     painter.setPen(color)
     painter.drawText(QPointF(max(rect.center().x() - width / 2, left), middle + labels.middle), fitted)
+
+
+def _smaller(rects: Floats, gap: float) -> Floats:
+    """The rectangles with that gap on every side, as far as there is room for it."""
+    gaps = np.minimum(gap, rects[:, 2:] / 2)
+    return np.concatenate([rects[:, :2] + gaps, rects[:, 2:] - 2 * gaps], axis=1)
 
 
 def _at_least(rects: Floats, length: float) -> Floats:

@@ -26,7 +26,7 @@ from gui.canvas.navigation import DOWN, LEFT, RIGHT, UP, walk
 from gui.canvas.overlay import paint_box_outline, paint_group_outline, paint_links
 from gui.canvas.pointer import Pointer
 from gui.canvas.renderer import Renderer
-from gui.canvas.rows import box_row, group_row, rect_of
+from gui.canvas.rows import box_row, group_row, rect_of, start_point
 from gui.canvas.scene import Scene
 from gui.canvas.selection import NONE, Selection, carried_over, links_to_mark, of_key
 from gui.canvas.tooltip import tooltip_of
@@ -52,7 +52,7 @@ class GraphCanvas(QWidget):
     box_selected = Signal(str)  # key of a box or an open group, "" when nothing is selected any more
     link_selected = Signal(int)  # index in `scene.layout.view.links`, -1 when none is any more
     group_toggled = Signal(str)  # key of a module call to open or close
-    box_activated = Signal(str)  # double click or Enter on a box that is no module
+    box_activated = Signal(str)  # double click or Enter on a box that does not open in place
     zoom_changed = Signal(float)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
@@ -233,11 +233,7 @@ class GraphCanvas(QWidget):
         if self._renderer is None:
             return
         layout = self._renderer.scene.layout
-        focus = None
-        if len(layout.boxes):
-            x, y, width, height = layout.boxes[int(np.argmin(layout.boxes[:, 1]))].tolist()
-            focus = (x + width / 2, y + height / 2)
-        self._camera = opening(layout.size, self._viewport(), focus, self._covered_corner())
+        self._camera = opening(layout.size, self._viewport(), start_point(layout), self._covered_corner())
         self.zoom_changed.emit(self._camera.scale)
 
     def _covered_corner(self) -> tuple[float, float]:
@@ -305,7 +301,7 @@ class GraphCanvas(QWidget):
         if self._layout is None or not key:
             return
         row = box_row(self._layout, key)
-        if row < 0 or self._layout.view.boxes[row].kind == "module":
+        if row < 0 or (self._layout.view.boxes[row].kind == "module" and self._layout.view.boxes[row].can_open):
             self._toggle(key)
         else:
             self.box_activated.emit(key)
@@ -328,7 +324,7 @@ class GraphCanvas(QWidget):
 
     def _is_on_chevron(self, found: Hit, position: QPointF) -> bool:
         """Whether a point is on the little triangle that opens or closes a module."""
-        if self._layout is None or (found.what == "box" and self._layout.view.boxes[found.index].kind != "module"):
+        if self.scene is None or (found.what == "box" and not self.scene.boxes[found.index].can_open):
             return False
         rect = self._rect_of(self._key_of(found))
         return rect is not None and self._camera.to_scene(position.x(), 0.0)[0] - rect[0] < _CHEVRON_WIDTH
@@ -369,7 +365,7 @@ class GraphCanvas(QWidget):
         if key and self._is_on_chevron(found, position):
             # The second press of a double click would undo it.
             self._press_has_toggled = True
-            self._toggle(key)
+            self._activate(key)
 
     def _set_hover(self, found: Hit) -> None:
         if found == self._hover:

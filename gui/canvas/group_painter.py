@@ -11,6 +11,7 @@ from gui.canvas.labels import Labels
 from gui.canvas.scene import Scene, State
 from gui.fonts import text_font
 from gui.theme import Theme
+from tracer.model.call_tree import LIVE, call_tree
 
 _PADDING = 10.0
 _CHEVRON_ROOM = 12.0
@@ -20,7 +21,7 @@ class GroupPainter:
     """Paints the frames of one scene, outermost first."""
 
     def __init__(self, scene: Scene, theme: Theme) -> None:
-        self._groups = scene.layout.view.groups
+        self._groups = scene.groups
         self._theme = theme
         self._depths = np.array(_depths(scene), dtype=np.int64)
         self._is_ghost = _ghosts(scene)
@@ -28,6 +29,8 @@ class GroupPainter:
         self._border = QPen(QColor(theme.group_border), 1.0)
         self._ghost_border = QPen(QColor(theme.ghost.border), 1.0)
         self._ghost_border.setDashPattern([4.0, 3.0])
+        self._graphless_border = QPen(QColor(theme.kinds["graphless"].border), 1.2)
+        self._graphless_border.setDashPattern([5.0, 3.0])
 
     def paint(self, painter: QPainter, rects: Floats, rows: Ints, detail: Detail) -> None:
         """Paint the frames of these rows at these rectangles (m, 4)."""
@@ -38,7 +41,7 @@ class GroupPainter:
         radius = float(self._theme.sizes.group_radius)
         for row, rect in zip(rows.tolist(), rects[rows].tolist(), strict=True):
             frame = QRectF(*rect)
-            painter.setPen(self._ghost_border if self._is_ghost[row] else self._border)
+            painter.setPen(self._border_of(row))
             painter.setBrush(self._fill(row))
             painter.drawRoundedRect(frame, radius, radius)
 
@@ -75,6 +78,11 @@ class GroupPainter:
         painter.setFont(self._titles.font)
         painter.drawText(QPointF(left + _CHEVRON_ROOM, middle + self._titles.middle), text)
 
+    def _border_of(self, row: int) -> QPen:
+        if self._is_ghost[row]:
+            return self._ghost_border
+        return self._graphless_border if self._groups[row].trait else self._border
+
     def _fill(self, row: int) -> QColor:
         return QColor(self._theme.canvas if self._is_ghost[row] else self._fill_of_depth(int(self._depths[row])))
 
@@ -91,7 +99,9 @@ def _depths(scene: Scene) -> list[int]:
 
 
 def _ghosts(scene: Scene) -> list[bool]:
-    """Whether each frame holds nothing of the current step. Parents come first, so their content is known last."""
+    """Whether each frame holds nothing of the current step, and is no call that ran in it without making a graph.
+    Parents come first, so their content is known last.
+    """
     view = scene.layout.view
     absent = (State.GHOST, State.REMOVED)
     alive = {box.group for box, state in zip(view.boxes, scene.states.tolist(), strict=True) if state not in absent}
@@ -99,4 +109,9 @@ def _ghosts(scene: Scene) -> list[bool]:
         if group.key in alive:
             alive.add(group.parent)
     filled = {box.group for box in view.boxes} | {group.parent for group in view.groups}
-    return [group.key in filled and group.key not in alive for group in view.groups]
+    ran = (
+        {key for key, call in call_tree(scene.graph).items() if call.state != LIVE}
+        if scene.graph is not None
+        else set()
+    )
+    return [group.key in filled and group.key not in alive and group.key not in ran for group in view.groups]

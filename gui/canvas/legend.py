@@ -3,18 +3,19 @@
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
-from gui.canvas.box_painter import paint_badge
+from gui.canvas.box_painter import paint_badge, paint_inner_border
 from gui.canvas.labels import Labels
 from gui.canvas.scene import LegendEntry, Scene
 from gui.fonts import text_font
 from gui.theme import Theme
+from tracer.model.view import DETACHED, NO_GRAD, OPAQUE
 
 _MOST_ENTRIES = 14
 _LINE_HEIGHT = 20.0
 _PADDING = 10.0
 _SWATCH = QRectF(0.0, 0.0, 16.0, 11.0)
 _TEXT_LEFT = 25.0
-_TEXT_ROOM = 190.0
+_TEXT_ROOM = 240.0
 
 
 class Legend:
@@ -52,11 +53,14 @@ class Legend:
             paint_badge(painter, center, entry.mark, QColor(entry.swatch.strong), self._theme)
         elif entry.label:
             pen = QPen(QColor(entry.swatch.border), 1.2)
-            if entry.is_ghost:
+            if entry.is_ghost or entry.trait in (DETACHED, NO_GRAD):
                 pen.setDashPattern([3.0, 2.0])
             painter.setPen(pen)
             painter.setBrush(Qt.BrushStyle.NoBrush if entry.is_ghost else QColor(entry.swatch.fill))
-            painter.drawRoundedRect(_SWATCH.translated(left, middle - _SWATCH.height() / 2), 3.0, 3.0)
+            swatch = _SWATCH.translated(left, middle - _SWATCH.height() / 2)
+            painter.drawRoundedRect(swatch, 3.0, 3.0)
+            if entry.trait == OPAQUE:
+                paint_inner_border(painter, swatch, 3.0, QColor(entry.swatch.muted_text), gap=2.5)
         text, _ = self._labels.fitted(entry.label, _TEXT_ROOM)
         painter.setPen(QColor(self._theme.text))
         painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -65,9 +69,9 @@ class Legend:
 
 
 def _shortened(entries: tuple[LegendEntry, ...], theme: Theme) -> list[LegendEntry]:
-    """The entries, colours beyond the room counted in one line; states always stay."""
-    states = [entry for entry in entries if entry.mark or entry.is_ghost]
-    colors = [entry for entry in entries if not (entry.mark or entry.is_ghost)]
+    """The entries, colours beyond the room counted in one line; states and traits always stay."""
+    states = [entry for entry in entries if entry.mark or entry.is_ghost or entry.trait]
+    colors = [entry for entry in entries if not (entry.mark or entry.is_ghost or entry.trait)]
     room = _MOST_ENTRIES - len(states)
     if len(colors) > room:
         rest = LegendEntry(f"{len(colors) - room + 1} more", theme.neutral)

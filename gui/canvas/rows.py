@@ -23,6 +23,20 @@ def rect_of(layout: Layout, key: str) -> Area | None:
     return _as_area(layout.groups[row].tolist()) if row >= 0 else None
 
 
+def start_point(layout: Layout) -> tuple[float, float] | None:
+    """Where reading begins: above the first op, as high as what flows into it. Calls beside the graph that made none
+    count only where there is nothing else."""
+    boxes = layout.view.boxes
+    if not boxes:
+        return None
+    rows = [row for row, box in enumerate(boxes) if box.members] or list(range(len(boxes)))
+    ops = [row for row in rows if boxes[row].kind != "parameter"] or rows
+    centers = layout.boxes[:, :2] + layout.boxes[:, 2:] / 2
+    first = min(ops, key=lambda row: float(layout.boxes[row, 1]))
+    top = min(rows, key=lambda row: float(layout.boxes[row, 1]))
+    return float(centers[first, 0]), float(centers[top, 1])
+
+
 def end_row(layout: Layout) -> int:
     """The box where reading begins: the last output, the loss; the last box where there is no output; -1 for none."""
     outputs = [row for row, box in enumerate(layout.view.boxes) if box.kind == "output"]

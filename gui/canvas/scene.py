@@ -5,7 +5,7 @@ step lacks stays in its place as a ghost.
 """
 
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from itertools import product
 from typing import Any, Protocol
@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from gui.colorings import Coloring
 from gui.theme import Swatch, Theme
 from tracer.layout.result import Layout
-from tracer.model.view import Box, View
+from tracer.model.call_flow import flow_links
+from tracer.model.call_tree import Call, call_tree
+from tracer.model.view import OPAQUE, TRAIT_LABELS, Box, Group, View
 from tracer.model.view_builder import with_labels_of
 
 
@@ -49,29 +51,35 @@ class Diff(Protocol):
     def removed(self) -> Set[str]: ...
     @property
     def changed(self) -> Mapping[str, Any]: ...
+    @property
+    def calls_added(self) -> Set[str]: ...
+    @property
+    def calls_removed(self) -> Set[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class LegendEntry:
-    """One line of the legend; `mark` is the badge of a state, "" for a colour."""
+    """One line of the legend; `mark` is the badge of a state, "" for a colour; `trait` that of the boxes meant."""
 
     label: str
     swatch: Swatch
     mark: str = ""
     is_ghost: bool = False
+    trait: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
     """A layout coloured for one step.
 
-    `boxes` are those of the layout, with the shapes of this step. Arrays follow `layout.view`: `states` and `colors`
-    (n,) its boxes, `links_present` (k,) its links. `colors` are indices into `swatches`. `graph` is the step's, None
-    where nothing more is known of the boxes.
+    `boxes` and `groups` are those of the layout, as this step has them: shapes, counts, traits. Arrays follow
+    `layout.view`: `states` and `colors` (n,) its boxes, `links_present` (k,) its links. `colors` are indices into
+    `swatches`. `graph` is the step's, None where nothing more is known of the boxes.
     """
 
     layout: Layout
     boxes: tuple[Box, ...]
+    groups: tuple[Group, ...]
     graph: nx.MultiDiGraph | None
     states: NDArray[np.uint8]
     colors: NDArray[np.uint8]
@@ -82,39 +90,59 @@ class Scene:
 
 def scene_for(layout: Layout, graph: nx.MultiDiGraph, diff: Diff | None, coloring: Coloring, theme: Theme) -> Scene:
     """The layout as the step with this graph shows it; `diff` leads to it from the step shown before, if any was."""
-    states = box_states(layout.view.boxes, graph, diff)
-    colors, swatches, entries = _colored(layout.view.boxes, states, graph, coloring, theme)
+    calls = call_tree(graph)
+    view = with_labels_of(layout.view, graph)
+    states = box_states(view.boxes, graph, diff)
+    colors, swatches, entries = _colored(view.boxes, states, graph, coloring, theme)
     return Scene(
         layout=layout,
-        boxes=with_labels_of(layout.view, graph).boxes,
+        boxes=view.boxes,
+        groups=view.groups,
         graph=graph,
         states=states,
         colors=colors,
-        links_present=_links_present(layout.view, graph),
+        links_present=_links_present(view, graph, calls),
         swatches=swatches,
-        legend=(*entries, *_state_entries(states, theme)),
+        legend=(*_with_traits(entries, view, states, theme), *_state_entries(states, theme)),
     )
 
 
 def box_states(boxes: Iterable[Box], graph: nx.MultiDiGraph, diff: Diff | None) -> NDArray[np.uint8]:
     """The `State` of each box, uint8 (n,)."""
     # A set answers five times faster than networkx's own `in`.
-    nodes = set(graph)
-    if not diff:
-        return np.array([_presence(box, nodes) for box in boxes], dtype=np.uint8)
+    nodes, calls = set(graph), call_tree(graph)
+    if diff is None:
+        return np.array([_presence(box, nodes, calls) for box in boxes], dtype=np.uint8)
     touched = diff.added | diff.removed | diff.changed.keys()
-    states = [
-        _presence(box, nodes)
-        if touched.isdisjoint(box.lives_with) and touched.isdisjoint(box.members)
-        else _changed_state(box, nodes, diff)
-        for box in boxes
-    ]
+    touched_calls = diff.calls_added | diff.calls_removed
+    states = []
+    for box in boxes:
+        is_same = touched.isdisjoint(box.lives_with) and touched.isdisjoint(box.members)
+        if is_same and box.key not in touched_calls:
+            states.append(_presence(box, nodes, calls))
+        elif box.kind == "module" and nodes.isdisjoint(box.lives_with):
+            states.append(_state_without_graph(box, calls, diff))
+        else:
+            states.append(_changed_state(box, nodes, diff))
     return np.array(states, dtype=np.uint8)
 
 
-def _presence(box: Box, nodes: Set[str]) -> State:
-    is_present = not box.lives_with or not nodes.isdisjoint(box.lives_with)
+def _presence(box: Box, nodes: Set[str], calls: Mapping[str, Call]) -> State:
+    if not box.lives_with:
+        is_present = box.kind != "module" or box.key in calls
+    else:
+        is_present = not nodes.isdisjoint(box.lives_with) or (box.kind == "module" and box.key in calls)
     return State.PRESENT if is_present else State.GHOST
+
+
+def _state_without_graph(box: Box, calls: Mapping[str, Call], diff: Diff) -> State:
+    """The state of a module call that has no nodes in this step: it may have run without."""
+    has_lost = not diff.removed.isdisjoint(box.lives_with)
+    if box.key in calls:
+        if box.key in diff.calls_added:
+            return State.ADDED
+        return State.CHANGED if has_lost else State.PRESENT
+    return State.REMOVED if has_lost or box.key in diff.calls_removed else State.GHOST
 
 
 def _changed_state(box: Box, nodes: Set[str], diff: Diff) -> State:
@@ -166,10 +194,21 @@ def _state_entries(states: NDArray[np.uint8], theme: Theme) -> list[LegendEntry]
     ]
 
 
-def _links_present(view: View, graph: nx.MultiDiGraph) -> NDArray[np.bool_]:
+def _with_traits(entries: list[LegendEntry], view: View, states: NDArray[np.uint8], theme: Theme) -> list[LegendEntry]:
+    """The legend of the colours, and a line for each trait that occurs; one line where a colour is that trait's."""
+    absent = (State.GHOST, State.REMOVED)
+    occurring = {box.trait for box, state in zip(view.boxes, states.tolist(), strict=True) if state not in absent}
+    occurring.update(group.trait for group in view.groups)
+    traits = {label: trait for trait, label in TRAIT_LABELS.items() if trait in occurring}
+    colors = [replace(entry, trait=traits.pop(entry.label, "")) for entry in entries]
+    swatches = {label: theme.kinds["op" if trait == OPAQUE else "graphless"] for label, trait in traits.items()}
+    return [*colors, *(LegendEntry(label, swatches[label], trait=trait) for label, trait in traits.items())]
+
+
+def _links_present(view: View, graph: nx.MultiDiGraph, calls: Mapping[str, Call]) -> NDArray[np.bool_]:
     """Whether the step has at least one edge for each link, directly or through nodes that the view hides."""
     boxes_of = _boxes_of(view)
-    pairs: set[tuple[str, str]] = set()
+    pairs = set(flow_links(calls, {box.key for box in view.boxes}, {group.key for group in view.groups}))
     for source, targets in graph.adjacency():
         if source not in boxes_of:
             continue

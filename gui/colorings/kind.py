@@ -3,7 +3,7 @@
 import networkx as nx
 
 from gui.theme import Swatch, Theme
-from tracer.model.view import Box
+from tracer.model.view import DETACHED, NO_GRAD, TRAIT_LABELS, Box
 
 NAME = "kind"
 TITLE = "Kind"
@@ -15,12 +15,13 @@ _LABELS = {
     "input": "Input",
     "output": "Output",
 }
+_GRAPHLESS = {trait: label for trait, label in TRAIT_LABELS.items() if trait in (DETACHED, NO_GRAD)}
 _KINDS = {label: kind for kind, label in _LABELS.items()}
 
 
 def label_of(box: Box, graph: nx.MultiDiGraph) -> str:
-    return _LABELS[box.kind]
+    return _GRAPHLESS.get(box.trait) or _LABELS[box.kind]
 
 
 def swatch_of(label: str, order: int, theme: Theme) -> Swatch:
-    return theme.kinds[_KINDS[label]]
+    return theme.kinds["graphless" if label in _GRAPHLESS.values() else _KINDS[label]]

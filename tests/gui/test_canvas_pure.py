@@ -1,7 +1,6 @@
 """The canvas without a window: camera, hit-testing, walking, what a scene says of a step."""
 
 from collections.abc import Iterable
-from types import SimpleNamespace
 
 import networkx as nx
 import numpy as np
@@ -23,6 +22,7 @@ from gui.colorings import DEFAULT, Coloring, colorings
 from gui.colorings.op_type import family_of
 from gui.theme import DARK, LIGHT
 from tracer.layout.result import Layout
+from tracer.model.diff import GraphDiff
 from tracer.model.view import Box, Group, Link, View
 
 VIEWPORT = (800, 600)
@@ -73,8 +73,8 @@ def graph_of(*keys: str, edges: Iterable[tuple[str, str]] = (), kind: str = "op"
     return graph
 
 
-def changes(added: Iterable[str] = (), removed: Iterable[str] = (), changed: Iterable[str] = ()) -> SimpleNamespace:
-    return SimpleNamespace(added=frozenset(added), removed=frozenset(removed), changed=dict.fromkeys(changed))
+def changes(added: Iterable[str] = (), removed: Iterable[str] = (), changed: Iterable[str] = ()) -> GraphDiff:
+    return GraphDiff(frozenset(added), frozenset(removed), {key: {} for key in changed})
 
 
 # -- camera
@@ -232,7 +232,7 @@ def test_arrows_prefer_links_that_the_step_has(diamond: Layout) -> None:
 # -- scene
 
 
-def states_of(boxes: Iterable[Box], graph: nx.MultiDiGraph, diff: SimpleNamespace | None) -> list[State]:
+def states_of(boxes: Iterable[Box], graph: nx.MultiDiGraph, diff: GraphDiff | None) -> list[State]:
     return [State(state) for state in box_states(boxes, graph, diff)]
 
 
@@ -256,7 +256,7 @@ def test_a_module_that_changed_in_part_is_changed_and_one_that_is_new_is_added()
     assert states_of([part, new, gone, swapped], graph, diff) == expected
 
 
-def scene_of(layout: Layout, graph: nx.MultiDiGraph, diff: SimpleNamespace | None = None, name: str = DEFAULT) -> Scene:
+def scene_of(layout: Layout, graph: nx.MultiDiGraph, diff: GraphDiff | None = None, name: str = DEFAULT) -> Scene:
     return scene_for(layout, graph, diff, colorings()[name], LIGHT)
 
 

@@ -1,39 +1,54 @@
-"""The module calls of a graph that made something: which call lies in which."""
+"""The module calls of a graph that are drawn: which call lies in which, and which of them made no graph."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import networkx as nx
 
+from tracer.model.call_keys import call_keys, parent_of
+
+LIVE, DETACHED, NO_GRAD = "live", "detached", "no grad"
+
+# With grad, these hand on what they get, or may: a call without nodes does not mean that the gradient stops there.
+_PASSING_ON = frozenset(
+    {
+        *("Identity", "Flatten", "Unflatten", "Sequential", "ModuleList", "QuantStub", "DeQuantStub", "FakeQuantize"),
+        *("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"),
+        *("DropPath", "StochasticDepth"),
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a module. `parent` is the key of the call it was made in, None at the top."""
+    """One call of a module. `parent` is the key of the call it was made in, None at the top.
+
+    `state` is LIVE with nodes at or below it, NO_GRAD without grad, or DETACHED: with grad, but no backward of the
+    step reached it. `count` is how many equal calls it stands for, `fed_by` are the keys of the calls whose outputs
+    came in, as far as known.
+    """
 
     key: str
     path: str
     class_name: str
     number: int
     parent: str | None
+    state: str = LIVE
+    count: int = 1
+    fed_by: tuple[str, ...] = ()
 
 
 def call_tree(graph: nx.MultiDiGraph) -> dict[str, Call]:
-    """The calls with nodes at or below them, by key, in call order, parents first.
+    """The calls by key, parents first, in call order; those of forward-only passes after all others.
 
-    Forward-only calls made no nodes and are left out. A parent that does not come earlier in the list (a damaged
-    tape could say so) is taken as none, so that following parents always ends.
+    Left out are calls that may have handed on their input. Equal calls without nodes, side by side in a call with
+    some or at the top, are one with a count, unless it is known what flowed between them.
     """
-    records: list[dict[str, Any]] = graph.graph.get("module_calls", [])
-    used = {call for _, call in graph.nodes(data="call_key") if call is not None}
-    calls: dict[str, Call] = {}
-    for position in sorted(_with_ancestors(records, used)):
-        record, above = records[position], records[position]["parent"]
-        parent = records[above]["key"] if above is not None and above < position else None
-        calls.setdefault(
-            record["key"],
-            Call(record["key"], record["path"], record["class"], record["call"], parent if parent in calls else None),
-        )
-    return calls
+    known: dict[str, Call] | None = graph.graph.get("call_tree")
+    if known is not None:
+        return known
+    return _Tree(graph).calls()
 
 
 def call_depths(calls: dict[str, Call]) -> dict[str, int]:
@@ -44,20 +59,110 @@ def call_depths(calls: dict[str, Call]) -> dict[str, int]:
     return depths
 
 
-def _with_ancestors(records: list[dict[str, Any]], used: set[str]) -> set[int]:
-    """Positions of the calls whose key is used, and of everything around them.
+class _Tree:
+    """The records of one graph, by position."""
 
-    Keys are unique among calls with grad only: one of a forward-only pass may bear the same, and loses.
-    """
-    chosen: dict[str, int] = {}
-    for position, record in enumerate(records):
-        if record["key"] in used and (record["key"] not in chosen or record["grad_enabled"]):
-            chosen[record["key"]] = position
-    live: set[int] = set()
-    for position in chosen.values():
-        at: int | None = position
-        while at is not None and at not in live:
-            live.add(at)
-            above = records[at]["parent"]
-            at = above if above is not None and above < at else None
-    return live
+    def __init__(self, graph: nx.MultiDiGraph) -> None:
+        self.records: Sequence[Mapping[str, Any]] = graph.graph.get("module_calls", ())
+        self.keys = call_keys(graph)
+        self.parents = [parent_of(self.records, position) for position in range(len(self.records))]
+        self.live = self._with_ancestors({call for _, call in graph.nodes(data="call_key") if call is not None})
+        self.stand_ins = list(range(len(self.records)))  # for each call the one that it is drawn as, -1 for none
+        self.counts = [int(record.get("count", 1)) for record in self.records]
+
+    def calls(self) -> dict[str, Call]:
+        self._leave_out()
+        self._fold()
+        calls = [self._call(position) for position, drawn in enumerate(self.stand_ins) if drawn == position]
+        in_training, in_passes = [], []
+        passes: set[str] = set()
+        for call in calls:
+            if call.parent in passes or (call.parent is None and call.state == NO_GRAD):
+                passes.add(call.key)
+                in_passes.append(call)
+            else:
+                in_training.append(call)
+        return {call.key: call for call in (*in_training, *in_passes)}
+
+    def _call(self, position: int) -> Call:
+        record, above = self.records[position], self.parents[position]
+        sources = (self.stand_ins[at] for at in record.get("fed_by", ()) if 0 <= at < len(self.records))
+        fed_by = dict.fromkeys(self.keys[at] for at in sources if at not in (-1, position))
+        return Call(
+            self.keys[position],
+            record["path"],
+            record["class"],
+            record["call"],
+            None if above is None else self.keys[above],
+            self._state(position),
+            self.counts[position],
+            tuple(fed_by),
+        )
+
+    def _state(self, position: int) -> str:
+        if position in self.live:
+            return LIVE
+        return DETACHED if self.records[position]["grad_enabled"] else NO_GRAD
+
+    def _is_outermost(self, position: int) -> bool:
+        """Whether a call without nodes lies in one with nodes, or in none."""
+        above = self.parents[position]
+        return position not in self.live and (above is None or above in self.live)
+
+    def _with_ancestors(self, used: set[str]) -> set[int]:
+        live: set[int] = set()
+        for position, key in enumerate(self.keys):
+            at: int | None = position if key in used else None
+            while at is not None and at not in live:
+                live.add(at)
+                at = self.parents[at]
+        return live
+
+    def _leave_out(self) -> None:
+        passes_on = [record["class"] in _PASSING_ON for record in self.records]
+        for position in range(len(self.records) - 1, -1, -1):
+            above = self.parents[position]
+            if above is not None and not passes_on[position]:
+                passes_on[above] = False
+        for position, does in enumerate(passes_on):
+            above = self.parents[position]
+            is_gone = does and self._state(position) == DETACHED and self._is_outermost(position)
+            if is_gone or (above is not None and self.stand_ins[above] == -1):
+                self.stand_ins[position] = -1
+
+    def _fold(self) -> None:
+        """Lets the first of equal calls stand for the others, with all that is below them."""
+        outlines = self._outlines()
+        flows = {at for record in self.records for at in record.get("fed_by", ())}
+        first: dict[tuple[int | None, int], int] = {}
+        for position, above in enumerate(self.parents):
+            if above is not None and self.stand_ins[above] != above:
+                self.stand_ins[position] = -1 if self.stand_ins[above] == -1 else self.stand_ins[above]
+            elif self.stand_ins[position] == -1 or not self._is_outermost(position):
+                continue
+            elif position not in flows and not self.records[position].get("fed_by"):
+                stand_in = first.setdefault((above, outlines[position]), position)
+                if stand_in != position:
+                    self.stand_ins[position] = stand_in
+                    self.counts[stand_in] += self.counts[position]
+
+    def _outlines(self) -> list[int]:
+        """A number for each call, the same for calls of the same paths with the same calls below."""
+        below: list[list[int]] = [[] for _ in self.records]
+        numbers: dict[tuple[object, ...], int] = {}
+        outlines = [0] * len(self.records)
+        for position in range(len(self.records) - 1, -1, -1):
+            record, above = self.records[position], self.parents[position]
+            outline = (record["path"], record["class"], self._state(position), *below[position])
+            outlines[position] = numbers.setdefault(outline, len(numbers))
+            if above is not None:
+                below[above].append(outlines[position])
+        return outlines
+
+
+def merged(first: Call, second: Call) -> Call:
+    """One call as two steps know it: what made nodes in one of them is live."""
+    state = LIVE if LIVE in (first.state, second.state) else first.state
+    fed_by = tuple(dict.fromkeys((*first.fed_by, *second.fed_by)))
+    is_same = state == first.state and fed_by == first.fed_by
+    return first if is_same else replace(first, state=state, fed_by=fed_by)

@@ -6,6 +6,8 @@ from typing import Any
 
 import networkx as nx
 
+from tracer.model.call_tree import call_tree
+
 _COMPARED = ("kind", "op", "shapes", "dtype", "device", "opaque")
 
 
@@ -14,14 +16,18 @@ class GraphDiff:
     """Node keys only in the second graph, only in the first, and in both but not alike.
 
     `changed` maps a key to what differs: attribute name to (before, after); "inputs" are the (source key, output_nr,
-    input_nr) triples of the edges that enter the node.
+    input_nr) triples of the edges that enter the node. `calls_added` and `calls_removed` are keys of `call_tree`: of
+    module calls, forward-only ones too, that only one of the steps has.
     """
 
     added: frozenset[str]
     removed: frozenset[str]
     changed: Mapping[str, Mapping[str, tuple[Any, Any]]]
+    calls_added: frozenset[str] = frozenset()
+    calls_removed: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
+        """Whether the graphs differ; calls alone make no graph."""
         return bool(self.added or self.removed or self.changed)
 
 
@@ -33,7 +39,17 @@ def diff(before: nx.MultiDiGraph, after: nx.MultiDiGraph) -> GraphDiff:
         differences = _node_differences(before, after, key)
         if differences:
             changed[key] = differences
-    return GraphDiff(frozenset(new - old), frozenset(old - new), changed)
+    return GraphDiff(frozenset(new - old), frozenset(old - new), changed, *_call_differences(before, after))
+
+
+def diff_of_calls(before: nx.MultiDiGraph, after: nx.MultiDiGraph) -> GraphDiff:
+    """Of two graphs that are known to have the same nodes."""
+    return GraphDiff(frozenset(), frozenset(), {}, *_call_differences(before, after))
+
+
+def _call_differences(before: nx.MultiDiGraph, after: nx.MultiDiGraph) -> tuple[frozenset[str], frozenset[str]]:
+    old, new = call_tree(before).keys(), call_tree(after).keys()
+    return frozenset(new - old), frozenset(old - new)
 
 
 def _node_differences(before: nx.MultiDiGraph, after: nx.MultiDiGraph, key: str) -> dict[str, tuple[Any, Any]]:

@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping, Set
 from typing import Any
 
-from tracer.model.call_tree import Call
+from tracer.model.call_keys import unmarked
+from tracer.model.call_tree import LIVE, NO_GRAD, Call
 
 
 def op_title(name: str) -> str:
@@ -37,18 +38,28 @@ def key_label(key: str, model: str, repeated: Set[str]) -> str:
 
 
 def _call_label(key: str, model: str, repeated: Set[str]) -> str:
+    key, mark = unmarked(key)
     path, _, number = key.rpartition("#")
     shows_number = path in repeated or number != "0"
-    return (path or model) + (f" #{number}" if shows_number else "")
+    return (path or model) + (f" #{number}" if shows_number else "") + (f" ({NO_GRAD})" if mark else "")
 
 
-def node_labels(key: str, node: Mapping[str, Any]) -> tuple[str, str]:
-    """Title and subtitle of an op, a parameter, an input or an output."""
+def node_labels(key: str, node: Mapping[str, Any], path: str = "") -> tuple[str, str]:
+    """Title and subtitle of an op, a parameter, an input or an output, for one who knows the module at `path`."""
     if node["kind"] == "parameter":
-        return (node.get("parameter") or key).rpartition(".")[2], shape_text(node["shapes"])
+        return name_within(node.get("parameter") or key, path), shape_text(node["shapes"])
     if node["kind"] == "op":
         return op_title(node["op"]), shape_text(node["shapes"])
     return key, shape_text(node["shapes"])
+
+
+def name_within(name: str, path: str) -> str:
+    """A parameter's name without what it shares with a module's path: `stem.weight` in `stem` is "weight"."""
+    words, known = name.split("."), path.split(".")
+    shared = 0
+    while shared < min(len(words) - 1, len(known)) and words[shared] == known[shared]:
+        shared += 1
+    return ".".join(words[shared:])
 
 
 def call_title(call: Call, is_repeated: bool) -> str:
@@ -67,6 +78,22 @@ def with_op_count(subtitle: str, ops: int) -> str:
     return call_subtitle(subtitle.rpartition(" · ")[0], ops)
 
 
-def frame_title(call: Call, is_repeated: bool) -> str:
-    title = call_title(call, is_repeated)
-    return title if title == call.class_name else f"{title} · {call.class_name}"
+def frame_title(call: Call, calls: Mapping[str, Call], is_repeated: bool) -> str:
+    title, state = call_title(call, is_repeated), state_text(call, calls)
+    words = (title, "" if title == call.class_name else call.class_name, state)
+    return " · ".join(word for word in words if word)
+
+
+def graphless_subtitle(call: Call, calls: Mapping[str, Call]) -> str:
+    """Of a call that made no nodes: its class, and why if the call around it does not say so already."""
+    state = state_text(call, calls)
+    return f"{call.class_name} · {state}" if state else call.class_name
+
+
+def state_text(call: Call, calls: Mapping[str, Call]) -> str:
+    """Why a call made no nodes, and how many calls it stands for; nothing where it made some, or where the call around
+    it says the same."""
+    around = None if call.parent is None else calls.get(call.parent)
+    if call.state == LIVE or (around is not None and around.state == call.state):
+        return ""
+    return f"{call.state} ×{call.count:,}" if call.count > 1 else call.state

@@ -4,7 +4,7 @@ from collections import Counter
 
 import networkx as nx
 
-from tracer.model.call_tree import call_depths
+from tracer.model.call_tree import LIVE, call_depths
 from tracer.model.visibility import ViewOptions, Visibility, call_of, visibility
 
 # Boxes in a drawing: as many as are pleasant, so few that it says little, more than it should start with.
@@ -17,12 +17,22 @@ def default_open(
     """The calls to open at first: down to the deepest level that still draws about 60 boxes.
 
     A single call at the top is always opened, one with a single box in it never (it would show the same in a frame).
+    Calls that made no nodes stay closed beside a graph; where there is none, they are all there is to show.
     """
     everything = frozenset(call["key"] for call in graph.graph.get("module_calls", ()))
     seen = visibility(graph, ViewOptions(everything, show_parameters, show_bookkeeping))
-    depths = call_depths(seen.calls)
+    callers = {call.parent for call in seen.calls.values()}
+    openable = {
+        key: call for key, call in seen.calls.items() if call.state == LIVE or (key in callers and not len(graph))
+    }
+    depths = call_depths(openable)
     content = _content(seen)
-    inner_calls = Counter(call.parent for call in seen.calls.values())
+    content.update(
+        call.parent
+        for key, call in seen.calls.items()
+        if key not in openable and (call.parent is None or call.parent in openable)
+    )
+    inner_calls = Counter(call.parent for call in openable.values())
     levels = _levels_to_open(depths, content)
     return frozenset(
         key for key, depth in depths.items() if depth < levels and (depth == 0 or inner_calls[key] + content[key] > 1)

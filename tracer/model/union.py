@@ -1,11 +1,11 @@
 """One graph of everything the steps seen so far contained: a drawing of it can stay still while steps change."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 import networkx as nx
 
-from tracer.model.call_tree import Call, call_tree
+from tracer.model.call_tree import NO_GRAD, Call, call_tree, merged
 
 EdgeKey = tuple[str, str, int, int]
 
@@ -13,12 +13,13 @@ EdgeKey = tuple[str, str, int, int]
 class Union:
     """The union of step graphs: nodes by key, calls by call key, edges by ends and numbers.
 
-    Everything keeps the attributes of its first appearance. Each step graph is acyclic, their union need not be
-    (a before b in one step, after it in another).
+    Everything keeps the attributes of its first appearance, but a call that ever made nodes is live. Each step graph
+    is acyclic, their union need not be (a before b in one step, after it in another).
     """
 
     def __init__(self) -> None:
         self._topology_ids: set[str] = set()
+        self._outlines: set[Hashable] = set()  # of the calls without nodes, which no topology id tells apart
         self._nodes: dict[str, Mapping[str, Any]] = {}
         self._edges: dict[EdgeKey, None] = {}
         self._calls: dict[str, Call] = {}
@@ -37,7 +38,7 @@ class Union:
 
     @property
     def graph(self) -> nx.MultiDiGraph:
-        """The union as a graph like a step's (the same attributes; calls that made nothing are left out).
+        """The union as a graph like a step's (the same attributes), with its `call_tree` in place of flow and counts.
 
         It is built anew after the union grew and never changed afterwards: a worker may keep it.
         """
@@ -46,30 +47,40 @@ class Union:
         return self._graph
 
     def add(self, graph: nx.MultiDiGraph, topology_id: str) -> bool:
-        """Take in a step's graph; says whether the union grew. A topology seen before costs one look-up."""
-        if topology_id in self._topology_ids:
+        """Take in a step's graph; says whether the union grew. What was seen before costs a look at the calls."""
+        outline = topology_id, _outline(graph)
+        if outline in self._outlines:
             return False
-        self._topology_ids.add(topology_id)
-        self._unreached.update(dict.fromkeys(graph.graph.get("unreached", ())))
+        self._outlines.add(outline)
+        grew = self._add_calls(call_tree(graph))
+        if topology_id not in self._topology_ids:
+            self._topology_ids.add(topology_id)
+            self._unreached.update(dict.fromkeys(graph.graph.get("unreached", ())))
+            grew |= self._add_nodes_and_edges(graph)
+        if grew:
+            self._graph = None
+        return grew
+
+    def _add_nodes_and_edges(self, graph: nx.MultiDiGraph) -> bool:
         edges = [key for key in _edge_keys(graph) if key not in self._edges]
         grew = bool(edges) or any(key not in self._nodes for key in graph)
         if grew:
             self._edges.update(dict.fromkeys(edges))
-            self._add_calls(call_tree(graph))
             self._add_nodes(graph)
-            self._graph = None
         return grew
 
     def _add_nodes(self, graph: nx.MultiDiGraph) -> None:
         order = merge_order(self._nodes, graph)
         self._nodes = {key: self._nodes[key] if key in self._nodes else dict(graph.nodes[key]) for key in order}
 
-    def _add_calls(self, calls: dict[str, Call]) -> None:
-        if all(key in self._calls for key in calls):
-            return
-        order = merge_order(self._calls, calls)
-        merged = {key: self._calls.get(key) or calls[key] for key in order}
-        self._calls = {key: merged[key] for key in _parents_first(merged)}
+    def _add_calls(self, calls: dict[str, Call]) -> bool:
+        known = {key: merged(call, calls[key]) if key in calls else call for key, call in self._calls.items()}
+        if known == self._calls and all(key in known for key in calls):
+            return False
+        order = merge_order(known, calls)
+        every = {key: known.get(key) or calls[key] for key in order}
+        self._calls = {key: every[key] for key in _parents_first(every)}
+        return True
 
     def _build(self) -> nx.MultiDiGraph:
         graph: nx.MultiDiGraph = nx.MultiDiGraph()
@@ -87,10 +98,11 @@ class Union:
                 "key": call.key,
                 "parent": None if call.parent is None else position[call.parent],
                 "training": True,
-                "grad_enabled": True,
+                "grad_enabled": call.state != NO_GRAD,
             }
             for call in self._calls.values()
         ]
+        graph.graph["call_tree"] = dict(self._calls)
         graph.graph["unreached"] = [name for name in self._unreached if name not in self._nodes]
         return graph
 
@@ -116,6 +128,17 @@ def merge_order(known: Iterable[str], incoming: Iterable[str]) -> list[str]:
 def _edge_keys(graph: nx.MultiDiGraph) -> Iterator[EdgeKey]:
     for source, target, data in graph.edges(data=True):
         yield source, target, data["output_nr"], data["input_nr"]
+
+
+def _outline(graph: nx.MultiDiGraph) -> Hashable:
+    """Tells apart the graphs of one topology whose calls differ."""
+    records = graph.graph.get("module_calls", ())
+    return hash(
+        tuple(
+            (record["key"], record["class"], record["parent"], record["grad_enabled"], tuple(record.get("fed_by", ())))
+            for record in records
+        )
+    )
 
 
 def _parents_first(calls: dict[str, Call]) -> list[str]:

@@ -2,6 +2,18 @@
 
 from dataclasses import dataclass
 
+from tracer.model.call_tree import DETACHED, NO_GRAD
+
+OPAQUE = "opaque"
+TRAIT_LABELS = {
+    OPAQUE: "Opaque: autograd hides what is inside",
+    DETACHED: "Detached: no gradient reached it",
+    NO_GRAD: "Forward only, without grad",
+}
+"""What may be special about a box: an op that hides what is inside, a module call that made no graph."""
+
+__all__ = ["DETACHED", "NO_GRAD", "OPAQUE", "TRAIT_LABELS", "Box", "Group", "Link", "View"]
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -10,7 +22,9 @@ class Box:
     `key` is the node key, or the call key of a closed module, or `name@call key` for a parameter drawn once more;
     `members` are the node keys it stands for (itself for a node). `group` is the key of the open module call it lies
     in, None at the top. `anchors` are the ops with which it comes and goes, where these are not simply its members: a
-    parameter that is in every step may be drawn in a call that is not.
+    parameter that is in every step may be drawn in a call that is not. A module call that made no graph has no
+    members. `trait` is a key of TRAIT_LABELS, "" for none. `has_inside` says of a module call whether anything is in
+    it, and of an opaque op whether that is known.
     """
 
     key: str
@@ -20,20 +34,29 @@ class Box:
     group: str | None
     members: tuple[str, ...]
     anchors: tuple[str, ...] = ()
+    trait: str = ""
+    has_inside: bool = True
+
+    @property
+    def can_open(self) -> bool:
+        """Whether one can look inside."""
+        return self.has_inside and (self.kind == "module" or self.trait == OPAQUE)
 
     @property
     def lives_with(self) -> tuple[str, ...]:
-        """The nodes of which a step must have one for the box to be there."""
+        """The nodes of which a step must have one for the box to be there; none for a call that makes none."""
         return self.anchors or self.members
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """An open module call, drawn as a frame around its content. `parent` is the frame it lies in, None at the top."""
+    """An open module call, drawn as a frame around its content. `parent` is the frame it lies in, None at the top;
+    `trait` as of a box."""
 
     key: str
     title: str
     parent: str | None
+    trait: str = ""
 
 
 @dataclass(frozen=True, slots=True)

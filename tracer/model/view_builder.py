@@ -1,15 +1,27 @@
 """From a graph (a step's, or the union of many) to what is drawn of it."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import networkx as nx
 
-from tracer.model.call_tree import Call
-from tracer.model.labels import call_subtitle, call_title, frame_title, node_labels, shape_text, with_op_count
+from tracer.model.call_flow import flow_links
+from tracer.model.call_keys import unmarked
+from tracer.model.call_tree import LIVE, Call, call_tree
+from tracer.model.labels import (
+    call_subtitle,
+    call_title,
+    frame_title,
+    graphless_subtitle,
+    node_labels,
+    shape_text,
+    state_text,
+    with_op_count,
+)
 from tracer.model.opening import default_open
-from tracer.model.view import Box, Group, Link, View
+from tracer.model.view import NO_GRAD, OPAQUE, Box, Group, Link, View
 from tracer.model.visibility import ViewOptions, Visibility, call_of, visibility
 
 __all__ = ["ViewOptions", "box_of", "build_view", "default_open", "with_labels_of"]
@@ -20,11 +32,21 @@ def build_view(graph: nx.MultiDiGraph, options: ViewOptions) -> View:
 
     A parameter stands once in every call that uses it: under its own name in the first, as `name@call key` in the
     others. Hidden bookkeeping ops have no box; links pass through them. An open call never becomes an empty frame:
-    where nothing else is in it, its bookkeeping ops stay.
+    where nothing else is in it, its bookkeeping ops stay. Calls that made no nodes are boxes as well,
+    linked by what is known to have flowed between them.
     """
     seen = visibility(graph, options)
-    repeated = {path for path, count in Counter(call.path for call in seen.calls.values()).items() if count > 1}
-    return View(_boxes(seen, repeated), _groups(seen, repeated), _Linking(seen).links())
+    repeated = _repeated(seen.calls)
+    boxes, groups = _boxes(seen, repeated), _groups(seen, repeated)
+    flow = flow_links(seen.calls, {box.key for box in boxes}, {group.key for group in groups})
+    return View(boxes, groups, (*_Linking(seen).links(), *(Link(source, target, 1) for source, target in flow)))
+
+
+def _repeated(calls: Mapping[str, Call]) -> set[str]:
+    """Keys of the calls that share their module with another; passes without grad are counted apart, as keys are."""
+    modules = {key: (call.path, unmarked(key)[1]) for key, call in calls.items()}
+    counts = Counter(modules.values())
+    return {key for key, module in modules.items() if counts[module] > 1}
 
 
 def box_of(view: View) -> dict[str, str]:
@@ -37,22 +59,47 @@ def box_of(view: View) -> dict[str, str]:
 
 
 def with_labels_of(view: View, graph: nx.MultiDiGraph) -> View:
-    """The same view with the shapes and numbers of ops of one step's graph; what is not in it keeps its text."""
+    """The same view with the shapes, numbers of ops and traits of one step's graph; what is not in it keeps its."""
     # A set answers five times faster than networkx's own `in`.
-    nodes = set(graph)
+    nodes, calls = set(graph), call_tree(graph)
     boxes = []
     for box in view.boxes:
-        subtitle = _subtitle_in(box, graph, nodes)
-        boxes.append(box if subtitle == box.subtitle else replace(box, subtitle=subtitle))
-    return replace(view, boxes=tuple(boxes))
+        subtitle, trait, has_inside = _as_in_step(box, graph, nodes, calls)
+        is_same = (subtitle, trait, has_inside) == (box.subtitle, box.trait, box.has_inside)
+        boxes.append(box if is_same else replace(box, subtitle=subtitle, trait=trait, has_inside=has_inside))
+    return replace(view, boxes=tuple(boxes), groups=tuple(_group_in_step(group, calls) for group in view.groups))
 
 
-def _subtitle_in(box: Box, graph: nx.MultiDiGraph, nodes: set[str]) -> str:
+def _as_in_step(box: Box, graph: nx.MultiDiGraph, nodes: set[str], calls: Mapping[str, Call]) -> tuple[str, str, bool]:
+    """Subtitle, trait, and whether it has an inside."""
     if box.kind == "module":
         ops = len(nodes.intersection(box.anchors))
-        return with_op_count(box.subtitle, ops) if ops else box.subtitle
-    node = box.members[0]
-    return shape_text(graph.nodes[node]["shapes"]) if node in nodes else box.subtitle
+        if ops:
+            return with_op_count(box.subtitle, ops), "", True
+        call = calls.get(box.key)
+        if call is not None and call.state != LIVE:
+            # A box that is as wide as "Linear · 2 ops" needs has no room for more than the one or the other.
+            is_narrow = bool(box.members)
+            subtitle = (state_text(call, calls) or call.class_name) if is_narrow else graphless_subtitle(call, calls)
+            return subtitle, call.state, box.has_inside
+    elif box.members[0] in nodes:
+        node = graph.nodes[box.members[0]]
+        return shape_text(node["shapes"]), *_opacity(node)
+    return box.subtitle, box.trait, box.has_inside
+
+
+def _group_in_step(group: Group, calls: Mapping[str, Call]) -> Group:
+    call = calls.get(group.key)
+    if call is None or (call.state == LIVE and not group.trait):
+        return group
+    trait = "" if call.state == LIVE else call.state
+    is_repeated = group.title.partition(" · ")[0].endswith(f"#{call.number}")
+    return replace(group, title=frame_title(call, calls, is_repeated), trait=trait)
+
+
+def _opacity(node: Mapping[str, Any]) -> tuple[str, bool]:
+    """Trait of a node, and whether what is inside it is known."""
+    return (OPAQUE if node.get("opaque") else ""), node.get("inside") is not None
 
 
 @dataclass(slots=True)
@@ -80,11 +127,25 @@ def _boxes(seen: Visibility, repeated: set[str]) -> tuple[Box, ...]:
             drafts.add_member(place.box, key)
             drafts.ops.setdefault(place.box, []).append(key)
         elif key not in seen.hidden:
-            drafts.boxes[key] = Box(key, node["kind"], *node_labels(key, node), place.frame, (key,))
-    return tuple(
-        box or _module_box(seen, seen.calls[key], drafts, seen.calls[key].path in repeated)
-        for key, box in drafts.boxes.items()
+            labels, (trait, has_inside) = node_labels(key, node), _opacity(node)
+            drafts.boxes[key] = Box(key, node["kind"], *labels, place.frame, (key,), trait=trait, has_inside=has_inside)
+    callers = {call.parent for call in seen.calls.values()}
+    made = tuple(
+        box or _module_box(seen, seen.calls[key], drafts, key in repeated) for key, box in drafts.boxes.items()
     )
+    graphless = [
+        _graphless_box(seen, call, key in repeated, key in callers)
+        for key, call in seen.calls.items()
+        if call.state != LIVE and seen.places[key].box == key
+    ]
+    # A layout puts what is connected with nothing side by side in this order: what ran before the graph on its left.
+    passes = [box for box in graphless if box.group is None and box.trait == NO_GRAD]
+    return (*passes, *made, *(box for box in graphless if box not in passes))
+
+
+def _graphless_box(seen: Visibility, call: Call, is_repeated: bool, has_inside: bool) -> Box:
+    labels = call_title(call, is_repeated), graphless_subtitle(call, seen.calls)
+    return Box(call.key, "module", *labels, seen.places[call.key].frame, (), trait=call.state, has_inside=has_inside)
 
 
 def _draft_parameter(seen: Visibility, key: str, drafts: _Drafts) -> None:
@@ -97,7 +158,7 @@ def _draft_parameter(seen: Visibility, key: str, drafts: _Drafts) -> None:
         if place.box is not None:
             drafts.add_member(place.box, key)
         elif seen.options.show_parameters:
-            labels = node_labels(key, seen.graph.nodes[key])
+            labels = node_labels(key, seen.graph.nodes[key], "" if call is None else seen.calls[call].path)
             drafts.boxes[box_key] = Box(box_key, "parameter", *labels, place.frame, (key,), tuple(users.get(call, ())))
 
 
@@ -109,7 +170,9 @@ def _module_box(seen: Visibility, call: Call, drafts: _Drafts, is_repeated: bool
 
 def _groups(seen: Visibility, repeated: set[str]) -> tuple[Group, ...]:
     return tuple(
-        Group(key, frame_title(call, call.path in repeated), call.parent)
+        Group(
+            key, frame_title(call, seen.calls, key in repeated), call.parent, "" if call.state == LIVE else call.state
+        )
         for key, call in seen.calls.items()
         if seen.places[key].box is None
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import networkx as nx
 
 from tracer.model.bookkeeping import BOOKKEEPING_OPS
-from tracer.model.call_tree import Call, call_tree
+from tracer.model.call_tree import LIVE, NO_GRAD, Call, call_tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,7 @@ class ViewOptions:
     open_groups: frozenset[str] = frozenset()
     show_parameters: bool = True
     show_bookkeeping: bool = False
+    show_forward_only: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Visibility:
 
 
 def visibility(graph: nx.MultiDiGraph, options: ViewOptions) -> Visibility:
-    calls = call_tree(graph)
+    calls = _shown_calls(graph, options)
     places = _places(calls, options.open_groups)
     uses = _parameter_uses(graph, calls)
     hidden = frozenset() if options.show_bookkeeping else _hidden_ops(graph, options, calls, places, uses)
@@ -55,13 +56,26 @@ def call_of(graph: nx.MultiDiGraph, node: str, calls: dict[str, Call]) -> str | 
     return key if key in calls else None
 
 
+def _shown_calls(graph: nx.MultiDiGraph, options: ViewOptions) -> dict[str, Call]:
+    """All calls, or those with grad; where there is nothing but forward-only calls they are shown in any case."""
+    calls = call_tree(graph)
+    if options.show_forward_only or not graph:
+        return calls
+    shown: dict[str, Call] = {}
+    for key, call in calls.items():
+        if call.state != NO_GRAD and (call.parent is None or call.parent in shown):
+            shown[key] = call
+    return shown
+
+
 def _places(calls: dict[str, Call], open_groups: frozenset[str]) -> dict[str | None, Place]:
     places: dict[str | None, Place] = {None: Place(None, None)}
+    callers = {call.parent for call in calls.values()}
     for key, call in calls.items():
         above = places[call.parent]
         if above.box is not None:
             places[key] = above
-        elif key in open_groups:
+        elif key in open_groups and (call.state == LIVE or key in callers):
             places[key] = Place(key, None)
         else:
             places[key] = Place(above.frame, key)
