@@ -72,6 +72,14 @@ class Drawing:
         return self.has_lines and not self.missing
 
 
+def inside_of(drawing: Drawing | None, key: str) -> nx.MultiDiGraph | None:
+    """The graph that a node of the drawn step stands for, None where it hides none, or none is known."""
+    if drawing is None or key not in drawing.graph:
+        return None
+    inside: nx.MultiDiGraph | None = drawing.graph.nodes[key].get("inside")
+    return inside
+
+
 class Drafter:
     """Draws steps of one tape, in the thread that made it."""
 

@@ -9,6 +9,7 @@ import networkx as nx
 from gui import format as fmt
 from gui.names import Names
 from tracer import GraphDiff, Pass, Step
+from tracer.model.call_keys import call_keys
 
 MOST_LINKS = 200
 """Rows of one list; a weight may feed thousands of nodes."""
@@ -55,16 +56,16 @@ def node_facts(graph: nx.MultiDiGraph, key: str, diff: GraphDiff | None = None) 
 
 def call_facts(graph: nx.MultiDiGraph, key: str) -> tuple[Section, ...]:
     """What is known of one module call. Raises KeyError where the step has none of that key."""
-    calls, names = graph.graph["module_calls"], Names(graph)
-    number = call_number(calls, key)
-    call = calls[number]
-    inside = _members(graph, _subtree(calls, number))
-    children = [
-        Fact(child["class"], names.of(child["key"]), child["key"]) for child in calls if child["parent"] == number
-    ]
+    calls, keys, names = graph.graph["module_calls"], call_keys(graph), Names(graph)
+    number = call_number(graph, key)
+    below = _subtree(calls, number)
+    inside = _members(graph, {keys[at] for at in below})
+    children = [Fact(calls[at]["class"], names.of(keys[at]), keys[at]) for at in below if calls[at]["parent"] == number]
+    fed_by = [Fact(calls[at]["class"], names.of(keys[at]), keys[at]) for at in calls[number].get("fed_by", ())]
     return _filled(
-        Section("Module call", tuple(_call_rows(calls, call, names))),
-        Section("Content", tuple(_content_rows(graph, inside))),
+        Section("Module call", tuple(_call_rows(calls, number, keys, names, bool(inside)))),
+        Section("Content", tuple(_content_rows(graph, inside)) if inside else ()),
+        _link_section("Fed by", fed_by),
         _link_section("Calls", children),
         _link_section("Inputs", _outside((source for source, _ in graph.in_edges(inside)), inside, names)),
         _link_section("Outputs", _outside((target for _, target in graph.out_edges(inside)), inside, names)),
@@ -99,17 +100,12 @@ def opaque_text(op: str) -> str:
     return "Opaque: autograd hides what is inside"
 
 
-def call_number(calls: Sequence[Mapping[str, Any]], key: str) -> int:
-    """The place of a module call with grad among a graph's `module_calls`. Raises KeyError."""
-    fallback = None
-    for number, call in enumerate(calls):
-        if call["key"] == key:
-            if call["grad_enabled"]:
-                return number
-            fallback = number
-    if fallback is None:
-        raise KeyError(key)
-    return fallback
+def call_number(graph: nx.MultiDiGraph, key: str) -> int:
+    """The place of the call with one of `call_keys` among a graph's `module_calls`. Raises KeyError."""
+    try:
+        return call_keys(graph).index(key)
+    except ValueError:
+        raise KeyError(key) from None
 
 
 def _filled(*sections: Section) -> tuple[Section, ...]:
@@ -164,7 +160,7 @@ def _node_rows(graph: nx.MultiDiGraph, key: str, node: Mapping[str, Any]) -> Ite
     if call_key:
         calls = graph.graph["module_calls"]
         yield Fact("module", node["module"] or "(the model)", call_key)
-        yield Fact("class", calls[call_number(calls, call_key)]["class"])
+        yield Fact("class", calls[call_number(graph, call_key)]["class"])
         yield Fact("call", str(node["call"]))
     yield Fact("pass", str(node["pass_index"]))
     yield Fact("key", key)
@@ -210,15 +206,26 @@ def _with_output(source: str, output_nr: int) -> str:
     return source if output_nr == 0 else f"{source} (output {output_nr})"
 
 
-def _call_rows(calls: Sequence[Mapping[str, Any]], call: Mapping[str, Any], names: Names) -> Iterable[Fact]:
+def _call_rows(
+    calls: Sequence[Mapping[str, Any]], number: int, keys: Sequence[str], names: Names, has_nodes: bool
+) -> Iterable[Fact]:
+    call = calls[number]
     yield Fact("module", call["path"] or "(the model)")
     yield Fact("class", call["class"])
     yield Fact("call", str(call["call"]))
     if call["parent"] is not None:
-        parent = calls[call["parent"]]["key"]
+        parent = keys[call["parent"]]
         yield Fact("called by", names.of(parent), parent)
     yield Fact("mode", "training" if call["training"] else "evaluation")
-    yield Fact("gradients", "on" if call["grad_enabled"] else "off")
+    yield Fact("gradients", _gradients_text(call["grad_enabled"], has_nodes))
+    if call.get("count", 1) > 1:
+        yield Fact("times", f"{fmt.count(call['count'])} equal calls")
+
+
+def _gradients_text(grad_enabled: bool, has_nodes: bool) -> str:
+    if not grad_enabled:
+        return "off"
+    return "on" if has_nodes else "on, but none reached it"
 
 
 def _content_rows(graph: nx.MultiDiGraph, inside: set[str]) -> Iterable[Fact]:
@@ -227,17 +234,17 @@ def _content_rows(graph: nx.MultiDiGraph, inside: set[str]) -> Iterable[Fact]:
     yield Fact("parameters", fmt.count(len(inside) - ops))
 
 
-def _subtree(calls: Sequence[Mapping[str, Any]], root: int) -> set[str]:
-    """Keys of a call and all calls below it. A parent stands before its children."""
-    inside = {root}
+def _subtree(calls: Sequence[Mapping[str, Any]], root: int) -> list[int]:
+    """A call and all calls below it. A parent stands before its children."""
+    inside = {root: None}
     for number, call in enumerate(calls):
         if call["parent"] in inside:
-            inside.add(number)
-    return {calls[number]["key"] for number in inside if calls[number]["grad_enabled"]}
+            inside[number] = None
+    return list(inside)
 
 
-def _members(graph: nx.MultiDiGraph, call_keys: set[str]) -> set[str]:
-    return {key for key, call_key in graph.nodes(data="call_key") if call_key in call_keys}
+def _members(graph: nx.MultiDiGraph, calls: set[str]) -> set[str]:
+    return {key for key, call_key in graph.nodes(data="call_key") if call_key in calls}
 
 
 def _edge_rows(source: str, target: str, data: Mapping[str, Any], names: Names) -> Iterable[Fact]:

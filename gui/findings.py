@@ -6,11 +6,12 @@ from typing import Any
 
 from gui import format as fmt
 from gui.drawing import Drawing
-from gui.facts import Fact, Section, call_facts, link_facts, node_facts, opaque_text, step_facts
+from gui.facts import Fact, Section, call_facts, call_number, link_facts, node_facts, opaque_text, step_facts
 from gui.incidents import concerns, headline, origin_text
 from gui.measurements import measured_call, measured_node
 from gui.names import Names
 from gui.session import Session
+from tracer.model.call_keys import call_keys
 from tracer.model.labels import op_title
 from tracer.model.view import Link
 
@@ -52,7 +53,7 @@ def find(session: Session) -> Finding:
         return _of_link(drawing, selection)
     if selection in drawing.graph:
         return _of_node(drawing, selection, session)
-    if any(call["key"] == selection for call in drawing.graph.graph["module_calls"]):
+    if selection in call_keys(drawing.graph):
         return _of_call(drawing, selection, session)
     return Finding(Names(drawing.graph).of(selection), f"Not in step {fmt.count(drawing.step.index)}", ())
 
@@ -112,7 +113,7 @@ def _of_node(drawing: Drawing, key: str, session: Session) -> Finding:
 
 
 def _of_call(drawing: Drawing, key: str, session: Session) -> Finding:
-    call = next(call for call in drawing.graph.graph["module_calls"] if call["key"] == key)
+    call = drawing.graph.graph["module_calls"][call_number(drawing.graph, key)]
     title, subtitle = call["path"] or call["class"], f"{call['class']} · call {call['call']}"
     measured, why = measured_call(drawing, key)
     notices = (*_alarms(drawing, key, session), *((Notice(why),) if why else ()))

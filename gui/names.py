@@ -14,7 +14,8 @@ class Names:
         calls = [call for call in graph.graph["module_calls"] if call["grad_enabled"]]
         counts = Counter(call["path"] for call in calls)
         self._repeated = {path for path, count in counts.items() if count > 1}
-        self._model = next((call["class"] for call in calls if not call["path"]), "model")
+        every = (*calls, *graph.graph["module_calls"])
+        self._model = next((call["class"] for call in every if not call["path"]), "model")
 
     def of(self, key: str) -> str:
         """The name of a node, a module call, or a parameter drawn again (`name@call key`)."""

@@ -30,7 +30,7 @@ def _node_lines(node: dict[str, Any]) -> list[str]:
     dtype = str(node.get("dtype") or "").removeprefix("torch.")
     tensor = " · ".join(escape(part) for part in (shapes, dtype, str(node.get("device") or "")) if part)
     where = f"in {escape(str(node['module']))}" if node.get("module") else ""
-    name = node.get("parameter") if node.get("kind") == "parameter" else node.get("op")
+    name = node.get("parameter") if node.get("kind") == "parameter" else node.get("target") or node.get("op")
     return [escape(str(name or "")), tensor, where, _source_line(node), _inside_line(node)]
 
 

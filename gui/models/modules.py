@@ -9,6 +9,7 @@ from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, Qt
 
 from gui import format as fmt
 from gui.models.tree import KEY_ROLE, Index
+from tracer.model.call_keys import call_keys, unmarked
 
 _ROOT = QModelIndex()
 
@@ -43,10 +44,9 @@ class ModuleModel(QAbstractItemModel):
         self.endResetModel()
 
     def find(self, key: str) -> QModelIndex:
-        """The row of a call with grad by its key, of any call where there is none; invalid if there is no such call."""
-        found = [number for number, call in enumerate(self._calls) if call.key == key]
-        found.sort(key=lambda number: not self._calls[number].grad_enabled)
-        return self._index(found[0]) if found else QModelIndex()
+        """The row of a call by its key (see `call_keys`), invalid if there is no such call."""
+        found = next((number for number, call in enumerate(self._calls) if call.key == key), None)
+        return QModelIndex() if found is None else self._index(found)
 
     def index(self, row: int, column: int, parent: Index = _ROOT) -> QModelIndex:
         if not self.hasIndex(row, column, parent):
@@ -73,7 +73,7 @@ class ModuleModel(QAbstractItemModel):
             ops = fmt.count(call.ops) if call.grad_enabled else "–"
             return (call.name, call.class_name, ops)[index.column()]
         if role == Qt.ItemDataRole.ToolTipRole:
-            return call.key if call.grad_enabled else self.tr("{0}, without gradients").format(call.key)
+            return call.key if call.grad_enabled else self.tr("{0}, without gradients").format(unmarked(call.key)[0])
         if role == Qt.ItemDataRole.TextAlignmentRole and index.column() == 2:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         return call.key if role == KEY_ROLE else None
@@ -104,10 +104,10 @@ def _calls(graph: nx.MultiDiGraph) -> tuple[_Call, ...]:
             rows.append(len(children[call["parent"]]))
             children[call["parent"]].append(number)
     ops = _op_counts(graph, dicts)
-    paths = _repeated_paths(dicts)
+    paths, keys = _repeated_paths(dicts), call_keys(graph)
     return tuple(
         _Call(
-            call["key"],
+            keys[number],
             _name(call, dicts, paths),
             call["class"],
             ops[number],
@@ -122,7 +122,7 @@ def _calls(graph: nx.MultiDiGraph) -> tuple[_Call, ...]:
 
 def _op_counts(graph: nx.MultiDiGraph, calls: Sequence[Mapping[str, Any]]) -> list[int]:
     """Ops made inside each call, those of its inner calls included."""
-    numbers = {call["key"]: number for number, call in enumerate(calls) if call["grad_enabled"]}
+    numbers = {key: number for number, key in enumerate(call_keys(graph))}
     counts = [0] * len(calls)
     for _, node in graph.nodes(data=True):
         number = numbers.get(node.get("call_key"))
@@ -147,6 +147,5 @@ def _name(call: Mapping[str, Any], calls: Sequence[Mapping[str, Any]], repeated:
     name = path.removeprefix(f"{above}.") if above else path
     if path in repeated:
         name = f"{name} #{call['call']}"
-    if call["count"] > 1:
-        name = f"{name} ×{fmt.count(call['count'])}"
-    return name or call["class"]
+    name = name or call["class"]
+    return f"{name} ×{fmt.count(call['count'])}" if call["count"] > 1 else name

@@ -6,11 +6,14 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWi
 from gui import format as fmt
 from gui.appearance import Appearance
 from gui.canvas.canvas import GraphCanvas
-from gui.drawing import Drawing
+from gui.drawing import Drawing, inside_of
 from gui.findings import LINK, link_key, why_nothing
+from gui.names import Names
 from gui.session import Session
 from gui.theme import Swatch, Theme
 from gui.windows.incident_bar import IncidentBar
+from gui.windows.inside import InsideWindow
+from tracer.model.call_keys import call_keys
 from tracer.model.view_builder import box_of
 
 
@@ -30,6 +33,7 @@ class GraphPage(QWidget):
         self._owners: dict[str, str] = {}
         self._layout_of_owners: object = None
         self._is_applying = False
+        self.insides: list[InsideWindow] = []
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -50,11 +54,31 @@ class GraphPage(QWidget):
         self.canvas.box_selected.connect(self._on_box_selected)
         self.canvas.link_selected.connect(self._on_link_selected)
         self.canvas.group_toggled.connect(self._session.toggle_call)
+        self.canvas.box_activated.connect(self.open_inside)
+        self._session.tape_changed.connect(self._close_insides)
 
     def say(self, message: str) -> None:
         """Shows a sentence where the graph would be."""
         self.canvas.placeholder = message
         self.canvas.set_scene(None)
+
+    @Slot(str)
+    def open_inside(self, key: str) -> None:
+        """Shows what is inside an opaque node of the shown step, where that is known."""
+        drawing = self._session.drawing
+        inside = inside_of(drawing, key)
+        if drawing is None or inside is None:
+            return
+        self.insides = [window for window in self.insides if window.isVisible()]
+        window = InsideWindow(inside, Names(drawing.graph).of(key), self._appearance, self.window())
+        self.insides.append(window)
+        window.show()
+
+    @Slot()
+    def _close_insides(self) -> None:
+        for window in self.insides:
+            window.close()
+        self.insides = []
 
     @Slot()
     def _show(self) -> None:
@@ -126,12 +150,12 @@ class GraphPage(QWidget):
         drawing = self._session.drawing
         if drawing is None:
             return ""
-        calls = drawing.graph.graph["module_calls"]
+        calls, keys = drawing.graph.graph["module_calls"], call_keys(drawing.graph)
         call_key = drawing.graph.nodes[key].get("call_key") if key in drawing.graph else key
-        number = next((number for number, call in enumerate(calls) if call["key"] == call_key), None)
+        number = keys.index(call_key) if call_key in keys else None
         while number is not None:
-            if calls[number]["key"] in self._owners:
-                return self._owners[calls[number]["key"]]
+            if keys[number] in self._owners:
+                return self._owners[keys[number]]
             number = calls[number]["parent"]
         return ""
 
