@@ -47,16 +47,15 @@ class Union:
         return self._graph
 
     def add(self, graph: nx.MultiDiGraph, topology_id: str) -> bool:
-        """Take in a step's graph; says whether the union grew. What was seen before costs a look at the calls."""
+        """Take in a step's graph; says whether the union grew. What was seen before costs a look at
+        the calls and edges."""
         outline = topology_id, _outline(graph)
         if outline in self._outlines:
             return False
         self._outlines.add(outline)
-        grew = self._add_calls(call_tree(graph))
-        if topology_id not in self._topology_ids:
-            self._topology_ids.add(topology_id)
-            self._unreached.update(dict.fromkeys(graph.graph.get("unreached", ())))
-            grew |= self._add_nodes_and_edges(graph)
+        self._topology_ids.add(topology_id)
+        self._unreached.update(dict.fromkeys(graph.graph.get("unreached", ())))
+        grew = self._add_calls(call_tree(graph)) | self._add_nodes_and_edges(graph)
         if grew:
             self._graph = None
         return grew
@@ -131,14 +130,13 @@ def _edge_keys(graph: nx.MultiDiGraph) -> Iterator[EdgeKey]:
 
 
 def _outline(graph: nx.MultiDiGraph) -> Hashable:
-    """Tells apart the graphs of one topology whose calls differ."""
+    """Tells apart the graphs of one topology whose calls or keys differ."""
     records = graph.graph.get("module_calls", ())
-    return hash(
-        tuple(
-            (record["key"], record["class"], record["parent"], record["grad_enabled"], tuple(record.get("fed_by", ())))
-            for record in records
-        )
+    calls = tuple(
+        (record["key"], record["class"], record["parent"], record["grad_enabled"], tuple(record.get("fed_by", ())))
+        for record in records
     )
+    return hash((calls, tuple(graph.edges(data="input_nr"))))
 
 
 def _parents_first(calls: dict[str, Call]) -> list[str]:
