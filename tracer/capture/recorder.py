@@ -57,7 +57,7 @@ class Recorder:
         self._sampling = options.sampling
         self._measuring = Measuring(self._graph.log, options.level)
         self._not_finite = NotFinite()
-        self._search = guarded(self._not_finite.search, self._hook_failed, options.strict)
+        self._search = self._guard_alone(self._not_finite.search)
 
     def start(self) -> None:
         """Begin the tape and put the hooks in."""
@@ -76,10 +76,10 @@ class Recorder:
                 self._guard(self._after_backward),
                 self._guard(self._graph.record_within),
             ),
-            watch_summary_writers(self._guard(self._log_anything)),
-            self._graph.watch(self._guard),
+            watch_summary_writers(self._guard_alone(self._log_anything)),
+            self._graph.watch(self._guard, self._guard_alone),
             on_grad_scalers(
-                self._guard(self._scaled_losses.note),
+                self._guard_alone(self._scaled_losses.note),
                 self._guard(self._before_scaler),
                 self._guard(self._after_scaler),
             ),
@@ -296,6 +296,10 @@ class Recorder:
 
     def _guard(self, hook: Callable[..., None]) -> Callable[..., None]:
         return guarded(hook, self._capture_failed, self.options.strict)
+
+    def _guard_alone(self, hook: Callable[..., None]) -> Callable[..., None]:
+        """Where the hook fails, the rest goes on."""
+        return guarded(hook, self._hook_failed, self.options.strict)
 
     def _capture_failed(self, hook: str, trace: str) -> None:
         """From here on steps are recorded without their graphs."""

@@ -56,10 +56,10 @@ class StepGraph:
         """Forward-only passes since the last step."""
         return sum(self.log.evaluations.values())
 
-    def watch(self, guard: Guard) -> hooks.Undo:
-        """Notice from now on, attached or not, what changes the names of modules and parameters, and what is
-        compiled."""
-        undo = [hooks.on_registrations(guard(self._names.note_registration)), self._compilations.attach(guard)]
+    def watch(self, guard: Guard, guard_alone: Guard) -> hooks.Undo:
+        """Notice from now on, attached or not, what changes the names of modules and parameters, and what is compiled:
+        this behind `guard_alone`, which leaves all else in place, for the compiler cannot bear its removal."""
+        undo = [hooks.on_registrations(guard(self._names.note_registration)), self._compilations.attach(guard_alone)]
 
         def stop() -> None:
             while undo:
