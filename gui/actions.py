@@ -9,6 +9,7 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QWidget
 
 from gui.colorings import colorings
+from gui.drawing import inside_of
 from gui.findings import source_of
 from gui.levels import CHOICES, sampling_text
 from gui.session import Session
@@ -79,7 +80,13 @@ SPECS = (
     ActionSpec("zoom_out", "Zoom out", ("Ctrl+-", "-"), "mdi6.magnify-minus-outline", "Show the graph smaller"),
     ActionSpec("actual_size", "Actual size", ("Ctrl+0", "0"), "", "Show the graph at 100 %"),
     ActionSpec("zoom_selection", "Zoom to selection", ("Z",), "", "Show the selection as large as is useful"),
-    ActionSpec("toggle_call", "Open or close module", ("Ctrl+Space",), "", "Open or close the selected module call"),
+    ActionSpec(
+        "toggle_call",
+        "Open or close module",
+        ("Ctrl+Space",),
+        "",
+        "Open or close the selected module call, or show what is inside a compiled node",
+    ),
     ActionSpec("open_all", "Open all modules", ("Shift+E",), "mdi6.unfold-more-horizontal", "Show every op"),
     ActionSpec(
         "close_all", "Close all modules", ("Shift+C",), "mdi6.unfold-less-horizontal", "Show modules as single boxes"
@@ -89,6 +96,7 @@ SPECS = (
     ActionSpec(
         "bookkeeping", "Show views and transposes", ("B",), "", "Draw ops that only look at the same numbers", True
     ),
+    ActionSpec("forward_only", "Show forward-only calls", ("N",), "", "Draw module calls that ran without grad", True),
     ActionSpec(
         "open_source",
         "Open in editor",
@@ -199,7 +207,8 @@ class Actions(QObject):
         enabled |= dict.fromkeys(("open_source", "copy_source"), source_of(session) is not None)
         enabled["go_to_origin"] = any(event.kind == "not_finite" for event in session.incidents)
         enabled["zoom_selection"] = has_graph and bool(session.selection)
-        enabled["toggle_call"] = has_graph and session.selection in session.drawing.calls
+        has_inside = inside_of(session.drawing, session.selection) is not None
+        enabled["toggle_call"] = has_inside or (has_graph and session.selection in session.drawing.calls)
         for name, is_enabled in enabled.items():
             self._actions[name].setEnabled(is_enabled)
         self._actions["follow"].setChecked(session.follows_live)

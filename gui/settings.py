@@ -66,6 +66,14 @@ class Settings:
         self._store.setValue("shows_bookkeeping", shown)
 
     @property
+    def shows_forward_only(self) -> bool:
+        return self._flag("shows_forward_only", True)
+
+    @shows_forward_only.setter
+    def shows_forward_only(self, shown: bool) -> None:
+        self._store.setValue("shows_forward_only", shown)
+
+    @property
     def last_folder(self) -> str:
         """Where a file dialog starts."""
         return str(self._store.value("last_folder", ""))

@@ -37,7 +37,9 @@ class Workbench(QObject):
         self.settings = settings
         self.session = Session(self)
         self.session.set_options(
-            shows_parameters=settings.shows_parameters, shows_bookkeeping=settings.shows_bookkeeping
+            shows_parameters=settings.shows_parameters,
+            shows_bookkeeping=settings.shows_bookkeeping,
+            shows_forward_only=settings.shows_forward_only,
         )
         self.control = RunControl(self)
         self._appearance = appearance

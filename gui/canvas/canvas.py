@@ -296,12 +296,13 @@ class GraphCanvas(QWidget):
         self._toggled_key = key
         self.group_toggled.emit(key)
 
-    def _activate(self, key: str) -> None:
+    def activate(self, key: str) -> None:
         """What Enter and a double click do."""
         if self._layout is None or not key:
             return
         row = box_row(self._layout, key)
-        if row < 0 or (self._layout.view.boxes[row].kind == "module" and self._layout.view.boxes[row].can_open):
+        box = self._layout.view.boxes[row] if row >= 0 else None
+        if group_row(self._layout, key) >= 0 or (box is not None and box.kind == "module" and box.can_open):
             self._toggle(key)
         else:
             self.box_activated.emit(key)
@@ -353,7 +354,7 @@ class GraphCanvas(QWidget):
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton and not self._press_has_toggled:
-            self._activate(self._key_of(self._hit(event.position())))
+            self.activate(self._key_of(self._hit(event.position())))
 
     def _click(self, position: QPointF) -> None:
         found = self._hit(position)
@@ -365,7 +366,7 @@ class GraphCanvas(QWidget):
         if key and self._is_on_chevron(found, position):
             # The second press of a double click would undo it.
             self._press_has_toggled = True
-            self._activate(key)
+            self.activate(key)
 
     def _set_hover(self, found: Hit) -> None:
         if found == self._hover:
@@ -422,7 +423,7 @@ class GraphCanvas(QWidget):
         elif is_plain and key in _DIRECTIONS:
             self._walk(_DIRECTIONS[key])
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._selection.key:
-            self._activate(self._selection.key)
+            self.activate(self._selection.key)
         elif key == Qt.Key.Key_Escape and self._selection:
             self.select("")
         else:

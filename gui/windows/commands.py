@@ -13,6 +13,7 @@ from gui.actions import COLOR, LEVEL, UNTIL, Actions
 from gui.appearance import Appearance
 from gui.canvas.canvas import GraphCanvas
 from gui.demos import find_demo
+from gui.drawing import inside_of
 from gui.errors import warn
 from gui.export import format_choices
 from gui.findings import source_of
@@ -128,6 +129,8 @@ class Commands(QObject):
         actions["bookkeeping"].setChecked(session.options.shows_bookkeeping)
         actions["parameters"].toggled.connect(self._show_parameters)
         actions["bookkeeping"].toggled.connect(self._show_bookkeeping)
+        actions["forward_only"].setChecked(session.options.shows_forward_only)
+        actions["forward_only"].toggled.connect(self._show_forward_only)
         actions[f"{COLOR}{session.options.coloring}"].setChecked(True)
         for name in actions.names(COLOR):
             actions[name].triggered.connect(self._color_by)
@@ -238,7 +241,11 @@ class Commands(QObject):
 
     @Slot()
     def _toggle_selected(self) -> None:
-        self._workbench.session.toggle_call(self._workbench.session.selection)
+        session = self._workbench.session
+        if inside_of(session.drawing, session.selection) is not None:
+            self._canvas.activate(session.selection)
+        else:
+            session.toggle_call(session.selection)
 
     @Slot()
     def _continue_until(self) -> None:
@@ -264,6 +271,11 @@ class Commands(QObject):
     def _show_bookkeeping(self, is_shown: bool) -> None:
         self._workbench.settings.shows_bookkeeping = is_shown
         self._workbench.session.set_options(shows_bookkeeping=is_shown)
+
+    @Slot(bool)
+    def _show_forward_only(self, is_shown: bool) -> None:
+        self._workbench.settings.shows_forward_only = is_shown
+        self._workbench.session.set_options(shows_forward_only=is_shown)
 
     @Slot()
     def _prefer_system(self) -> None:

@@ -18,7 +18,7 @@ MENUS = (
         (
             *("fit", "zoom_in", "zoom_out", "actual_size", "zoom_selection", ""),
             *("toggle_call", "open_all", "close_all", "default_depth", ""),
-            *("parameters", "bookkeeping", "", "legend", "minimap", ""),
+            *("parameters", "bookkeeping", "forward_only", "", "legend", "minimap", ""),
             *("open_source", "copy_source", "find_row"),
         ),
     ),
