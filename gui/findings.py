@@ -21,10 +21,10 @@ LINK = " → "
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A sentence above the facts."""
+    """A sentence beside the facts. `kind` is "alarm" or "remark", which stand above them, or "footnote"."""
 
     text: str
-    is_alarm: bool = False
+    kind: str = "remark"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def _of_step(drawing: Drawing, session: Session) -> Finding:
         f"Step {fmt.count(step.index)}",
         f"Structure {fmt.count(structure + 1)} · {fmt.plural(drawing.graph.number_of_nodes(), 'node')}",
         (*_ending(step.index, session), *step_facts(step, drawing.graph, structure)),
-        tuple(Notice(headline(event), True) for event in session.incidents if event.step == step.index),
+        tuple(Notice(headline(event), "alarm") for event in session.incidents if event.step == step.index),
     )
 
 
@@ -106,7 +106,7 @@ def _of_node(drawing: Drawing, key: str, session: Session) -> Finding:
     notices = (
         *_alarms(drawing, key, session, node.get("source")),
         *((Notice(opaque_text(node["op"])),) if node["opaque"] else ()),
-        *((Notice(why),) if why else ()),
+        *((Notice(why, "footnote"),) if why else ()),
     )
     sections = _with_measured(measured, node_facts(drawing.graph, key, drawing.diff))
     return Finding(title, f"{node['kind'].capitalize()}{where}", sections, notices, node.get("source"))
@@ -116,7 +116,7 @@ def _of_call(drawing: Drawing, key: str, session: Session) -> Finding:
     call = drawing.graph.graph["module_calls"][call_number(drawing.graph, key)]
     title, subtitle = call["path"] or call["class"], f"{call['class']} · call {call['call']}"
     measured, why = measured_call(drawing, key)
-    notices = (*_alarms(drawing, key, session), *((Notice(why),) if why else ()))
+    notices = (*_alarms(drawing, key, session), *((Notice(why, "footnote"),) if why else ()))
     return Finding(title, subtitle, _with_measured(measured, call_facts(drawing.graph, key)), notices)
 
 
@@ -130,7 +130,7 @@ def _alarms(
 ) -> tuple[Notice, ...]:
     folder = str(session.meta.get("folder", ""))
     return tuple(
-        Notice(origin_text(event, folder, source), True)
+        Notice(origin_text(event, folder, source), "alarm")
         for event in session.incidents
         if event.kind == "not_finite" and event.step == drawing.step.index and concerns(event, key)
     )

@@ -47,5 +47,14 @@ def read_excerpt(file: str, line: int) -> Excerpt | None:
     if "\0" in text or not 1 <= line <= len(lines):
         return None
     first = max(line - LINES_AROUND, 1)
-    shown = "\n".join(part[:MAX_LINE_CHARS] for part in lines[first - 1 : line + LINES_AROUND])
+    after = _of_same_block(lines[line - 1], lines[line : line + LINES_AROUND])
+    shown = "\n".join(part[:MAX_LINE_CHARS] for part in (*lines[first - 1 : line], *after))
     return Excerpt(first, tuple(dedent(shown.expandtabs(4)).split("\n")), facts.st_mtime_ns)
+
+
+def _of_same_block(line: str, after: list[str]) -> list[str]:
+    """Up to where the function ends: what comes then says nothing of the line, and would take the room of an indent."""
+    if not line[:1].isspace():
+        return after
+    end = next((at for at, text in enumerate(after) if text[:1].strip()), len(after))
+    return after[:end]

@@ -66,9 +66,9 @@ def parameters_content(drawing: Drawing) -> Content:
     notes = [UNREACHED if key in unreached else _note(bad) for key, bad in zip(keys, is_alarming, strict=True)]
     columns = (
         Column("Parameter", keys),
-        Column("Value norm", column["value_norm"], _number, "Euclidean norm of the values the step ran with"),
-        Column("Gradient norm", gradients, _number, "Euclidean norm of the gradient as the optimizer found it"),
-        Column("Update norm", column["update_norm"], _number, "Euclidean norm of what the optimizer changed"),
+        Column("Value", column["value_norm"], _number, "Euclidean norm of the values the step ran with"),
+        Column("Gradient", gradients, _number, "Euclidean norm of the gradient as the optimizer found it"),
+        Column("Update", column["update_norm"], _number, "Euclidean norm of what the optimizer changed"),
         Column("Update / weight", column["update_ratio"], _number, "Norm of the update over that of the values"),
         Column("Note", notes, is_alarming=_is_note_alarming),
     )

@@ -20,7 +20,7 @@ class InspectorDock(Dock):
         self._session = session
         self.model = SectionModel(("Property", "Value"))
         self._title, self._subtitle = QLabel(), QLabel()
-        self.alarm, self.remark = QLabel(), QLabel()
+        self.alarm, self.remark, self.footnote = QLabel(), QLabel(), QLabel()
         self.source = SourcePanel((actions["open_source"], actions["copy_source"]), appearance.theme)
         self.tree = SectionTree(self.model, appearance.theme)
         super().__init__("inspector", InspectorDock.tr("Inspector"), self._build())
@@ -38,9 +38,10 @@ class InspectorDock(Dock):
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for label in (self._title, self._subtitle, self.alarm, self.remark):
+        for label in (self._title, self._subtitle, self.alarm, self.remark, self.footnote):
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             label.setWordWrap(True)
+        for label in (self._title, self._subtitle, self.alarm, self.remark):
             column.addWidget(label)
         self._title.setContentsMargins(12, 10, 12, 0)
         self._subtitle.setContentsMargins(12, 2, 12, 8)
@@ -48,7 +49,9 @@ class InspectorDock(Dock):
             label.setContentsMargins(12, 0, 12, 8)
         column.addWidget(self.source)
         self.tree.setAccessibleName(self.tree.tr("Properties of the selection"))
+        self.footnote.setContentsMargins(12, 6, 12, 8)
         column.addWidget(self.tree, 1)
+        column.addWidget(self.footnote)
         return content
 
     @Slot()
@@ -64,8 +67,9 @@ class InspectorDock(Dock):
         self.model.set_blocks(tuple(map(_block, finding.sections)))
 
     def _show_notices(self, notices: tuple[Notice, ...]) -> None:
-        for label, is_alarm in ((self.alarm, True), (self.remark, False)):
-            text = "\n".join(notice.text for notice in notices if notice.is_alarm == is_alarm)
+        places = {"alarm": self.alarm, "remark": self.remark, "footnote": self.footnote}
+        for kind, label in places.items():
+            text = "\n".join(notice.text for notice in notices if notice.kind == kind)
             label.setText(_breakable(text))
             label.setVisible(bool(text))
 
@@ -74,7 +78,8 @@ class InspectorDock(Dock):
         self._title.setStyleSheet(f"font-size: {theme.sizes.text + 2}px; font-weight: 600;")
         self._subtitle.setStyleSheet(f"color: {theme.muted_text}; font-size: {theme.sizes.small_text + 1}px;")
         self.alarm.setStyleSheet(f"color: {theme.error}; font-weight: 600;")
-        self.remark.setStyleSheet(f"color: {theme.muted_text};")
+        for label in (self.remark, self.footnote):
+            label.setStyleSheet(f"color: {theme.muted_text};")
         self.source.dress(theme)
         self.widget().setStyleSheet(f"QWidget {{ background: {theme.panel}; }}")
         self.tree.set_theme(theme)

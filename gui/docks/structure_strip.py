@@ -95,8 +95,8 @@ class StructureStrip(QWidget):
         below = MARK_HEIGHT + BAND_HEIGHT + 1
         shape_changes = self._timeline.shape_changes_between(*visible)
         self._paint_marks(painter, shape_changes, self._theme.muted_text, below, SHAPE_MARK_HEIGHT)
-        self._paint_incidents(painter)
         self._paint_cursor(painter)
+        self._paint_incidents(painter)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
@@ -158,7 +158,7 @@ class StructureStrip(QWidget):
             painter.fillRect(x_px, top_px, 1, height_px, QColor(color))
 
     def _paint_incidents(self, painter: QPainter) -> None:
-        """A triangle over the step's band, cut out of it by a rim so that it is seen on any colour."""
+        """A triangle that points into the step's band, with a rim so that it is seen on any colour."""
         steps = np.array(sorted(self._incidents), np.float64)
         places = np.unique(np.rint(np.asarray(self._span.px_at(steps))))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -167,8 +167,6 @@ class StructureStrip(QWidget):
         for x_px in places.tolist():
             half, depth = INCIDENT_PX / 2, INCIDENT_PX
             painter.drawPolygon(QPolygonF([QPointF(x_px - half, 0), QPointF(x_px + half, 0), QPointF(x_px, depth)]))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
     def _paint_cursor(self, painter: QPainter) -> None:
         if self._step < 0:

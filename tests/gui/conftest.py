@@ -43,16 +43,66 @@ for length in (3, 5, 5, 2, 4, 3):
 """
 
 
-@pytest.fixture(scope="session")
-def recorded_tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six steps whose graph grows and shrinks with a sentence, recorded by the real command."""
-    folder: Path = tmp_path_factory.mktemp("tapes")
-    script, tape = folder / "sentences.py", folder / "recorded.tape"
-    script.write_text(SENTENCES)
-    words = ["run", "--headless", "-o", str(tape), str(script)]
+SPOILT = """
+import torch
+from torch import nn
+
+class Decoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x, shift):
+        return torch.log(self.linear(x).sigmoid() - shift)
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Linear(4, 4)
+        self.decoder = Decoder()
+        self.unused = nn.Linear(2, 2)
+
+    def forward(self, x, shift):
+        return self.decoder(self.encoder(x).relu(), shift).mean()
+
+torch.manual_seed(0)
+model = Net()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+for step in range(6):
+    optimizer.zero_grad()
+    model(torch.randn(3, 4), 9.0 if step >= 4 else -1.0).backward()
+    optimizer.step()
+"""
+LOG_LINE = 11
+"""Where `torch.log` stands in it: what makes NaN from step 4 on."""
+
+
+def record(folder: Path, name: str, script_text: str, *options: str) -> Path:
+    """A tape of a script, recorded by the real command."""
+    script, tape = folder / f"{name}.py", folder / f"{name}.tape"
+    script.write_text(script_text)
+    words = ["run", "--headless", *options, "-o", str(tape), str(script)]
     done = subprocess.run(tapescope(*words), capture_output=True, timeout=60)
     assert tape.is_file(), done.stderr.decode()
     return tape
+
+
+@pytest.fixture(scope="session")
+def recorded_tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six steps whose graph grows and shrinks with a sentence."""
+    return record(tmp_path_factory.mktemp("tapes"), "recorded", SENTENCES)
+
+
+@pytest.fixture(scope="session")
+def full_tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six steps at the level "full"; from step 4 on the loss is NaN, out of a log in the decoder."""
+    return record(tmp_path_factory.mktemp("tapes"), "spoilt", SPOILT, "--level", "full")
+
+
+@pytest.fixture(scope="session")
+def sampled_tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same at the level "statistics" at every second step."""
+    return record(tmp_path_factory.mktemp("tapes"), "sampled", SPOILT, "--level", "statistics", "--every", "2")
 
 
 @pytest.fixture(autouse=True)
