@@ -63,6 +63,7 @@ class _Held:
     def __init__(self) -> None:
         self.holders = 0
         self.idle: list[_ModuleHooks] = []
+        self.spent: list[Undo] = []
 
 
 _held = _Held()
@@ -101,6 +102,8 @@ def hold_module_hooks() -> Undo:
         _held.holders -= 1
         while _held.idle and not _held.holders:
             _held.idle.pop().remove()
+        while _held.spent and not _held.holders:
+            _held.spent.pop()()
 
     return undo
 
@@ -114,8 +117,10 @@ def on_first_call(notify: Callable[[], None]) -> Undo:
         if _is_compiling() or not is_pending:
             return
         is_pending = False
-        if not is_compile_used():
-            handle.remove()
+        if _held.holders and is_compile_used():
+            _held.spent.append(undo)
+        else:
+            undo()
         notify()
 
     handle = register_module_forward_pre_hook(first)
