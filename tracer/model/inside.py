@@ -38,13 +38,14 @@ def as_drawable(inside: nx.MultiDiGraph) -> nx.MultiDiGraph:
 
 
 def node_text(name: str, node: Mapping[str, Any]) -> str:
-    """One line on a node of a drawable graph: its name, what it calls, its tensor, where it was written."""
+    """One line on a node of a drawable graph: its name, what it calls, its tensor, where it was written. The name that
+    Dynamo gives a placeholder says less than what it stands for."""
     shape = "×".join(map(str, node["shapes"][0])) if node["shapes"] else ""
     tensor = " ".join(part for part in (shape, node["dtype"]) if part)
     source = node["source"]
     where = f"{source['file']}:{source['line']} in {source['function']}" if source else ""
-    target = node["target"] if node["target"] != name else ""
-    return "   ·   ".join(part for part in (name, target, tensor, where) if part)
+    words = (name, node["target"]) if node["kind"] == "op" else (node["target"],)
+    return "   ·   ".join(part for part in (*words, tensor, where) if part)
 
 
 def _kind_of(name: str, op: str) -> str:

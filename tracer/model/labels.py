@@ -50,7 +50,7 @@ def node_labels(key: str, node: Mapping[str, Any], path: str = "") -> tuple[str,
         return name_within(node.get("parameter") or key, path), shape_text(node["shapes"])
     if node["kind"] == "op":
         return op_title(node["op"]), shape_text(node["shapes"])
-    return key, shape_text(node["shapes"])
+    return node.get("target") or key, shape_text(node["shapes"])
 
 
 def name_within(name: str, path: str) -> str:

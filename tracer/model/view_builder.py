@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Any
 
 import networkx as nx
@@ -139,8 +140,10 @@ def _boxes(seen: Visibility, repeated: set[str]) -> tuple[Box, ...]:
         if call.state != LIVE and seen.places[key].box == key
     ]
     # A layout puts what is connected with nothing side by side in this order: what ran before the graph on its left.
-    passes = [box for box in graphless if box.group is None and box.trait == NO_GRAD]
-    return (*passes, *made, *(box for box in graphless if box not in passes))
+    earlier = {key for key, call in seen.calls.items() if call.state == NO_GRAD}
+    earlier.update(takewhile(lambda key: seen.calls[key].state != LIVE, seen.calls))
+    left = [box for box in graphless if box.group is None and box.key in earlier]
+    return (*left, *made, *(box for box in graphless if box not in left))
 
 
 def _graphless_box(seen: Visibility, call: Call, is_repeated: bool, has_inside: bool) -> Box:
