@@ -51,7 +51,10 @@ MAY_IMPORT: dict[str, set[str] | None] = {
     "tracer.model": {"tracer.errors"},
     "tracer.store": {"tracer.errors", "tracer.model"},
 }
-REGISTRIES = ("gui/cli", "gui/colorings", "gui/exporters", "tracer/cli", "tracer/conditions", "tracer/exporters")
+REGISTRIES = (
+    *("gui/cli", "gui/colorings", "gui/exporters"),
+    *("tracer/capture/probes", "tracer/cli", "tracer/conditions", "tracer/exporters"),
+)
 
 
 def module_name(file: Path) -> str:
