@@ -12,7 +12,6 @@ from gui.drawing import Drawing
 from gui.measurements import why_unmeasured
 from gui.models.measured import Column, Rows
 from gui.names import Names
-from tracer.model.labels import op_title
 from tracer.model.statistics import Operator, Statistics, Table
 
 PHASES = ("forward", "backward", "optimizer")
@@ -39,13 +38,13 @@ def modules_content(drawing: Drawing) -> Content:
         Column("Module call", [names.of(key) for key in table.keys]),
         Column("Class", [classes.get(key, "") for key in table.keys]),
         _numbers(table, "forward_secs", "Forward", _duration, "Time of the call, inner calls included"),
+        _numbers(table, "nans", "NaN", _count, "How many of the output's values are NaN", _is_positive),
+        _numbers(table, "infs", "Inf", _count, "How many of the output's values are infinite", _is_positive),
+        _numbers(table, "zeros", "Zeros", _share, "Share of the output's values that are zero"),
         _numbers(table, "mean", "Mean", _number, "Of the output's values"),
         _numbers(table, "std", "Std", _number, "Standard deviation of the output's values"),
         _numbers(table, "min", "Min", _number, "Smallest value of the output"),
         _numbers(table, "max", "Max", _number, "Largest value of the output"),
-        _numbers(table, "zeros", "Zeros", _share, "Share of the output's values that are zero"),
-        _numbers(table, "nans", "NaN", _count, "How many of the output's values are NaN", _is_positive),
-        _numbers(table, "infs", "Inf", _count, "How many of the output's values are infinite", _is_positive),
     )
     return _content(Rows(table.keys, columns), fmt.plural(len(table.keys), "module call"), "No module was called")
 
@@ -66,10 +65,19 @@ def parameters_content(drawing: Drawing) -> Content:
     notes = [UNREACHED if key in unreached else _note(bad) for key, bad in zip(keys, is_alarming, strict=True)]
     columns = (
         Column("Parameter", keys),
-        Column("Value", column["value_norm"], _number, "Euclidean norm of the values the step ran with"),
-        Column("Gradient", gradients, _number, "Euclidean norm of the gradient as the optimizer found it"),
-        Column("Update", column["update_norm"], _number, "Euclidean norm of what the optimizer changed"),
-        Column("Update / weight", column["update_ratio"], _number, "Norm of the update over that of the values"),
+        Column("Value", column["value_norm"], _number, "Euclidean norm of the values the step ran with", None, _WIDEST),
+        Column(
+            "Gradient", gradients, _number, "Euclidean norm of the gradient as the optimizer found it", None, _WIDEST
+        ),
+        Column("Update", column["update_norm"], _number, "Euclidean norm of what the optimizer changed", None, _WIDEST),
+        Column(
+            "Update / weight",
+            column["update_ratio"],
+            _number,
+            "Norm of the update over that of the values",
+            None,
+            _WIDEST,
+        ),
         Column("Note", notes, is_alarming=_is_note_alarming),
     )
     return Content(Rows(keys, columns), _parameter_summary(gradients, len(keys), len(unreached), why))
@@ -105,7 +113,7 @@ def nodes_content(drawing: Drawing) -> Content:
     secs, size = _values(table, "backward_secs"), _values(table, "saved_bytes")
     columns = (
         Column("Node", [names.of(key) for key in table.keys]),
-        Column("Op", [op_title(graph.nodes[key]["op"]) if key in graph else "" for key in table.keys]),
+        Column("Backward node", [graph.nodes[key]["op"] if key in graph else "" for key in table.keys]),
         Column("Backward", secs, _duration, "Time of the node's backward"),
         Column("Saved", size, _size, "Memory that the node keeps from forward to backward"),
     )
@@ -143,6 +151,7 @@ CONTENTS: dict[str, Callable[[Drawing], Content]] = {
 }
 _NORMS = ("value_norm", "grad_norm", "update_norm", "update_ratio")
 _NOT_FINITE = "gradient is not finite"
+_WIDEST = "−0.00001234"
 
 
 def _content(rows: Rows, summary: str, why_empty: str) -> Content:
@@ -165,7 +174,7 @@ def _numbers(
     tip: str,
     is_alarming: Callable[[float], bool] | None = None,
 ) -> Column:
-    return Column(title, _values(table, name), text, tip, is_alarming)
+    return Column(title, _values(table, name), text, tip, is_alarming, _WIDEST if text is _number else "")
 
 
 def _is_not_finite_where(known: NDArray[np.bool_], values: NDArray[np.float64]) -> Sequence[bool]:

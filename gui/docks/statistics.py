@@ -25,6 +25,7 @@ from gui.theme import Theme
 
 ROW_HEIGHT_PX = 24
 WIDEST_COLUMN_PX = 300
+CELL_PADDING_PX = 11
 FILTER_WIDTH_PX = 200
 MEASURED_ROWS = 60
 """So many rows are looked at for the width of a column."""
@@ -197,9 +198,12 @@ class MeasuredTable(QWidget):
         whole.addWidget(self._pages)
 
     def _fit_columns(self) -> None:
+        """To what the first rows need; columns of numbers to what other steps may."""
         self.view.resizeColumnsToContents()
-        for column in range(self.model.columnCount()):
-            self.view.setColumnWidth(column, min(self.view.columnWidth(column), WIDEST_COLUMN_PX))
+        metrics = self.view.fontMetrics()
+        for number, column in enumerate(self._content.rows.columns):
+            needed = metrics.horizontalAdvance(column.widest) + 2 * CELL_PADDING_PX if column.widest else 0
+            self.view.setColumnWidth(number, max(min(self.view.columnWidth(number), WIDEST_COLUMN_PX), needed))
 
     @Slot(QModelIndex, QModelIndex)
     def _on_current_changed(self, current: QModelIndex, _previous: QModelIndex) -> None:

@@ -21,13 +21,14 @@ Numbers = NDArray[np.float64]
 @dataclass(frozen=True, slots=True, eq=False)
 class Column:
     """`values` is float64 (rows,), right-aligned and sorted as numbers, or texts. `text` says how one reads on screen;
-    a cell for which `is_alarming` holds stands out."""
+    a cell for which `is_alarming` holds stands out; `widest` is a text as wide as any number gets."""
 
     title: str
     values: Numbers | Sequence[str]
     text: Callable[[Any], str] = str
     tip: str = ""
     is_alarming: Callable[[Any], bool] | None = None
+    widest: str = ""
 
     @property
     def is_number(self) -> bool:
