@@ -241,7 +241,6 @@ def _backward_names(ops: str) -> frozenset[str]:
 _FOLLOWING = _backward_names(
     """Abs Add Addbmm Addmm Addmv Baddbmm Bmm Clamp Clone Cos Div Dot Elu Exp Gelu HardTanh Hardsigmoid Hardswish
     LeakyRelu Log LogSoftmax Mish Mm Mul Mv NativeBatchNorm NativeDropout NativeLayerNorm Neg Permute Pow Reciprocal
-    Relu Rsqrt SafeSoftmax Select Sigmoid Silu Sin Softmax Softplus Sqrt Squeeze Sub T Tanh Transpose Unsqueeze
-    Where"""
+    Relu Rsqrt SafeSoftmax Select Sigmoid Silu Sin Softmax Softplus Sqrt Squeeze Sub T Tanh Transpose Unsqueeze"""
 )
 _VIEWS = _backward_names("AsStrided Diagonal Expand Narrow ReshapeAlias Slice UnsafeView View")
