@@ -6,6 +6,7 @@ modules are open, and then starts from the one before.
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import networkx as nx
@@ -20,6 +21,11 @@ from tracer.model.diff import diff, diff_of_calls
 from tracer.model.statistics import Statistics
 from tracer.model.union import Union
 from tracer.model.view_builder import ViewOptions, build_view, default_open
+
+LATE_STEPS = 4
+"""So many steps later source lines, or numbers from an accelerator, may still come."""
+
+ON_THE_WAY = "The numbers of this step are still on their way from the accelerator"
 
 CACHED_GRAPHS = 64
 CACHED_LAYOUTS = 12
@@ -53,6 +59,7 @@ class Drawing:
     """The answer. `diff` leads from the compared step to this one, if there is one; `calls` are all calls ever seen.
 
     `statistics` is None where the step was not measured, or what was measured is not there: then `missing` says why.
+    Numbers on an accelerator come a step later: of the latest step those of `measured_step` before it are shown.
     """
 
     question: Question
@@ -65,6 +72,7 @@ class Drawing:
     has_lines: bool = False
     statistics: Statistics | None = None
     missing: str = ""
+    measured_step: int = -1
 
     @property
     def is_complete(self) -> bool:
@@ -87,7 +95,6 @@ class Drafter:
         self._tape = tape
         self._cancelled = cancelled
         self._union = Union()
-        self._foreseen = 0  # steps
         self._foreseen_keys: set[tuple[str, int]] = set()
         self._graphs: OrderedDict[Hashable, tuple[bytes | None, nx.MultiDiGraph]] = OrderedDict()
         self._layouts: OrderedDict[ViewOptions, Layout] = OrderedDict()
@@ -109,17 +116,29 @@ class Drafter:
         has_lines = self._graphs[_graph_key(step)][0] is not None
         drawing = Drawing(question, step, graph, changes, scene, options.open_groups, calls, has_lines)
         try:
-            return replace(drawing, statistics=self._tape.statistics(step.index))
+            return replace(drawing, statistics=self._tape.statistics(step.index), measured_step=step.index)
         except TapeError as error:
-            return replace(drawing, missing=str(error))
+            return self._with_earlier_statistics(drawing, str(error))
+
+    def _with_earlier_statistics(self, drawing: Drawing, why: str) -> Drawing:
+        """With those of a step of the same structure just before, while those of the step are still on their way."""
+        latest, step = len(self._tape) - 1, drawing.step
+        if latest - step.index >= LATE_STEPS or self._tape.state != "live":
+            return replace(drawing, missing=why)
+        for index in range(step.index - 1, max(step.index - LATE_STEPS, 0) - 1, -1):
+            with suppress(TapeError):
+                earlier = self._tape.step(index)
+                if (earlier.topology_id, earlier.level) == (step.topology_id, step.level):
+                    statistics = self._tape.statistics(index)
+                    return replace(drawing, statistics=statistics, measured_step=index, missing=ON_THE_WAY)
+        return replace(drawing, missing=ON_THE_WAY)
 
     def _foresee(self, steps: tuple[Step, ...]) -> None:
         """Take structures, and what runs without grad beside them, into the union before they are shown, in the order
         of the tape, while it stays small."""
-        for step in steps[self._foreseen :]:
+        for step in steps:
             if len(self._foreseen_keys) >= FORESEEN_STRUCTURES or len(self._union) >= FORESEEN_NODES:
                 return
-            self._foreseen += 1
             key = step.topology_id, _evaluations(step)
             if step.topology_id and key not in self._foreseen_keys:
                 self._foreseen_keys.add(key)

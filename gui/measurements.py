@@ -27,7 +27,7 @@ def measured_call(drawing: Drawing, key: str) -> tuple[Section, str]:
 
 def why_unmeasured(drawing: Drawing, level: str) -> str:
     """Why the step has nothing of this level, in one sentence; "" where it has."""
-    if drawing.missing:
+    if drawing.statistics is None and drawing.missing:
         return drawing.missing
     if drawing.statistics is None or (level == "full" and drawing.step.level != "full"):
         return UNMEASURED.format(_LEVEL_WORDS[level])
@@ -43,7 +43,13 @@ def _measured(drawing: Drawing, name: str, key: str, level: str) -> tuple[Sectio
         return _NOTHING, _NOTHING_OF[name]
     row = table.row(key)
     facts = _parameter_rows(row) if name == "parameters" else _rows(row)
-    return Section("Measured", tuple(facts)), ""
+    return Section(f"Measured{earlier_text(drawing)}", tuple(facts)), ""
+
+
+def earlier_text(drawing: Drawing) -> str:
+    """ " in step 41" where the shown step's own numbers are still on their way."""
+    is_earlier = drawing.measured_step not in (-1, drawing.step.index)
+    return f" in step {fmt.count(drawing.measured_step)}" if is_earlier else ""
 
 
 def _rows(row: dict[str, float]) -> Iterable[Fact]:

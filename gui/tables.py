@@ -1,7 +1,7 @@
 """The tables of the statistics dock: rows, a summary line, and what to say where there are none."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isnan
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gui import format as fmt
 from gui.drawing import Drawing
-from gui.measurements import why_unmeasured
+from gui.measurements import earlier_text, why_unmeasured
 from gui.models.measured import Column, Rows
 from gui.names import Names
 from tracer.model.statistics import Operator, Statistics, Table
@@ -25,6 +25,14 @@ class Content:
     rows: Rows = NO_ROWS
     summary: str = ""
     why: str = ""
+
+
+def content_of(title: str, drawing: Drawing) -> Content:
+    """What the tab of this title shows of a step."""
+    content, earlier = CONTENTS[title](drawing), earlier_text(drawing)
+    if content.why or not earlier:
+        return content
+    return replace(content, summary=f"Measured{earlier}   ·   {content.summary}")
 
 
 def modules_content(drawing: Drawing) -> Content:

@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from gui.appearance import Appearance
 from gui.draftsman import Draftsman
-from gui.drawing import Drawing, Question
+from gui.drawing import LATE_STEPS, Drawing, Question
 from gui.export import Export
 from gui.follower import Follower
 from gui.levels import sampling_text
@@ -16,9 +16,6 @@ from gui.session import Session
 from gui.settings import Settings
 from tracer import Batch, Event, Tape
 from tracer.options import Sampling
-
-LATE_STEPS = 4
-"""So many steps later source lines, or numbers from an accelerator, may still come."""
 
 
 class Workbench(QObject):

@@ -20,7 +20,7 @@ from gui.docks.dock import Dock
 from gui.models.measured import MeasuredModel
 from gui.models.tree import KEY_ROLE
 from gui.session import Session
-from gui.tables import CONTENTS, Content
+from gui.tables import CONTENTS, Content, content_of
 from gui.theme import Theme
 
 ROW_HEIGHT_PX = 24
@@ -65,7 +65,7 @@ class StatisticsDock(Dock):
             self.table.show_content(Content(why=self.tr("No step is shown")), None)
             return
         measured = self._session.timeline.nearest_measured(drawing.step.index)
-        self.table.show_content(CONTENTS[title](drawing), measured if measured != drawing.step.index else None)
+        self.table.show_content(content_of(title, drawing), measured if measured != drawing.step.index else None)
         self.table.select(self._session.selection)
 
     @Slot()
