@@ -1,5 +1,6 @@
 """What holds for every layout, of any view: also with cycles, deep nesting, loose parts."""
 
+import networkx as nx
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,8 +11,11 @@ from tests.layout.checks import (
     assert_edges_end_at_their_boxes,
     assert_everything_in_its_frame,
 )
+from tests.model.calls import graphs
 from tracer.layout import Layout, LayoutCache, lay_out
+from tracer.model.call_keys import call_keys
 from tracer.model.view import Box, Group, Link, View
+from tracer.model.view_builder import ViewOptions, build_view, default_open
 
 KINDS = ("op", "parameter", "input", "output", "module")
 
@@ -81,3 +85,13 @@ def test_without_cycles_data_flows_downwards(view: View) -> None:
     for link in links:
         source, target = layout.boxes[order[link.source]], layout.boxes[order[link.target]]
         assert source[1] + source[3] < target[1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(graphs(), st.data())
+def test_calls_without_a_graph_have_a_sound_layout(graph: nx.MultiDiGraph, data: st.DataObject) -> None:
+    keys = sorted(call_keys(graph))
+    opened = frozenset(data.draw(st.lists(st.sampled_from(keys), unique=True)) if keys else ())
+    before = lay_out(build_view(graph, ViewOptions(default_open(graph))))
+    assert_sound(before)
+    assert_sound(lay_out(build_view(graph, ViewOptions(opened)), before))

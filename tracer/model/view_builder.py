@@ -40,7 +40,9 @@ def build_view(graph: nx.MultiDiGraph, options: ViewOptions) -> View:
     repeated = _repeated(seen.calls)
     boxes, groups = _boxes(seen, repeated), _groups(seen, repeated)
     flow = flow_links(seen.calls, {box.key for box in boxes}, {group.key for group in groups})
-    return View(boxes, groups, (*_Linking(seen).links(), *(Link(source, target, 1) for source, target in flow)))
+    links = _Linking(seen).links()
+    linked = {(link.source, link.target) for link in links}
+    return View(boxes, groups, (*links, *(Link(*ends, 1) for ends in flow if ends not in linked)))
 
 
 def _repeated(calls: Mapping[str, Call]) -> set[str]:
