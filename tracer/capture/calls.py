@@ -147,7 +147,10 @@ class CallLog:
                     tokens += log.tokens[start : end + 1]
                     marks += [mark + shift for mark in log.marks[start : end + 1]]
         tokens_elsewhere, marks_elsewhere = self._others.entries(numbers, back=False)
-        return Entries([*tokens, *self.tokens, *tokens_elsewhere], [*marks, *self.marks, *marks_elsewhere], self.base)
+        n_earlier = len(tokens)
+        tokens += [*self.tokens, *tokens_elsewhere]
+        marks += [*self.marks, *marks_elsewhere]
+        return Entries(tokens, marks, self.base, n_earlier)
 
     @property
     def has_other_threads(self) -> bool:

@@ -1,13 +1,14 @@
 """A step whose graph is complete: its structure, and what its things are called on the tape."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 
-from tracer.capture.calls import CallLog, Entries, module_calls
+from tracer.capture.calls import module_calls
+from tracer.capture.entries import Entries
 from tracer.capture.names import Names
 from tracer.capture.walk import LEAF_NUMBER
 from tracer.model.structure import ModuleCall, Node, SourceLine
@@ -32,23 +33,22 @@ class EndedStep:
         known: KnownStep,
         evaluated: tuple[ModuleCall, ...],
         lines: Sequence[SourceLine | None] | None,
-        log: CallLog,
-        entries: Entries,
+        base: int,
+        entries: Callable[[], Entries],
         names: Names,
     ) -> None:
-        """`lines` are those of the structure's nodes where they are to be put on the tape; `entries` those of the log
-        with the calls of earlier steps that the graph reaches back to."""
+        """`lines` are those of the structure's nodes where they are to be put on the tape; `entries` gives those of the
+        log with the calls of earlier steps that the graph reaches back to."""
         self.structure = known.record
         self.evaluated = evaluated
         self.lines = lines
         self._numbers = known.numbers
-        self._base = log.base
-        self._n_earlier = len(entries.tokens) - len(log.tokens)
-        self._entries = entries
+        self._base = base
+        self._read_entries = entries
         self._names = names
 
     def call(self, position: int) -> str | None:
-        at = self._innermost[self._n_earlier + position]
+        at = self._innermost[self._entries.n_earlier + position]
         return None if at is None else self.structure.structure.calls[at].key
 
     def node(self, number: int) -> str | None:
@@ -67,6 +67,10 @@ class EndedStep:
     def _nodes(self) -> dict[int, Node]:
         pairs = zip(self._numbers, self.structure.structure.nodes, strict=True)
         return {number: node for number, node in pairs if number != LEAF_NUMBER}
+
+    @cached_property
+    def _entries(self) -> Entries:
+        return self._read_entries()
 
     @cached_property
     def _innermost(self) -> list[int | None]:

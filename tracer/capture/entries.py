@@ -20,11 +20,13 @@ _is_grad_enabled: Callable[[], bool] = torch.is_grad_enabled
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """Entries of a log: what was entered or left, and the next sequence number then, relative to `base`."""
+    """Entries of a log: what was entered or left, and the next sequence number then, relative to `base`. The first
+    `n_earlier` are of earlier steps."""
 
     tokens: Sequence[int]
     marks: Sequence[int]
     base: int
+    n_earlier: int = 0
 
 
 def token_of(module: torch.nn.Module, names: Names) -> int:

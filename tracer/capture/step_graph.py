@@ -103,9 +103,8 @@ class StepGraph:
 
     def end(self) -> EndedStep:
         """The step as it is now. `clear` begins the next."""
-        entries = self._entries()
-        known = self._known_step(entries)
-        return EndedStep(known, self.evaluated(), self._lines(known), self.log, entries, self._names)
+        known = self._known_step()
+        return EndedStep(known, self.evaluated(), self._lines(known), self.log.base, self._entries, self._names)
 
     def line(self, key: str) -> SourceLine | None:
         """The source line last seen of a node."""
@@ -117,6 +116,8 @@ class StepGraph:
 
     def evaluated(self) -> tuple[ModuleCall, ...]:
         """The calls of the forward-only passes since the last step, equal passes once."""
+        if not self.log.evaluations:
+            return ()
         calls: list[ModuleCall] = []
         for tokens, count in self.log.evaluations.items():
             offset = len(calls)
@@ -133,11 +134,11 @@ class StepGraph:
         self._sources.clear()
         self._key_tokens = -1
 
-    def _known_step(self, entries: Entries) -> KnownStep:
+    def _known_step(self) -> KnownStep:
         key = self._key if self._key_tokens == len(self.log.tokens) else self._hash()
         known = self._known.get(key)
         if known is None:
-            structure, numbers = assemble(self._passes.recorded, entries, self._names, self._passes.hidden)
+            structure, numbers = assemble(self._passes.recorded, self._entries(), self._names, self._passes.hidden)
             known = KnownStep(_fingerprinted(structure), array("q", numbers))
             self._known.add(key, known, len(structure.nodes))
         return known
