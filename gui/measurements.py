@@ -6,36 +6,42 @@ from math import isnan
 from gui import format as fmt
 from gui.drawing import Drawing
 from gui.facts import Fact, Section
+from gui.timeline import Timeline
 from tracer.model.statistics import Table
 
 UNMEASURED = "Not measured in this step; set the recording level to {0}"
+MEASURED_ELSEWHERE = "Not measured in this step; step {0} was"
 
 
-def measured_node(drawing: Drawing, key: str) -> tuple[Section, str]:
+def measured_node(drawing: Drawing, key: str, timeline: Timeline) -> tuple[Section, str]:
     """The rows of an op, a parameter or an output, and, where there are none, why not in one sentence."""
     node = drawing.graph.nodes[key]
     if node["kind"] == "parameter":
-        return _measured(drawing, "parameters", node["parameter"] or key, "statistics")
+        return _measured(
+            drawing, "parameters", node["parameter"] or key, why_unmeasured(drawing, "statistics", timeline)
+        )
     if node["kind"] == "op":
-        return _measured(drawing, "nodes", key, "full")
+        return _measured(drawing, "nodes", key, why_unmeasured(drawing, "full", timeline))
     return _NOTHING, ""
 
 
-def measured_call(drawing: Drawing, key: str) -> tuple[Section, str]:
-    return _measured(drawing, "calls", key, "statistics")
+def measured_call(drawing: Drawing, key: str, timeline: Timeline) -> tuple[Section, str]:
+    return _measured(drawing, "calls", key, why_unmeasured(drawing, "statistics", timeline))
 
 
-def why_unmeasured(drawing: Drawing, level: str) -> str:
+def why_unmeasured(drawing: Drawing, level: str, timeline: Timeline) -> str:
     """Why the step has nothing of this level, in one sentence; "" where it has."""
     if drawing.statistics is None and drawing.missing:
         return drawing.missing
     if drawing.statistics is None or (level == "full" and drawing.step.level != "full"):
+        elsewhere = timeline.nearest_measured(drawing.step.index, level)
+        if elsewhere is not None:
+            return MEASURED_ELSEWHERE.format(fmt.count(elsewhere))
         return UNMEASURED.format(_LEVEL_WORDS[level])
     return ""
 
 
-def _measured(drawing: Drawing, name: str, key: str, level: str) -> tuple[Section, str]:
-    why = why_unmeasured(drawing, level)
+def _measured(drawing: Drawing, name: str, key: str, why: str) -> tuple[Section, str]:
     if why or drawing.statistics is None:
         return _NOTHING, why
     table: Table = getattr(drawing.statistics, name)

@@ -12,6 +12,7 @@ from gui.drawing import Drawing
 from gui.measurements import earlier_text, why_unmeasured
 from gui.models.measured import Column, Rows
 from gui.names import Names
+from gui.timeline import Timeline
 from tracer.model.statistics import Operator, Statistics, Table
 
 PHASES = ("forward", "backward", "optimizer")
@@ -27,17 +28,17 @@ class Content:
     why: str = ""
 
 
-def content_of(title: str, drawing: Drawing) -> Content:
+def content_of(title: str, drawing: Drawing, timeline: Timeline) -> Content:
     """What the tab of this title shows of a step."""
-    content, earlier = CONTENTS[title](drawing), earlier_text(drawing)
+    content, earlier = CONTENTS[title](drawing, timeline), earlier_text(drawing)
     if content.why or not earlier:
         return content
     return replace(content, summary=f"Measured{earlier}   ·   {content.summary}")
 
 
-def modules_content(drawing: Drawing) -> Content:
+def modules_content(drawing: Drawing, timeline: Timeline) -> Content:
     """A row for each measured module call."""
-    statistics, why = drawing.statistics, why_unmeasured(drawing, "statistics")
+    statistics, why = drawing.statistics, why_unmeasured(drawing, "statistics", timeline)
     if statistics is None or why:
         return Content(why=why)
     table, names = statistics.calls, Names(drawing.graph)
@@ -57,9 +58,9 @@ def modules_content(drawing: Drawing) -> Content:
     return _content(Rows(table.keys, columns), fmt.plural(len(table.keys), "module call"), "No module was called")
 
 
-def parameters_content(drawing: Drawing) -> Content:
+def parameters_content(drawing: Drawing, timeline: Timeline) -> Content:
     """A row for each measured parameter, then those that the step's loss did not reach; these are always known."""
-    statistics, why = drawing.statistics, why_unmeasured(drawing, "statistics")
+    statistics, why = drawing.statistics, why_unmeasured(drawing, "statistics", timeline)
     table = statistics.parameters if statistics is not None else Table((), _NORMS, np.empty((0, len(_NORMS))))
     unreached = set(drawing.graph.graph["unreached"])
     more = tuple(sorted(unreached - set(table.keys)))
@@ -91,9 +92,9 @@ def parameters_content(drawing: Drawing) -> Content:
     return Content(Rows(keys, columns), _parameter_summary(gradients, len(keys), len(unreached), why))
 
 
-def operators_content(drawing: Drawing) -> Content:
+def operators_content(drawing: Drawing, timeline: Timeline) -> Content:
     """A row for each operator in the order they ran; one may stand for a hundred thousand."""
-    statistics, why = drawing.statistics, why_unmeasured(drawing, "full")
+    statistics, why = drawing.statistics, why_unmeasured(drawing, "full", timeline)
     if statistics is None or why:
         return Content(why=why)
     operators, names = statistics.operators, Names(drawing.graph)
@@ -112,9 +113,9 @@ def operators_content(drawing: Drawing) -> Content:
     return _content(rows, operators_summary(statistics, flops), "No operator ran in this step")
 
 
-def nodes_content(drawing: Drawing) -> Content:
+def nodes_content(drawing: Drawing, timeline: Timeline) -> Content:
     """A row for each op node whose backward ran or that saved something for it."""
-    statistics, why = drawing.statistics, why_unmeasured(drawing, "full")
+    statistics, why = drawing.statistics, why_unmeasured(drawing, "full", timeline)
     if statistics is None or why:
         return Content(why=why)
     table, names, graph = statistics.nodes, Names(drawing.graph), drawing.graph
@@ -151,12 +152,15 @@ def operators_summary(statistics: Statistics, flops: NDArray[np.float64]) -> str
 
 
 UNREACHED = "not reached by this step's loss"
-CONTENTS: dict[str, Callable[[Drawing], Content]] = {
+CONTENTS: dict[str, Callable[[Drawing, Timeline], Content]] = {
     "Modules": modules_content,
     "Parameters": parameters_content,
     "Operators": operators_content,
     "Nodes": nodes_content,
 }
+LEVELS = {"Modules": "statistics", "Parameters": "statistics", "Operators": "full", "Nodes": "full"}
+"""What a step must have been recorded at for the tab to be filled."""
+
 _NORMS = ("value_norm", "grad_norm", "update_norm", "update_ratio")
 _NOT_FINITE = "gradient is not finite"
 _WIDEST = "−0.00001234"

@@ -70,9 +70,9 @@ class Timeline:
     def structure(self, step: int) -> int:
         return int(self._topologies[step])
 
-    def nearest_measured(self, step: int) -> int | None:
-        """The step closest to `step` of which more was recorded than its structure; the earlier of two."""
-        measured = np.flatnonzero(self._levels[: self._count])
+    def nearest_measured(self, step: int, level: str) -> int | None:
+        """The step closest to `step` that was recorded at this level or a higher one; the earlier of two."""
+        measured = np.flatnonzero(self._levels[: self._count] >= LEVELS.index(level))
         return int(measured[np.argmin(np.abs(measured - step))]) if len(measured) else None
 
     def topology_id(self, structure: int) -> str:

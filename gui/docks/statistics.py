@@ -20,7 +20,7 @@ from gui.docks.dock import Dock
 from gui.models.measured import MeasuredModel
 from gui.models.tree import KEY_ROLE
 from gui.session import Session
-from gui.tables import CONTENTS, Content, content_of
+from gui.tables import CONTENTS, LEVELS, Content, content_of
 from gui.theme import Theme
 
 ROW_HEIGHT_PX = 24
@@ -64,8 +64,9 @@ class StatisticsDock(Dock):
         if drawing is None:
             self.table.show_content(Content(why=self.tr("No step is shown")), None)
             return
-        measured = self._session.timeline.nearest_measured(drawing.step.index)
-        self.table.show_content(content_of(title, drawing), measured if measured != drawing.step.index else None)
+        timeline, shown = self._session.timeline, drawing.step.index
+        measured = timeline.nearest_measured(shown, LEVELS[title])
+        self.table.show_content(content_of(title, drawing, timeline), measured if measured != shown else None)
         self.table.select(self._session.selection)
 
     @Slot()

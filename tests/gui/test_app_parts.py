@@ -198,3 +198,25 @@ def test_no_bare_key_of_the_model_is_shown(recorded_tape: Path) -> None:
     ]
     every = [section for call in graph.graph["module_calls"] for section in facts.call_facts(graph, call["key"])]
     assert not [fact for section in every for fact in section.facts if fact.value.startswith("#")]
+
+
+def test_timeline_finds_the_closest_step_of_a_level() -> None:
+    timeline = Timeline()
+    levels = {2: "statistics", 6: "full", 2000: "statistics"}
+    timeline.append(
+        Step(index, "a", "a", "train", None, 0, 0.0, {}, levels.get(index, "structure"), ()) for index in range(2100)
+    )
+    found = [timeline.nearest_measured(step, "statistics") for step in (0, 4, 5, 6, 1500)]
+    assert found == [2, 2, 6, 6, 2000]
+    assert timeline.nearest_measured(2000, "full") == 6
+    assert Timeline().nearest_measured(0, "full") is None
+
+
+@pytest.mark.parametrize(("size", "text"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (3 << 30, "3 GiB")])
+def test_sizes_read_well(size: float, text: str) -> None:
+    assert fmt.size(size) == text
+
+
+@pytest.mark.parametrize(("flops", "text"), [(192, "192 FLOP"), (5120, "5.12 kFLOP"), (2.5e12, "2.5 TFLOP")])
+def test_flops_read_well(flops: float, text: str) -> None:
+    assert fmt.flops(flops) == text

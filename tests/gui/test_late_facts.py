@@ -11,6 +11,7 @@ from gui.drawing import ON_THE_WAY, Drafter, Drawing, DrawingOptions, Question
 from gui.measurements import measured_call
 from gui.tables import content_of
 from gui.theme import LIGHT
+from gui.timeline import Timeline
 from tests.store.samples import META, statistics, step_record, structure, structure_record
 from tracer import Tape
 from tracer.model.structure import SourceLine
@@ -54,14 +55,14 @@ def test_of_the_latest_step_the_numbers_before_it_are_shown_until_its_own_come(
     drawing = draw(drafter, 1)
     assert (drawing.measured_step, drawing.missing, drawing.is_complete) == (0, ON_THE_WAY, False)
     key = drawing.statistics.calls.keys[0]
-    assert measured_call(drawing, key)[0].title == "Measured in step 0"
-    assert content_of("Modules", drawing).summary.startswith("Measured in step 0")
+    assert measured_call(drawing, key, Timeline())[0].title == "Measured in step 0"
+    assert content_of("Modules", drawing, Timeline()).summary.startswith("Measured in step 0")
 
     writer.append(StatisticsRecord(1, statistics(2.0)))
     assert writer.flush()
     drawing = draw(drafter, 1)
     assert (drawing.measured_step, drawing.missing) == (1, "")
-    assert measured_call(drawing, key)[0].title == "Measured"
+    assert measured_call(drawing, key, Timeline())[0].title == "Measured"
 
 
 def test_numbers_that_were_lost_are_not_waited_for(writer: Writer, drafter: Drafter) -> None:
@@ -71,7 +72,7 @@ def test_numbers_that_were_lost_are_not_waited_for(writer: Writer, drafter: Draf
     drawing = draw(drafter, 1)
     assert drawing.statistics is None
     assert "The statistics of step 1 were not recorded" in drawing.missing
-    assert content_of("Modules", drawing).why == drawing.missing
+    assert content_of("Modules", drawing, Timeline()).why == drawing.missing
 
 
 def test_source_lines_that_come_later_are_shown(writer: Writer, drafter: Drafter) -> None:

@@ -60,7 +60,7 @@ def test_the_level_is_changed_while_running_and_checked_when_the_tape_says_so(
     session, actions, button = window.workbench.session, window.actions_, window.findChild(LevelButton)
     qtbot.waitUntil(actions["level_statistics"].isEnabled, timeout=SOON_MSECS)
     assert checked(window) == ["structure"]
-    assert button.isVisible()
+    qtbot.waitUntil(button.isVisible, timeout=SOON_MSECS)
     assert button.text() == "Structure only"
 
     actions["level_statistics"].trigger()
@@ -83,7 +83,7 @@ def test_the_level_is_changed_while_running_and_checked_when_the_tape_says_so(
     window.workbench.stop()
     qtbot.waitUntil(lambda: session.run_state == "ended", timeout=SOON_MSECS)
     assert not actions["level_full"].isEnabled()
-    assert not button.isVisible()
+    qtbot.waitUntil(lambda: not button.isVisible(), timeout=SOON_MSECS)  # the toolbar lays itself out later
 
 
 def test_source_lines_are_noted_on_demand(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:

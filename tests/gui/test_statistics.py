@@ -209,13 +209,14 @@ def test_a_step_that_was_not_measured_says_so_and_leads_to_one_that_was(
     window.statistics.raise_()
     go_to(qtbot, window, 3)
     table = show_tab(window, "Modules")
-    assert table.message.text() == "Not measured in this step; set the recording level to Statistics"
+    assert table.message.text() == "Not measured in this step; step 2 was"
     assert table.message.isVisible()
     table.button.click()
     qtbot.waitUntil(lambda: session.drawing.step.index == 2, timeout=SOON_MSECS)
     assert table.model.rowCount() == 4
     full = show_tab(window, "Operators")
-    assert full.message.text().endswith("Everything (full)")
+    assert full.message.text() == "Not measured in this step; set the recording level to Everything (full)"
+    assert not full.button.isVisible()
 
 
 def test_the_inspector_says_what_was_measured(qtbot: QtBot, measured: MainWindow, full_tape: Path) -> None:
