@@ -290,3 +290,36 @@ def test_on_a_gpu_losses_arrive_without_a_synchronisation(tmp_path: Path) -> Non
     tape = Tape(tmp_path / "run.tape")
     assert tape.series("loss")[1].tolist() == [loss.item() for loss in losses]
     assert tape.graph(3).nodes["weight"]["device"] == "cuda:0"
+
+
+def test_layers_replaced_by_wider_ones_change_the_shapes_alone(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with record(tmp_path / "run.tape", strict=True):
+        for width in (4, 4, 6, 6, 4):
+            if width != model[1].out_features:
+                model[1], model[2] = nn.Linear(4, width), nn.Linear(width, 1)
+            model(torch.ones(2, 4)).sum().backward()
+            optimizer.step()
+
+    tape = Tape(tmp_path / "run.tape")
+    graphs = [tape.graph(step) for step in range(5)]
+    assert [graph.nodes["1.weight"]["shapes"] for graph in graphs] == [[[w, 4]] for w in (4, 4, 6, 6, 4)]
+    assert [graph.nodes["1#0/AddmmBackward0:0"]["shapes"] for graph in graphs] == [[[2, w]] for w in (4, 4, 6, 6, 4)]
+    assert len({step.topology_id for step in tape.steps}) == 1
+    first, _, wide, _, back = (step.shape_id for step in tape.steps)
+    assert first == back != wide
+
+
+def test_an_unreached_parameter_is_listed_only_while_it_could_learn(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    unreached = []
+    with record(tmp_path / "run.tape", strict=True):
+        for trains in (True, True, False, False, True):
+            model[1].requires_grad_(trains)
+            unreached.append(["1.bias", "1.weight"] if trains else [])
+            model[0](torch.ones(2, 2)).sum().backward()
+            optimizer.step()
+    tape = Tape(tmp_path / "run.tape")
+    assert [tape.graph(step).graph["unreached"] for step in range(5)] == unreached

@@ -1,8 +1,9 @@
 """A step whose graph is complete: its structure, and what its things are called on the tape."""
 
+import weakref
 from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -18,11 +19,26 @@ from tracer.store.writer import StructureRecord
 @dataclass(slots=True)
 class KnownStep:
     """What is remembered of a structure. `numbers` are its nodes' sequence numbers relative to the step's base,
-    `LEAF_NUMBER` where they have none; `has_lines` says whether its source lines are on the tape."""
+    `LEAF_NUMBER` where they have none; `others` the parameters that are not in the graph, `trainable` whether each
+    requires grad; `has_lines` says whether its source lines are on the tape."""
 
     record: StructureRecord
     numbers: "array[int]"
+    others: tuple["weakref.ref[torch.Tensor]", ...]
+    trainable: list[bool] = field(init=False)
     has_lines: bool = False
+
+    def __post_init__(self) -> None:
+        self.trainable = self._are_trainable()
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether a parameter that its steps do not reach was frozen or thawed since."""
+        return bool(self.others) and self.trainable != self._are_trainable()
+
+    def _are_trainable(self) -> list[bool]:
+        found = (reference() for reference in self.others)
+        return [parameter is not None and parameter.requires_grad for parameter in found]
 
 
 class EndedStep:

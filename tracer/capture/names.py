@@ -7,11 +7,12 @@ dictionary lookup. The first model has no prefix, every further one (a discrimin
 
 import gc
 import weakref
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TypeVar
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 _T = TypeVar("_T")
 
@@ -34,12 +35,14 @@ class Names:
         self._module_names: list[tuple[str, str]] = []
         self._token_of_name: dict[tuple[str, str], int] = {}
         self._parameter_names: list[str] = []
-        self._code_of_name: dict[str, int] = {}
+        # by name, sizes, dtype and device: one that is replaced by another size makes another graph
+        self._code_of_name: dict[tuple[str, object], int] = {}
         self._roots: dict[str, weakref.ref[nn.Module]] = {}
         self._anonymous: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}
         self._scans_left = _MAX_SCANS
         self._second_looks_left = _MAX_SECOND_LOOKS
         self._is_outdated = False
+        self.version = 0  # grows with every name that is learnt
 
     def note_registration(self, module: nn.Module, name: str, thing: object) -> None:
         """Global registration hook: a module gets a parameter or a module of its own, perhaps in place of another."""
@@ -89,10 +92,13 @@ class Names:
         """Names of the living parameters that require grad."""
         return {name for name, parameter in self._living_parameters() if parameter.requires_grad}
 
-    def frozen(self) -> bytes:
-        """A bit for each named parameter: changes where one is frozen or thawed, in the graph or not."""
-        found = [reference() for reference in list(self._parameters.values())]
-        return bytes([parameter is not None and parameter.requires_grad for parameter in found])
+    def others(self, reached: Collection[str | None]) -> tuple["weakref.ref[torch.Tensor]", ...]:
+        """The living parameters whose names are not in `reached`."""
+        return tuple(
+            reference
+            for key, reference in self._parameters.items()
+            if key in self.codes and self._parameter_names[self.codes[key]] not in reached
+        )
 
     def forget_anonymous(self) -> None:
         """Begin the next step's numbering of leaves without a name."""
@@ -146,6 +152,7 @@ class Names:
         return gc.get_objects()
 
     def _register(self, root: nn.Module) -> None:
+        self.version += 1
         prefix = self._prefix(root)
         dot = prefix and prefix + "."
         for path, module in root.named_modules():
@@ -158,7 +165,8 @@ class Names:
             if not isinstance(parameter, nn.Parameter):  # stands in for one, within a functional_call
                 self._look_again()
                 continue
-            code = self._code_of_name.setdefault(dot + path, len(self._parameter_names))
+            looks = None if is_lazy(parameter) else (parameter.shape, parameter.dtype, parameter.device)
+            code = self._code_of_name.setdefault((dot + path, looks), len(self._parameter_names))
             if code == len(self._parameter_names):
                 self._parameter_names.append(dot + path)
             self._remember(parameter, code, self.codes)

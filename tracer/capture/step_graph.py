@@ -137,9 +137,10 @@ class StepGraph:
     def _known_step(self) -> KnownStep:
         key = self._key if self._key_tokens == len(self.log.tokens) else self._hash()
         known = self._known.get(key)
-        if known is None:
+        if known is None or known.is_outdated:
             structure, numbers = assemble(self._passes.recorded, self._entries(), self._names, self._passes.hidden)
-            known = KnownStep(_fingerprinted(structure), array("q", numbers))
+            reached = {node.parameter for node in structure.nodes}
+            known = KnownStep(_fingerprinted(structure), array("q", numbers), self._names.others(reached))
             self._known.add(key, known, len(structure.nodes))
         return known
 
@@ -168,7 +169,7 @@ class StepGraph:
         if self._passes.reach_beyond:
             entries = self._entries()
             log = *entries.tokens, *entries.marks
-        parameters = self._names.frozen(), frozenset(self._passes.hidden)
+        parameters = self._names.version, frozenset(self._passes.hidden)
         return hash((*(recorded.key for recorded in self._passes.recorded), *parameters, *log))
 
     def _entries(self) -> Entries:
