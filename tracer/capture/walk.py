@@ -107,12 +107,13 @@ class Walker:
         codes = [get(id(leaf)) for leaf in leaves]
         if None in codes:
             codes = [self._leaf_code(leaf) for leaf in leaves]
-        details = (
-            *(nodes[at].name() for at in outline.named),
-            *((*_sizes(metadata), _NULL) for at in outline.sized for metadata in nodes[at]._input_metadata),
-            *(id(metadata.dtype) for at in outline.typed for metadata in nodes[at]._input_metadata),
-        )
-        key = hash((key, *numbers, *codes, *details))
+        try:
+            sizes = [tuple(metadata.shape) for at in outline.sized for metadata in nodes[at]._input_metadata]
+        except RuntimeError:  # one is a nested tensor
+            sizes = [tuple(_sizes(metadata)) for at in outline.sized for metadata in nodes[at]._input_metadata]
+        dtypes = [metadata.dtype for at in outline.typed for metadata in nodes[at]._input_metadata]
+        names = [nodes[at].name() for at in outline.named]
+        key = hash((key, *numbers, *codes, *sizes, *dtypes, *names))
         return Walk(nodes, numbers, tuple(edges[: 2 * len(roots) : 2]), key)
 
 
