@@ -66,7 +66,7 @@ def _failure(event: Event) -> str:
     why = f" ({reason})" if reason else ""
     if event.data.get("hook") == "search":  # `NotFinite.search`, the one hook whose failure leaves the graphs on
         return f"The search for what is not finite in step {step} failed{why}"
-    return f"Graphs are no longer recorded since step {step}, where Tapescope failed; the training goes on{why}"
+    return f"From step {step} on no graphs are recorded, as Tapescope failed there; the training is not affected{why}"
 
 
 def _line_text(source: Mapping[str, Any] | None, folder: str) -> str:
