@@ -59,7 +59,8 @@ def grid(count: int) -> tuple[Layout, nx.MultiDiGraph]:
     layout = Layout(View(boxes, (), links), rects, np.zeros((0, 4)), points, starts, size)
     graph = nx.MultiDiGraph()
     graph.add_nodes_from(
-        (box.key, {"kind": "op", "op": op, "module": "m"}) for box, op in zip(boxes, names, strict=True)
+        (box.key, {"kind": "op", "op": op, "module": "m", "shapes": [[64, 128]]})
+        for box, op in zip(boxes, names, strict=True)
     )
     graph.add_edges_from((link.source, link.target) for link in links)
     return layout, graph

@@ -31,7 +31,7 @@ class BoxPainter:
         self._quiet_titles = Labels(text_font(theme.sizes.box_subtitle + 1))
         self._subtitles = Labels(text_font(theme.sizes.box_subtitle))
         self._pens = [_Pens(swatch) for swatch in scene.swatches]
-        self._is_opaque = np.array([box.trait == OPAQUE for box in scene.boxes], dtype=np.bool_)
+        self._opaque = np.array([row for row, box in enumerate(scene.boxes) if box.trait == OPAQUE], dtype=np.int64)
 
     def paint(self, painter: QPainter, rects: Floats, rows: Ints, detail: Detail, scale: float) -> None:
         """Paint the boxes of these rows at these rectangles (n, 4)."""
@@ -53,7 +53,8 @@ class BoxPainter:
                 batch = _at_least(batch, 3.0 / scale)
             self._set_batch_colors(painter, color, detail)
             draw_rects(painter, batch)
-        self._paint_opaque_batch(painter, rects, rows[self._is_opaque[rows]], detail, scale)
+        if len(self._opaque):
+            self._paint_opaque_batch(painter, rects, np.intersect1d(rows, self._opaque), detail, scale)
 
     def _paint_opaque_batch(self, painter: QPainter, rects: Floats, rows: Ints, detail: Detail, scale: float) -> None:
         """The double border from afar; dark specks from further away."""

@@ -11,7 +11,7 @@ from gui.canvas.labels import Labels
 from gui.canvas.scene import Scene, State
 from gui.fonts import text_font
 from gui.theme import Theme
-from tracer.model.call_tree import LIVE, call_tree
+from tracer.model.call_tree import LIVE
 
 _PADDING = 10.0
 _CHEVRON_ROOM = 12.0
@@ -109,9 +109,5 @@ def _ghosts(scene: Scene) -> list[bool]:
         if group.key in alive:
             alive.add(group.parent)
     filled = {box.group for box in view.boxes} | {group.parent for group in view.groups}
-    ran = (
-        {key for key, call in call_tree(scene.graph).items() if call.state != LIVE}
-        if scene.graph is not None
-        else set()
-    )
+    ran = {key for key, call in scene.calls.items() if call.state != LIVE}
     return [group.key in filled and group.key not in alive and group.key not in ran for group in view.groups]

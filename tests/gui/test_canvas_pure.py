@@ -233,7 +233,7 @@ def test_arrows_prefer_links_that_the_step_has(diamond: Layout) -> None:
 
 
 def states_of(boxes: Iterable[Box], graph: nx.MultiDiGraph, diff: GraphDiff | None) -> list[State]:
-    return [State(state) for state in box_states(boxes, graph, diff)]
+    return [State(state) for state in box_states(boxes, graph, {}, diff)]
 
 
 def test_boxes_of_the_step_are_present_and_others_ghosts() -> None:
