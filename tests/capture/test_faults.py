@@ -122,6 +122,7 @@ recorder.Recorder._after_scaler
 recorder.Recorder._before_backward
 recorder.Recorder._before_optimizer
 recorder.Recorder._before_scaler
+recorder.Recorder._end_graph
 recorder.Recorder._log_anything
 sources.Sources._note_node
 step_graph.StepGraph.record_within
@@ -147,3 +148,9 @@ def test_a_bug_in_a_hook_is_noted_and_training_goes_on(
     assert "a bug of ours" in failures[0].data["traceback"]
     assert name.endswith(failures[0].data["hook"])
     assert tape.state == "closed"
+    if name not in BOUNDARY:
+        assert len(tape) == 5
+
+
+# without these nobody knows where a step ends
+BOUNDARY = {f"recorder.Recorder.{name}" for name in ("_after_optimizer", "_after_scaler", "_before_scaler")}

@@ -54,6 +54,7 @@ class Recorder:
         self._optimizers = Optimizers()
         self._scaled_losses = ScaledLosses()
         self._has_stepped = False
+        self._ended: EndedStep | None = None
         self._sampling = options.sampling
         self._measuring = Measuring(self._graph.log, options.level)
         self._not_finite = NotFinite()
@@ -173,13 +174,13 @@ class Recorder:
             self._close_step(None)
 
     def _before_optimizer(self, optimizer: torch.optim.Optimizer, args: object, kwargs: object) -> None:
-        self._in_optimizer = self._has_stepped = True
+        self._in_optimizer = True
         for name, rate in learning_rates(optimizer).items():
             self._scalars.set(name, rate)
         self._measuring.before_optimizer(optimizer)
 
     def _after_optimizer(self, optimizer: torch.optim.Optimizer, args: object, kwargs: object) -> None:
-        self._in_optimizer = False
+        self._in_optimizer, self._has_stepped = False, True
         self._measuring.after_optimizer(optimizer)
         name = self._optimizers.name(optimizer)
         if not self._is_manual:
@@ -208,7 +209,10 @@ class Recorder:
         self._scalars.set("step_secs", duration_ns / 1e9)
         n_evaluations = self._graph.n_evaluations
         level = self._sampling.level if self._measuring.is_attached else "structure"
-        ended = self._end_graph() if self._graph.is_attached else None
+        self._ended = None
+        if self._graph.is_attached:
+            self._guard(self._end_graph)()  # where it fails the step is recorded without its graph
+        ended = self._ended
         passes = (*([Pass("forward", count=n_evaluations)] if n_evaluations else ()), *self._passes)
         record = StepRecord(
             self._index,
@@ -231,14 +235,14 @@ class Recorder:
         topology, shape = ("", "") if ended is None else (ended.structure.topology_id, ended.structure.shape_id)
         return StepFacts(record.index, topology, shape, record.scalars)
 
-    def _end_graph(self) -> EndedStep:
+    def _end_graph(self) -> None:
         try:
             ended = self._graph.end()
             self._measuring.take(self._index, ended)
             found = self._not_finite.loss_event(ended, self._graph.line)
             if found is not None:
                 self._event("not_finite", **found)
-            return ended
+            self._ended = ended
         finally:
             self._graph.clear()
 
