@@ -205,7 +205,24 @@ def test_a_union_has_the_calls_of_all_its_graphs(steps: list[nx.MultiDiGraph]) -
     for tree in every:
         for key, call in tree.items():
             assert set(call.fed_by) <= set(calls[key].fed_by)
-            assert call.state != LIVE or calls[key].state == LIVE
+    live = {key for key, call in calls.items() if call.state == LIVE}
+    expected = {call for _, call in union.graph.nodes(data="call_key")}
+    for key, call in reversed(calls.items()):
+        if key in expected and call.parent is not None:
+            expected.add(call.parent)
+    assert live == expected
+
+
+def test_a_call_that_is_called_by_another_in_another_step_leaves_no_empty_frame() -> None:
+    """A shared module is called at the top, then in a detached call around it."""
+    union = Union()
+    union.add(graph_of([record("g"), record("fc", 0)]), "detached")
+    union.add(graph_of([record("g"), record("fc")], "fc#0"), "at the top")
+    assert states(union.graph) == {"g#0": LIVE, "fc#0": LIVE}
+    union = Union()
+    union.add(graph_of([record("fc")], "fc#0"), "at the top")
+    union.add(graph_of([record("g"), record("fc", 0)], "fc#0"), "inside")
+    assert states(union.graph) == {"fc#0": LIVE, "g#0": DETACHED}
 
 
 def test_a_diff_names_the_calls_that_come_and_go() -> None:

@@ -1,12 +1,12 @@
 """The module calls of a graph that are drawn: which call lies in which, and which of them made no graph."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
 import networkx as nx
 
-from tracer.model.call_keys import call_keys, parent_of
+from tracer.model.call_keys import call_keys, parent_of, unmarked
 
 LIVE, DETACHED, NO_GRAD = "live", "detached", "no grad"
 
@@ -160,9 +160,29 @@ class _Tree:
         return outlines
 
 
-def merged(first: Call, second: Call) -> Call:
-    """One call as two steps know it: what made nodes in one of them is live."""
-    state = LIVE if LIVE in (first.state, second.state) else first.state
+def with_flow_of(first: Call, second: Call) -> Call:
+    """A call with what is known of it in another step as well."""
     fed_by = tuple(dict.fromkeys((*first.fed_by, *second.fed_by)))
-    is_same = state == first.state and fed_by == first.fed_by
-    return first if is_same else replace(first, state=state, fed_by=fed_by)
+    return first if fed_by == first.fed_by else replace(first, fed_by=fed_by)
+
+
+def with_states(calls: Mapping[str, Call], made_nodes: Set[str]) -> dict[str, Call]:
+    """The calls, live where they or one below made nodes and nowhere else."""
+    live: set[str] = set()
+    for key in made_nodes & calls.keys():
+        at: str | None = key
+        while at is not None and at not in live:
+            live.add(at)
+            at = calls[at].parent
+    return {key: _as(call, LIVE if key in live else _state_without_nodes(call)) for key, call in calls.items()}
+
+
+def _as(call: Call, state: str) -> Call:
+    return call if call.state == state else replace(call, state=state)
+
+
+def _state_without_nodes(call: Call) -> str:
+    """Its own, but for a call whose content other steps saw elsewhere."""
+    if call.state != LIVE:
+        return call.state
+    return NO_GRAD if unmarked(call.key)[1] else DETACHED

@@ -5,7 +5,7 @@ from typing import Any
 
 import networkx as nx
 
-from tracer.model.call_tree import NO_GRAD, Call, call_tree, merged
+from tracer.model.call_tree import NO_GRAD, Call, call_tree, with_flow_of, with_states
 
 EdgeKey = tuple[str, str, int, int]
 
@@ -73,7 +73,7 @@ class Union:
         self._nodes = {key: self._nodes[key] if key in self._nodes else dict(graph.nodes[key]) for key in order}
 
     def _add_calls(self, calls: dict[str, Call]) -> bool:
-        known = {key: merged(call, calls[key]) if key in calls else call for key, call in self._calls.items()}
+        known = {key: with_flow_of(call, calls[key]) if key in calls else call for key, call in self._calls.items()}
         if known == self._calls and all(key in known for key in calls):
             return False
         order = merge_order(known, calls)
@@ -88,6 +88,8 @@ class Union:
             (source, target, {"output_nr": output_nr, "input_nr": input_nr})
             for source, target, output_nr, input_nr in self._edges
         )
+        made_nodes = {node["call_key"] for node in self._nodes.values() if node.get("call_key") is not None}
+        calls = with_states(self._calls, made_nodes)
         position = {key: index for index, key in enumerate(self._calls)}
         graph.graph["module_calls"] = [
             {
@@ -99,9 +101,9 @@ class Union:
                 "training": True,
                 "grad_enabled": call.state != NO_GRAD,
             }
-            for call in self._calls.values()
+            for call in calls.values()
         ]
-        graph.graph["call_tree"] = dict(self._calls)
+        graph.graph["call_tree"] = calls
         graph.graph["unreached"] = [name for name in self._unreached if name not in self._nodes]
         return graph
 
