@@ -140,5 +140,9 @@ def _of_link(drawing: Drawing, selection: str) -> Finding:
     source, _, target = selection.partition(LINK)
     names = Names(drawing.graph)
     members = {box.key: box.members for box in drawing.scene.layout.view.boxes}
-    sections = link_facts(drawing.graph, members.get(source, (source,)), members.get(target, (target,)))
-    return Finding("Edge", LINK.join(map(names.of, (source, target))), sections)
+    ends = members.get(source, (source,)), members.get(target, (target,))
+    subtitle = LINK.join(map(names.of, (source, target)))
+    if all(ends):
+        return Finding("Edge", subtitle, link_facts(drawing.graph, *ends))
+    facts = Fact("from", names.of(source), source), Fact("to", names.of(target), target)
+    return Finding("Data flow", subtitle, (Section("Without a graph", facts),))

@@ -123,6 +123,16 @@ def test_a_pure_inference_is_drawn(inference_tape: Path) -> None:
     assert scene.links_present.all()
 
 
+def test_a_link_of_a_pass_is_described_as_data_flow(qtbot: QtBot, window: MainWindow, inference_tape: Path) -> None:
+    window.workbench.open_tape(inference_tape)
+    session = window.workbench.session
+    qtbot.waitUntil(lambda: session.drawing is not None, timeout=20_000)
+    window.graph.canvas.select_link(0)
+    finding = find(session)
+    assert (finding.title, finding.subtitle) == ("Data flow", "0 (no grad) → 1.0 (no grad)")
+    assert [fact.key for fact in finding.sections[0].facts] == ["0#0~", "1.0#0~"]
+
+
 def test_a_forward_only_call_is_found_by_inspector_and_module_tree(
     qtbot: QtBot, window: MainWindow, validated_tape: Path
 ) -> None:
