@@ -31,7 +31,8 @@ class Entries:
 
 def token_of(module: torch.nn.Module, names: Names) -> int:
     """Which module is entered, in which mode."""
-    token = names.module_token(module) << FLAGS
+    known = names.tokens.get(id(module))
+    token = (names.module_token(module) if known is None else known) << FLAGS
     if module.training:
         token |= TRAINING
     if _is_grad_enabled():

@@ -27,6 +27,8 @@ class ScaledLosses:
 
     def unscaled(self, roots: Sequence[Any]) -> list[Any]:
         """The roots of a backward, those that a scaler scaled as they were before."""
+        if not self._losses:
+            return list(roots)
         return [self._losses[id(root)][1] if id(root) in self._losses else root for root in roots]
 
     def _remember(self, loss: torch.Tensor, scaled: torch.Tensor) -> None:

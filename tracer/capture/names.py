@@ -27,7 +27,7 @@ class Names:
     """Tokens and names of the modules and parameters seen; holds none of them alive."""
 
     def __init__(self) -> None:
-        self._tokens: dict[int, int] = {}
+        self.tokens: dict[int, int] = {}  # id of a living module -> what stands for its path and class
         self.codes: dict[int, int] = {}  # id of a living parameter -> code of its name
         self._parameters: dict[int, weakref.ref[torch.Tensor]] = {}  # those in codes
         self._orphans: dict[int, int] = {}  # ids of living parameters that were searched for in vain
@@ -46,13 +46,13 @@ class Names:
 
     def note_registration(self, module: nn.Module, name: str, thing: object) -> None:
         """Global registration hook: a module gets a parameter or a module of its own, perhaps in place of another."""
-        self._is_outdated |= id(module) in self._tokens
+        self._is_outdated |= id(module) in self.tokens
 
     def refresh(self) -> None:
         """Read the names anew if a known model has changed: replaced weights, pruning, parametrizations, a new head."""
         if self._is_outdated:
             self._is_outdated = False
-            self._tokens.clear()
+            self.tokens.clear()
             self.codes.clear()
             self._parameters.clear()
             self._orphans.clear()
@@ -61,7 +61,7 @@ class Names:
 
     def module_token(self, module: nn.Module) -> int:
         """A small integer that stands for the module's path and class."""
-        token = self._tokens.get(id(module))
+        token = self.tokens.get(id(module))
         return self._learn(module) if token is None else token
 
     def module_name(self, token: int) -> tuple[str, str]:
@@ -116,12 +116,12 @@ class Names:
         self.refresh()
         inner = getattr(module, "_orig_mod", None)  # what torch.compile wraps: one call on the tape
         named = inner if isinstance(inner, nn.Module) else module
-        if id(named) not in self._tokens:
+        if id(named) not in self.tokens:
             self._register(self._root_around(named))
-        if id(named) not in self._tokens:  # called, yet not in its model's named_modules()
+        if id(named) not in self.tokens:  # called, yet not in its model's named_modules()
             self._register(named)
-        self._remember(module, self._tokens[id(named)], self._tokens)
-        return self._tokens[id(module)]
+        self._remember(module, self.tokens[id(named)], self.tokens)
+        return self.tokens[id(module)]
 
     def _learn_owner_of(self, parameter: nn.Parameter) -> bool:
         """Find the model of a parameter that no call has led to (`module.forward(x)`, a parameter replaced since)."""
@@ -160,7 +160,7 @@ class Names:
             token = self._token_of_name.setdefault(name, len(self._module_names))
             if token == len(self._module_names):
                 self._module_names.append(name)
-            self._remember(module, token, self._tokens)
+            self._remember(module, token, self.tokens)
         for path, parameter in root.named_parameters():
             if not isinstance(parameter, nn.Parameter):  # stands in for one, within a functional_call
                 self._look_again()
@@ -181,7 +181,7 @@ class Names:
             return
 
         def forget(_: object) -> None:
-            for by_id in (self._tokens, self.codes, self._parameters, self._orphans, self._references):
+            for by_id in (self.tokens, self.codes, self._parameters, self._orphans, self._references):
                 by_id.pop(key, None)
 
         self._references[key] = weakref.ref(thing, forget)

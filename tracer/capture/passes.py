@@ -11,7 +11,7 @@ from tracer.capture.calls import NO_BASE, CallLog
 from tracer.capture.hidden import parameters_below
 from tracer.capture.known import Known
 from tracer.capture.names import Names
-from tracer.capture.walk import NodeFacts, Root, Walk, Walker, describe, root_of
+from tracer.capture.walk import NodeFacts, Root, Walk, Walker, describe, looks, root_of
 from tracer.model.structure import Inside, Shape
 
 See = Callable[[Sequence[Any]], None]
@@ -100,10 +100,7 @@ class Passes:
 
     def _learn(self, kind: str, key: int, roots: Sequence[Root], found: Walk) -> RecordedPass:
         nodes = describe(found, self._names.leaf_code, self._inside_of)
-        facts = tuple(
-            RootFacts(at, root.output_nr, root.shape, root.dtype, root.device)
-            for at, root in zip(found.roots, roots, strict=True)
-        )
+        facts = tuple(RootFacts(at, root.output_nr, *looks(root)) for at, root in zip(found.roots, roots, strict=True))
         learnt = RecordedPass(kind, key, min(found.numbers), nodes, tuple(found.numbers), facts)
         self._known.add(key, learnt, len(nodes))
         return learnt

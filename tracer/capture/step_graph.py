@@ -169,8 +169,8 @@ class StepGraph:
         if self._passes.reach_beyond:
             entries = self._entries()
             log = *entries.tokens, *entries.marks
-        parameters = self._names.version, frozenset(self._passes.hidden)
-        return hash((*(recorded.key for recorded in self._passes.recorded), *parameters, *log))
+        passes = [recorded.key for recorded in self._passes.recorded]
+        return hash((*passes, self._names.version, *sorted(self._passes.hidden), *log))
 
     def _entries(self) -> Entries:
         return self.log.entries([number for recorded in self._passes.recorded for number in recorded.numbers])

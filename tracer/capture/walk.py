@@ -29,13 +29,11 @@ _NOTHING, _DTYPE, _ALL = range(3)
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A tensor that a pass starts from: the node that made it, which output of that node it is, and how it looks."""
+    """What a pass starts from: a node, and which of its outputs."""
 
     node: Any
     output_nr: int
-    shape: Shape
-    dtype: str
-    device: str
+    given: torch.Tensor | GradientEdge
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,17 +159,20 @@ def _outline(nodes: Sequence[Any]) -> _Outline:
 
 
 def root_of(given: torch.Tensor | GradientEdge) -> Root | None:
-    """What is known of what a pass was started from, None where that has no graph."""
+    """Where the graph of what a pass was started from begins, None where it has none."""
     if isinstance(given, GradientEdge):
-        metadata = given.node._input_metadata[given.output_nr]
-        shape, dtype, device = _plain_sizes(metadata), _plain(metadata.dtype), str(metadata.device)
-        return Root(given.node, given.output_nr, shape, dtype, device)
-    tensor = given
-    if not tensor.requires_grad:
+        return Root(given.node, given.output_nr, given)
+    if not given.requires_grad:
         return None
-    node = tensor.grad_fn if tensor.grad_fn is not None else torch.autograd.graph.get_gradient_edge(tensor).node
-    shape = _plain_sizes(tensor)
-    return Root(node, tensor.output_nr, shape, _plain(tensor.dtype), str(tensor.device))
+    node = given.grad_fn if given.grad_fn is not None else torch.autograd.graph.get_gradient_edge(given).node
+    return Root(node, given.output_nr, given)
+
+
+def looks(root: Root) -> tuple[Shape, str, str]:
+    """Sizes, dtype and device of what a pass started from."""
+    given: Any = root.given
+    described = root.node._input_metadata[root.output_nr] if isinstance(given, GradientEdge) else given
+    return _plain_sizes(described), _plain(described.dtype), str(described.device)
 
 
 def describe(

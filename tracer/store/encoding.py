@@ -3,6 +3,7 @@
 import json
 import zlib
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -114,12 +115,15 @@ def address(data: bytes) -> bytes:
 
 def checksum(*parts: object) -> int:
     """CRC-32 over a row's fields in order; bytes as they are, everything else by its text."""
+    if not any(isinstance(part, bytes) for part in parts):
+        return zlib.crc32("".join([f"\0{part}" for part in parts]).encode(errors="surrogatepass"))
     crc = 0
     for part in parts:
         crc = zlib.crc32(part if isinstance(part, bytes) else f"\0{part}".encode(errors="surrogatepass"), crc)
     return crc
 
 
+@lru_cache(maxsize=1024)  # the same few names at every step
 def storable(text: str) -> str:
     """The text, but for halves of surrogate pairs (Python's stand-ins for bytes it cannot read), which are spelled."""
     return text.encode(errors="backslashreplace").decode()

@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -303,7 +303,7 @@ class Writer:
             record.started_ns,
             record.duration_ns,
             record.level,
-            json.dumps([asdict(item) for item in record.passes]),
+            json.dumps([{"kind": item.kind, "loss": item.loss, "count": item.count} for item in record.passes]),
         )
         return (*fields, checksum(*fields))
 
