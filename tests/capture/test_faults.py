@@ -8,6 +8,8 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.modules import module
+from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 from torch.utils.checkpoint import checkpoint
 from torch.utils.tensorboard.writer import SummaryWriter
 
@@ -144,6 +146,7 @@ def test_a_bug_in_a_hook_is_noted_and_training_goes_on(
 
     assert name in ran
     assert all(torch.equal(one, other) for one, other in zip(results, bare, strict=True))
+    assert not _get_current_dispatch_mode_stack() and not module._global_forward_pre_hooks
     failures = tape.events("capture_failed")
     assert "a bug of ours" in failures[0].data["traceback"]
     assert name.endswith(failures[0].data["hook"])

@@ -1,5 +1,6 @@
 """Dispatch modes of ours under those of the user's, put in and taken out at any moment between two operators."""
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -11,6 +12,8 @@ from torch.utils._python_dispatch import (
 )
 
 from tracer.capture.hooks import Undo, on_first_call
+
+_graph_task_id: Callable[[], int] = torch._C._current_graph_task_id
 
 QUESTIONS = frozenset(
     {
@@ -63,7 +66,9 @@ def put_under(mode: TorchDispatchMode) -> Undo:
 def _take_out(mode: TorchDispatchMode, again: bool) -> None:
     modes = _pop_all()
     _push_all([each for each in modes if each is not mode])
-    if again and not any(each is mode for each in modes):  # in the middle of an operator, which will put it back
+    if _graph_task_id() != -1:  # a backward has a stack of its own, and ends with the one it began with
+        on_first_call(partial(_take_out, mode, again))
+    elif again and not any(each is mode for each in modes):  # in the middle of an operator, which will put it back
         on_first_call(partial(_take_out, mode, again=False))
 
 
