@@ -255,3 +255,12 @@ def test_a_level_that_does_not_exist_is_said_before_connecting(tapescope: Comman
     expected = "tapescope: There is no level 'all'; choose structure, statistics or full.\n"
     assert tapescope("level", tape, "all") == (2, "", expected)
     assert tapescope("level", tape, "full", "--every", 0)[0] == 2
+
+
+def test_diff_names_the_evaluations_that_only_one_step_has(tapescope: Command, tmp_path: Path) -> None:
+    path = write_rich_tape(tmp_path / "rich.tape")
+    _, out, _ = tapescope("diff", path, 1, 2)
+    assert out.splitlines()[-2:] == ["  + call of act: no grad, ×1", "  + call of fc: no grad, ×1"]
+    assert tapescope("diff", path, 0, 1)[1] == "Steps 0 and 1 have the same graph.\n"
+    content = strict(tapescope("diff", path, 2, 1, "--json")[1])
+    assert content["calls_removed"] == ["act#0~", "fc#0~"] and content["calls_added"] == []

@@ -8,6 +8,7 @@ from pathlib import Path
 import networkx as nx
 
 from tracer.exporters.json import to_json
+from tracer.model.call_tree import LIVE, call_tree
 from tracer.model.diff import GraphDiff, diff
 from tracer.steps import checked_step
 from tracer.store.reader import Tape
@@ -31,8 +32,8 @@ def run(args: argparse.Namespace) -> int:
     found = diff(before, after)
     if args.json:
         changed = dict(sorted(found.changed.items()))
-        content = {"added": sorted(found.added), "removed": sorted(found.removed), "changed": changed}
-        print(to_json(content, indent=2))
+        parts = ("added", "removed", "calls_added", "calls_removed")
+        print(to_json({**{part: sorted(getattr(found, part)) for part in parts}, "changed": changed}, indent=2))
     else:
         print("\n".join(_lines(found, before, after, args.before, args.after)))
     return 0
@@ -41,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
 def _lines(found: GraphDiff, before: nx.MultiDiGraph, after: nx.MultiDiGraph, first: int, second: int) -> Iterator[str]:
     if not found:
         yield f"Steps {first} and {second} have the same graph."
+        yield from _calls_beside(found, before, after)
         return
     counts = f"{len(found.added)} added, {len(found.removed)} removed, {len(found.changed)} changed"
     yield f"Step {first} → {second}: {counts}"
@@ -52,6 +54,17 @@ def _lines(found: GraphDiff, before: nx.MultiDiGraph, after: nx.MultiDiGraph, fi
                 yield f"  ~ {key}: {name} {_short(old)} → {_short(new)}"
             else:
                 yield f"  ~ {key}: fed by {_sources(old)} → {_sources(new)}"
+    yield from _calls_beside(found, before, after)
+
+
+def _calls_beside(found: GraphDiff, before: nx.MultiDiGraph, after: nx.MultiDiGraph) -> Iterator[str]:
+    """The outermost calls beside the graph, forward-only or detached, that only one of the steps has."""
+    for sign, keys, graph in (("+", found.calls_added, after), ("−", found.calls_removed, before)):
+        calls = call_tree(graph)
+        for key in sorted(keys):
+            call = calls[key]
+            if call.state != LIVE and call.parent not in keys:
+                yield f"  {sign} call of {call.path or call.class_name}: {call.state}, ×{call.count}"
 
 
 def _by_module(keys: Iterable[str], graph: nx.MultiDiGraph) -> Iterator[str]:
