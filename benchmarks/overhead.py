@@ -28,7 +28,7 @@ from benchmarks.steps import STEPS, TrainingStep, make_step
 WARM_UP_MS = 300.0
 MIN_PAIRS = 5
 BLOCK_MS, MAX_BLOCK = 50.0, 100
-BUDGET_SECS, QUICK_BUDGET_SECS = 10.0, 2.0
+BUDGET_SECS, QUICK_BUDGET_SECS = 6.0, 2.0
 LONGER = 3
 LARGE = ("DenseNet-201", "LSTMCell x1000")
 
@@ -138,7 +138,7 @@ def _bars(figures: list[str]) -> list[str]:
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.overhead", description=__doc__.splitlines()[0])
     parser.add_argument("steps", nargs="*", metavar="STEP", help=f"of {', '.join(STEPS)}; all of them by default")
-    parser.add_argument("--quick", action="store_true", help=f"2 seconds a line, not 10; without {' and '.join(LARGE)}")
+    parser.add_argument("--quick", action="store_true", help=f"2 seconds a line, not 6; without {' and '.join(LARGE)}")
     parser.add_argument("--threads", type=int, default=1, help="torch's, 1 by default: more make the steps uneven")
     parser.add_argument("--write", action="store_true", help="write docs/overhead.md")
     options = parser.parse_args(arguments)
