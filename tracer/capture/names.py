@@ -165,8 +165,7 @@ class Names:
             if not isinstance(parameter, nn.Parameter):  # stands in for one, within a functional_call
                 self._look_again()
                 continue
-            looks = None if is_lazy(parameter) else (parameter.shape, parameter.dtype, parameter.device)
-            code = self._code_of_name.setdefault((dot + path, looks), len(self._parameter_names))
+            code = self._code_of_name.setdefault((dot + path, _looks(parameter)), len(self._parameter_names))
             if code == len(self._parameter_names):
                 self._parameter_names.append(dot + path)
             self._remember(parameter, code, self.codes)
@@ -211,6 +210,14 @@ class Names:
             parameter = reference()
             if parameter is not None:
                 yield self._parameter_names[self.codes[key]], parameter
+
+
+def _looks(parameter: torch.Tensor) -> object:
+    """What of a parameter changes the graph that it is in; None where it has no sizes yet, or asking for them would be
+    traced."""
+    if is_lazy(parameter) or torch.jit.is_tracing():
+        return None
+    return parameter.shape, parameter.dtype, parameter.device
 
 
 def is_optimized(leaves: set[int] | None) -> bool:
