@@ -1,5 +1,6 @@
 """What every test gets: an offscreen Qt, settings of its own, and a check that it leaves no thread behind."""
 
+import gc
 import os
 import threading
 from collections.abc import Iterator
@@ -20,6 +21,14 @@ def own_user_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         for variable in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
             patch.setenv(variable, str(home / variable.lower()))
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_heap() -> None:
+    """What earlier modules and imports left (millions of objects, once the compiler was at work) is set apart, so that
+    neither Python's collector, nor capture, which looks for models among all objects, goes through it for each test."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,5 @@
 """What tests of capture share: one thread, and a training compared step by step with the oracle."""
 
-import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,16 +19,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def small_heap() -> Iterator[None]:
-    """What earlier tests and imports left is no training's: capture, which looks for models and optimizers among all
-    objects, need not search the half million of them in each of hundreds of recordings."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 Step = Callable[[int], list[torch.Tensor]]
