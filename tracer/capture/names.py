@@ -7,7 +7,7 @@ dictionary lookup. The first model has no prefix, every further one (a discrimin
 
 import gc
 import weakref
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TypeVar
 
 import torch
@@ -16,6 +16,7 @@ from torch.nn.parameter import is_lazy
 
 _T = TypeVar("_T")
 
+_tracing_state: Callable[[], object] = torch._C._get_tracing_state
 _MAX_SCANS = 16  # a scan of the living objects takes tens of milliseconds
 _MAX_SECOND_LOOKS = 64  # at a model whose parameters stood in for by other tensors
 
@@ -215,7 +216,7 @@ class Names:
 def _looks(parameter: torch.Tensor) -> object:
     """What of a parameter changes the graph that it is in; None where it has no sizes yet, or asking for them would be
     traced."""
-    if is_lazy(parameter) or torch.jit.is_tracing():
+    if is_lazy(parameter) or _tracing_state() is not None:
         return None
     return parameter.shape, parameter.dtype, parameter.device
 
