@@ -274,7 +274,13 @@ def test_inductor_also_from_its_cache(
     compilations: Compilations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(torch._inductor.config, "compile_threads", 1)  # no pool that outlives the test
+
+    @torch._inductor.config.patch(compile_threads=1)  # no pool that outlives the test
+    def compiled(x: torch.Tensor) -> torch.Tensor:
+        result = torch.compile(bent)(x)
+        insides.append(compilations.inside_of(compiled_nodes(result)[0]))
+        result.backward()
+        return result
 
     def bent(x: torch.Tensor) -> torch.Tensor:
         return (x.sin() * x).sum()
@@ -283,9 +289,7 @@ def test_inductor_also_from_its_cache(
     for _ in range(2):
         torch._dynamo.reset()
         torch._dynamo.utils.counters.clear()
-        result = torch.compile(bent)(torch.ones(5, requires_grad=True))
-        insides.append(compilations.inside_of(compiled_nodes(result)[0]))
-        result.backward()
+        compiled(torch.ones(5, requires_grad=True))
     assert torch._dynamo.utils.counters["aot_autograd"]["autograd_cache_hit"] == 1
     assert insides[0] is not None and insides[0].title == "torch.compile, backend inductor"
     assert [item.target for item in insides[0].nodes] == ["x", "sin", "operator.mul", "sum", "output"]

@@ -423,3 +423,14 @@ def test_gradients_that_are_not_finite_are_an_event_of_measured_steps(tmp_path: 
 def test_a_healthy_training_has_no_such_event(tmp_path: Path, level: str) -> None:
     masked = torch.ones(3, 3, dtype=torch.bool).triu(1)
     assert not record_training(tmp_path / "run.tape", Layers(lambda h: attend(h, masked)), level=level)
+
+
+def test_a_division_by_a_number_is_no_suspect_at_the_level_full_either(tmp_path: Path) -> None:
+    layer = nn.Linear(4, 4)
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+    with record(tmp_path / "run.tape", level="full", strict=True):
+        masked = (layer(torch.randn(3, 4)) / 2).masked_fill(torch.ones(3, 4, dtype=torch.bool), float("-inf"))
+        masked.softmax(-1).sum().backward()
+        optimizer.step()
+    (event,) = Tape(tmp_path / "run.tape").events("not_finite")
+    assert event.data["op"] == "SoftmaxBackward0"

@@ -118,12 +118,12 @@ def test_anything_written_is_read_back(
     data: st.DataObject,
 ) -> None:
     records = [StructureRecord(graph, name, f"{name} {at}") for at, graph in enumerate(graphs)]
+    made = tuple(data.draw(lines) for _ in records[0].structure.nodes)
     writer = Writer(tmp_path / "a.tape", {**META, "command": name})
     for index, values in enumerate(scalars):
         graph, passes = records[index % len(records)], (Pass("backward", values.get("loss")), Pass("forward", None, 3))
         evaluated = graph.structure.calls if index % 2 else ()
         writer.append(StepRecord(index, graph, evaluated, name, name, -index, 5, name, passes, values))
-    made = tuple(data.draw(lines) for _ in records[0].structure.nodes)
     writer.append(SourceRecord(records[0], made))
     writer.append(StatisticsRecord(0, measured))
     writer.append(EventRecord(name, 7, 1, {name: name}))

@@ -218,7 +218,8 @@ def _is_data(node: Any, name: str) -> bool:
 
 
 def _divides_by_no_zero(node: Any) -> bool:
-    return any(name == "other" and not bool((tensor == 0).any()) for name, tensor in saved_tensors(node))
+    with aside():  # a mode would be given the number that a tensor wraps, in its place
+        return any(name == "other" and not bool((tensor == 0).any()) for name, tensor in saved_tensors(node))
 
 
 def _is_opaque(node: Any) -> bool:
