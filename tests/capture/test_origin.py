@@ -434,3 +434,14 @@ def test_a_division_by_a_number_is_no_suspect_at_the_level_full_either(tmp_path:
         optimizer.step()
     (event,) = Tape(tmp_path / "run.tape").events("not_finite")
     assert event.data["op"] == "SoftmaxBackward0"
+
+
+def test_a_loss_in_a_step_without_graph_is_told_without_an_origin(tmp_path: Path) -> None:
+    layer = nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+    with record(tmp_path / "run.tape", every=3, strict=True):
+        for step in range(7):
+            (layer(torch.ones(1, 2)).sum() * (float("nan") if step == 4 else 1.0)).backward()
+            optimizer.step()
+    (event,) = Tape(tmp_path / "run.tape").events("not_finite")
+    assert (event.step, event.data) == (4, {"what": "loss", "value": "nan", "origin": None})

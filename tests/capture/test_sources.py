@@ -17,6 +17,7 @@ import pytest
 import torch
 from torch import nn
 
+from tracer import Tape, record
 from tracer.capture.guard import guarded
 from tracer.capture.node_creation import on_node_creation
 from tracer.capture.sources import Sources
@@ -444,3 +445,21 @@ def test_parameters_and_outputs_have_no_line_and_ask_for_none() -> None:
     training.step("a")
     assert training.sources.lines(["weight", "loss"], [None, None]) == (None, None)
     assert not training.sources.wants
+
+
+def test_a_line_is_not_taken_from_another_op_that_had_the_number(tmp_path: Path) -> None:
+    layer = nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+    with record(tmp_path / "run.tape", strict=True):
+        for step in range(5):
+            loss = layer(torch.ones(1, 2)).sum()
+            if step == 3:
+                loss = loss * 3.0
+            loss = loss * 2.0  # usually the only one
+            loss.backward()
+            optimizer.step()
+    tape = Tape(tmp_path / "run.tape")
+    usual = tape.graph(2).nodes["MulBackward0:0"]["source"]["line"]
+    first, second = (tape.graph(3).nodes[f"MulBackward0:{k}"]["source"] for k in range(2))
+    assert first is None or first["line"] == usual - 1
+    assert second is None or second["line"] == usual

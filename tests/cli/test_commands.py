@@ -234,12 +234,17 @@ def test_info_tells_where_a_nan_came_from(tapescope: Command, tmp_path: Path) ->
     writer.append(EventRecord("not_finite", 0, 1, {**found, "source": source}))
     writer.append(EventRecord("not_finite", 0, 1, {"what": "gradient", "value": "inf", "parameter": "fc.weight"}))
     writer.append(EventRecord("not_finite", 0, 1, {**found, "origin": "parameter", "parameter": "fc.bias"}))
+    writer.append(EventRecord("not_finite", 0, 1, {"what": "loss", "value": "inf", "origin": None}))
     writer.append(EventRecord("level", 0, 1, {"level": "full", "every": 3}))
     writer.close("closed")
     _, out, _ = tapescope("info", tmp_path / "a.tape")
     assert "  not_finite at step 0: NaN first in the output of LogBackward0 in head#2, /net.py:8\n" in out
     assert "  not_finite at step 0: Inf in the gradient of fc.weight\n" in out
-    assert "  not_finite at step 0: NaN first in the parameter fc.bias, taken by LogBackward0 in head#2\n" in out
+    assert (
+        "  not_finite at step 0: NaN first in the parameter fc.bias, as the update before left it, taken by LogBackward0 in head#2\n"
+        in out
+    )
+    assert "  not_finite at step 0: Inf in the loss; the graph of this step was not recorded\n" in out
     assert "  level at step 0: full, every 3\n" in out
 
 

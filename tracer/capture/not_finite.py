@@ -41,6 +41,12 @@ class NotFinite:
         self._is_late = False
         self._origin = find_origin(loss, nodes, suspects)
 
+    def without_graph(self, loss: object) -> dict[str, object]:
+        """The data of a "not_finite" event for a step whose graph is not captured. `loss` is as in `is_new`."""
+        self._is_late = False
+        value = "inf" if isinstance(loss, float) and math.isinf(loss) else "nan"
+        return {"what": "loss", "value": value, "origin": None}
+
     def loss_event(self, step: EndedStep, line: Lines) -> dict[str, object] | None:
         """The data of a "not_finite" event for the origin found in this step."""
         origin, self._origin = self._origin, None

@@ -152,12 +152,14 @@ class Recorder:
             is_repeated = self._in_optimizer and any(item.kind == "backward" for item in self._passes)
             self._scalars.add_loss(loss, is_repeated)
         self._passes.append(Pass(kind, loss if isinstance(loss, float) else None))
-        if self._graph.is_attached:
-            self._graph.record(roots, kind, self._onlooker(roots, loss))
-
-    def _onlooker(self, roots: list[torch.Tensor], loss: Number | None) -> See | None:
-        """Who is to see the nodes of a backward: nobody in a healthy step that is not measured."""
         is_bad = loss is not None and self._not_finite.is_new(loss)
+        if self._graph.is_attached:
+            self._graph.record(roots, kind, self._onlooker(roots, is_bad))
+        elif is_bad:
+            self._event("not_finite", **self._not_finite.without_graph(loss))
+
+    def _onlooker(self, roots: list[torch.Tensor], is_bad: bool) -> See | None:
+        """Who is to see the nodes of a backward: nobody in a healthy step that is not measured."""
         if not (is_bad or self._measuring.is_attached):
             return None
 

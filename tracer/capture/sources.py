@@ -41,6 +41,7 @@ class Sources:
         self._earlier: deque[dict[int, Position | None]] = deque(maxlen=_EARLIER_STEPS)
         self._memory: dict[str, SourceLine | None] = {}
         self._asked: Counter[str] = Counter()
+        self._siblings: dict[str, int] = {}  # how many of an op each call made, by their keys without number
         # whether code is compiled is seen in the first step, so the mechanism that must keep clear of it begins later
         self._is_wanted = by_node
         self._thread = get_ident()
@@ -74,7 +75,13 @@ class Sources:
         if len(self._memory) + len(self._asked) > _MAX_KEYS:
             self._memory.clear()
             self._asked.clear()
-        return tuple(self._line(key, number) for key, number in zip(keys, numbers, strict=True))
+            self._siblings.clear()
+        ops = [_without_number(key) for key, number in zip(keys, numbers, strict=True) if number is not None]
+        counts = Counter(ops)
+        found = tuple(self._line(key, number, counts) for key, number in zip(keys, numbers, strict=True))
+        for op in counts:
+            self._siblings[op] = counts[op]
+        return found
 
     def last_line(self, key: str) -> SourceLine | None:
         """The line last told of a node."""
@@ -86,7 +93,7 @@ class Sources:
             self._earlier.appendleft(self._notes)
             self._notes = {}
 
-    def _line(self, key: str, number: int | None) -> SourceLine | None:
+    def _line(self, key: str, number: int | None, counts: Counter[str]) -> SourceLine | None:
         if number is None:
             return None
         for notes in (self._notes, *self._earlier):
@@ -94,11 +101,24 @@ class Sources:
                 position = notes[number]
                 self._memory[key] = line = None if position is None else self._frames.line(position)
                 return line
+        if self._is_still(key, counts):
+            return self._memory[key]
+        self._asked[key] += 1
+        if self._asked[key] <= _MAX_TIMES_ASKED:
+            self._is_wanted = True
+        return None
+
+    def _is_still(self, key: str, counts: Counter[str]) -> bool:
+        """Whether the line remembered of a key is the present node's. Where a call makes more or fewer of an op than it
+        did, their numbers may have moved on, unless the ones there were came from one line, as in a loop."""
         if key not in self._memory:
-            self._asked[key] += 1
-            if self._asked[key] <= _MAX_TIMES_ASKED:
-                self._is_wanted = True
-        return self._memory.get(key)
+            return False
+        op = _without_number(key)
+        before = self._siblings.get(op, 0)
+        if before == counts[op]:
+            return True
+        lines = {self._memory.get(f"{op}:{at}") for at in range(before)}
+        return before > 1 and len(lines) == 1
 
     def _note_node(self, node: Any) -> None:
         number = node._sequence_nr()
@@ -109,6 +129,10 @@ class Sources:
         if get_ident() == self._thread:
             position = self._frames.innermost(sys._getframe(1))
             self._notes.update(dict.fromkeys(range(first, end), position))
+
+
+def _without_number(key: str) -> str:
+    return key.rpartition(":")[0]
 
 
 class _RangeMode(TorchFunctionMode):

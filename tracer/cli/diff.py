@@ -73,7 +73,8 @@ def _by_module(keys: Iterable[str], graph: nx.MultiDiGraph) -> Iterator[str]:
     for key in sorted(keys):
         node = graph.nodes[key]
         name = node["parameter"] or node["op"]
-        groups.setdefault(node["module"] or _OUTSIDE, Counter())[name] += 1
+        module = _OUTSIDE if node["module"] is None else node["module"] or "the model itself"
+        groups.setdefault(module, Counter())[name] += 1
     for module, names in groups.items():
         listed = ", ".join(name if n == 1 else f"{name} ×{n}" for name, n in names.items())
         yield f"{module}: {names.total()} nodes ({listed})"

@@ -29,7 +29,8 @@ def run(args: argparse.Namespace) -> int:
 def _facts(tape: Tape) -> dict[str, Any]:
     batch = tape.refresh()
     steps = batch.steps
-    changes = [after.index for before, after in pairwise(steps) if before.topology_id != after.topology_id]
+    seen = [step for step in steps if step.topology_id]
+    changes = [after.index for before, after in pairwise(seen) if before.topology_id != after.topology_id]
     return {
         "path": str(tape.path),
         "state": tape.state,
@@ -60,9 +61,15 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
         yield f"  {name:<11} {value:.6g} (last)"
     for event in facts["events"]:
         if event["kind"] not in ("started", "closed"):
-            yield f"  {event['kind']} at step {event['step']}: {_detail(event)}"
+            yield f"  {_title(event)}: {_detail(event)}".removesuffix(": ")
     for gap in facts["gaps"]:
         yield f"  steps {gap['first']} to {gap['last']} have gaps: {gap['reason']}"
+
+
+def _title(event: dict[str, Any]) -> str:
+    if event["kind"] == "evaluated":
+        return f"evaluated after step {event['step'] - 1}"
+    return f"{event['kind']} at step {event['step']}"
 
 
 def _origin(event: dict[str, Any]) -> str:
@@ -70,8 +77,12 @@ def _origin(event: dict[str, Any]) -> str:
     value = {"nan": "NaN", "inf": "Inf"}.get(str(event.get("value")), "not finite")
     if event.get("what") == "gradient":
         return f"{value} in the gradient of {event.get('parameter')}"
-    op = f"{event.get('op')} in {event.get('call') or 'no module'}"
-    thing = {"parameter": f"parameter {event.get('parameter')}, taken by {op}", "input": f"input of {op}"}
+    if event.get("origin") is None:
+        return f"{value} in the loss; the graph of this step was not recorded"
+    call = str(event.get("call") or "")
+    op = f"{event.get('op')} in {'the model itself' if call.startswith('#') else call or 'no module'}"
+    left = f"parameter {event.get('parameter')}, as the update before left it, taken by {op}"
+    thing = {"parameter": left, "input": f"input of {op}"}
     source = event.get("source") or {}
     where = f", {source.get('file')}:{source.get('line')}" if source else ""
     return f"{value} first in the {thing.get(str(event.get('origin')), f'output of {op}')}{where}"
