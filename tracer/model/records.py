@@ -50,8 +50,8 @@ class Event:
     continued, passed, level) the one that just closed; `time_ns` is Unix time.
 
     Kinds: started (data: level, every), stopped (reason, condition), passed (a condition met with nobody attached),
-    continued, level (level, every), not_finite (what: "loss" or "gradient", value, origin: "op", "parameter",
-    "input" or None, node, op, module, call, parameter, source), exception (type, message, traceback), capture_failed (hook,
+    continued, level (level, every), not_finite (what: "loss" or "gradient", value, origin: "op", "parameter", "input"
+    or None, node, op, module, call, parameter, source), exception (type, message, traceback), capture_failed (hook,
     traceback), evaluated (passes, modules), closed (state).
     """
 
