@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QThread, Signal
 
-from gui.drawing import Drafter, Question
+from gui.drawing import Drafter, Question, Undrawn
 from tracer import Tape
 from tracer.errors import TapeError
 from tracer.layout import Cancelled
@@ -18,7 +18,7 @@ class Draftsman(QThread):
     """
 
     drawn = Signal(object)  # Drawing
-    failed = Signal(int, str)  # the step that cannot be drawn, and why in one sentence
+    failed = Signal(object)  # Undrawn
 
     def __init__(self, tape: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -51,7 +51,8 @@ class Draftsman(QThread):
                     self._answer(drafter, question)
                     question = self._next_question()
         except TapeError as error:
-            self.failed.emit(question.step if question else -1, str(error))
+            if question is not None:
+                self.failed.emit(Undrawn(question, None, str(error)))
 
     def _answer(self, drafter: Drafter, question: Question) -> None:
         try:
@@ -59,7 +60,7 @@ class Draftsman(QThread):
         except Cancelled:
             pass
         except (TapeError, IndexError) as error:
-            self.failed.emit(question.step, str(error))
+            self.failed.emit(drafter.undrawn(question, str(error)))
 
     def _next_question(self) -> Question | None:
         """Waits for a question; None at the end."""

@@ -80,6 +80,15 @@ class Drawing:
         return self.has_lines and not self.missing
 
 
+@dataclass(frozen=True, slots=True)
+class Undrawn:
+    """Why the question has no drawing, in one sentence; `step` is what is known without a graph, None for nothing."""
+
+    question: Question
+    step: Step | None
+    why: str
+
+
 def inside_of(drawing: Drawing | None, key: str) -> nx.MultiDiGraph | None:
     """The graph that a node of the drawn step stands for, None where it hides none, or none is known."""
     if drawing is None or key not in drawing.graph:
@@ -119,6 +128,13 @@ class Drafter:
             return replace(drawing, statistics=self._tape.statistics(step.index), measured_step=step.index)
         except TapeError as error:
             return self._with_earlier_statistics(drawing, str(error))
+
+    def undrawn(self, question: Question, why: str) -> Undrawn:
+        """What there is of a step that cannot be drawn."""
+        try:
+            return Undrawn(question, self._tape.step(question.step), why)
+        except (TapeError, IndexError):
+            return Undrawn(question, None, why)
 
     def _with_earlier_statistics(self, drawing: Drawing, why: str) -> Drawing:
         """With those of a step of the same structure just before, while those of the step are still on their way."""

@@ -68,7 +68,9 @@ def source_of(session: Session) -> Mapping[str, Any] | None:
 
 
 def why_nothing(session: Session) -> str:
-    """Why no step is drawn yet, in one sentence; "" where there is no tape."""
+    """Why no step is drawn, in one sentence; "" where there is no tape."""
+    if session.undrawn is not None:
+        return session.undrawn.why
     if len(session.timeline):
         return "Laying out the graph…"
     return {

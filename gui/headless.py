@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gui.demos import DEFAULT, Demo, find_demo
 from gui.export import export_drawing
+from gui.findings import why_nothing
 from gui.screenshot import go_offscreen, save_window, temporary_window, wait_until
 from tracer.errors import TapescopeError, UsageError
 
@@ -46,7 +47,8 @@ def _train_and_picture(demo: Demo, steps: int, results: Results) -> None:
         if session.step < 0:
             raise TapescopeError("The demo ended without a step; what it wrote stands above.")
         save_window(window, results.window)
-        assert session.drawing is not None
+        if session.drawing is None:
+            raise TapescopeError(why_nothing(session))
         export_drawing(session.drawing, results.tape, "svg", results.graph)
 
 

@@ -15,8 +15,10 @@ from PySide6.QtWidgets import QApplication
 from gui.application import make_application, make_window
 from gui.settings import Settings
 from gui.windows.main_window import MainWindow
+from tracer import Tape
 from tracer.display import has_display
 from tracer.errors import ExportError, TapescopeError
+from tracer.steps import checked_step
 
 WAIT_SECS = 60.0
 SETTLE_SECS = 0.6
@@ -34,14 +36,16 @@ class Shot:
 
 
 def take_screenshot(shot: Shot) -> None:
-    """Writes the window as it shows the step. Raises TapeError, ExportError."""
+    """Writes the window as it shows the step. Raises TapeError, ExportError, UsageError where there is no such step."""
+    with Tape(shot.tape) as tape:
+        step = checked_step(tape, -1 if shot.step is None else shot.step)
     if not has_display() or os.environ.get("QT_QPA_PLATFORM") == "offscreen":
         go_offscreen()
     with temporary_window(shot.theme, shot.size) as window:
         window.workbench.open_tape(shot.tape)
         session = window.workbench.session
-        wait_until(lambda: session.step >= 0)
-        session.go_to(len(session.timeline) - 1 if shot.step is None else shot.step)
+        wait_until(lambda: len(session.timeline) > step)
+        session.go_to(step)
         save_window(window, shot.out)
 
 
@@ -70,15 +74,15 @@ def temporary_window(theme: str, size: tuple[int, int]) -> Iterator[MainWindow]:
 
 
 def save_window(window: MainWindow, out: Path) -> None:
-    """Waits until the shown step is drawn and nothing moves any more, then writes the window as a PNG."""
+    """Waits until the shown step is drawn, or known to have no graph, and nothing moves; writes the window as a PNG."""
     session = window.workbench.session
-    wait_until(lambda: session.drawing is not None and session.drawing.question.step == session.step)
+    wait_until(lambda: (answer := session.drawing or session.undrawn) and answer.question.step == session.step)
     process_events(SETTLE_SECS)
     if not window.grab().save(str(out), "PNG"):
         raise ExportError(f"Cannot write {out}. Choose a place that can be written.")
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], object]) -> None:
     """Runs the app until something holds. Raises TapescopeError after a minute."""
     deadline = time.monotonic() + WAIT_SECS
     while not condition():

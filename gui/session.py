@@ -7,7 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from gui.drawing import Drawing, DrawingOptions
+from gui.drawing import Drawing, DrawingOptions, Undrawn
 from gui.series import Series
 from gui.timeline import Timeline
 from tracer import Batch, Event, Step
@@ -28,6 +28,7 @@ class Session(QObject):
 
     `stop_reason` is why the run is paused, and "abrupt" where it ended without closing its tape; `exception` is the
     event of what ended it, None where it went well. `sampling` is what the tape says is recorded of each step;
+    `undrawn` is why the shown step has no `drawing`, None while it has one or is being drawn.
     `incidents` are the events the user has to know of, in order: a loss that is not finite, a capture that failed.
     """
 
@@ -54,6 +55,7 @@ class Session(QObject):
         self.series: dict[str, Series] = {}
         self.options = DrawingOptions()
         self.drawing: Drawing | None = None
+        self.undrawn: Undrawn | None = None
         self.selection = ""
         self.run_state = "none"
         self.stop_reason = ""
@@ -157,9 +159,14 @@ class Session(QObject):
 
     def set_drawing(self, drawing: Drawing) -> None:
         """Takes in what is shown from now on; the shown step may already be another one."""
-        self.drawing = drawing
+        self.drawing, self.undrawn = drawing, None
         self.drawing_changed.emit()
         self._grant_key()
+
+    def set_undrawn(self, undrawn: Undrawn) -> None:
+        """Takes in that the shown step has no drawing."""
+        self.drawing, self.undrawn = None, undrawn
+        self.drawing_changed.emit()
 
     def toggle_call(self, key: str) -> None:
         """Opens a closed module call, closes an open one."""
@@ -189,7 +196,7 @@ class Session(QObject):
         self.tape, self.meta = None, {}
         self.timeline, self.series = Timeline(), {}
         self.options = replace(self.options, open_calls=None)
-        self.drawing = None
+        self.drawing, self.undrawn = None, None
         self.selection, self.step, self.follows_live = "", -1, False
         self.run_state, self.stop_reason, self.exception = "none", "", None
         self.sampling, self.incidents = Sampling(), ()

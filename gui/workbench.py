@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from gui.appearance import Appearance
 from gui.draftsman import Draftsman
-from gui.drawing import LATE_STEPS, Drawing, Question
+from gui.drawing import LATE_STEPS, Drawing, Question, Undrawn
 from gui.export import Export
 from gui.follower import Follower
 from gui.levels import sampling_text
@@ -24,7 +24,6 @@ class Workbench(QObject):
     output_read = Signal(bytes, bool)  # of the script; whether to stderr
     noted = Signal(str)  # something to say in the console
     failed = Signal(str)  # something the user wanted did not work, one sentence
-    undrawable = Signal(str)  # why the shown step has no graph
     exported = Signal(str)
     asked = Signal(str)  # a command was sent whose effect comes later, one sentence
     reach_changed = Signal()
@@ -42,6 +41,7 @@ class Workbench(QObject):
         self._appearance = appearance
         self._follower: Follower | None = None
         self._draftsman: Draftsman | None = None
+        self._drawn: Question | None = None
         self._process: TrainingProcess | None = None
         self._exports: set[Export] = set()
         self._has_output = False
@@ -200,12 +200,13 @@ class Workbench(QObject):
     @Slot(object)
     def _on_drawn(self, drawing: Drawing) -> None:
         if self.sender() is self._draftsman:
+            self._drawn = drawing.question
             self.session.set_drawing(drawing)
 
-    @Slot(int, str)
-    def _on_not_drawn(self, step: int, message: str) -> None:
-        if step == self.session.step:
-            self.undrawable.emit(message)
+    @Slot(object)
+    def _on_not_drawn(self, undrawn: Undrawn) -> None:
+        if self.sender() is self._draftsman and undrawn.question.step == self.session.step:
+            self.session.set_undrawn(undrawn)
 
     @Slot()
     def _sweep_exports(self) -> None:
@@ -235,8 +236,8 @@ class Workbench(QObject):
         if self._draftsman is None or session.step < 0:
             return
         compared_step = session.step - 1
-        if session.drawing is not None and not session.follows_live:
-            shown = session.drawing.question
+        if self._drawn is not None and not session.follows_live:
+            shown = self._drawn
             compared_step = shown.step if shown.step != session.step else shown.compared_step
         self._draftsman.ask(Question(session.step, compared_step, session.options, self._appearance.theme))
 
@@ -258,6 +259,7 @@ class Workbench(QObject):
 
     def _show_tape(self, path: Path, is_live: bool) -> None:
         self._looks_left = 0
+        self._drawn = None
         self.session.open(path, follows_live=is_live)
         self._draftsman = Draftsman(path, self)
         self._draftsman.drawn.connect(self._on_drawn)

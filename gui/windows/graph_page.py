@@ -57,11 +57,6 @@ class GraphPage(QWidget):
         self.canvas.box_activated.connect(self.open_inside)
         self._session.tape_changed.connect(self._close_insides)
 
-    def say(self, message: str) -> None:
-        """Shows a sentence where the graph would be."""
-        self.canvas.placeholder = message
-        self.canvas.set_scene(None)
-
     @Slot(str)
     def open_inside(self, key: str) -> None:
         """Shows what is inside an opaque node of the shown step, where that is known."""

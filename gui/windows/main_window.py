@@ -108,7 +108,6 @@ class MainWindow(QMainWindow):
         workbench.output_read.connect(self.console.write)
         workbench.noted.connect(self.console.note)
         workbench.failed.connect(self._warn)
-        workbench.undrawable.connect(self.graph.say)
         workbench.exported.connect(self._on_exported)
         workbench.asked.connect(self._on_asked)
         self.graph.changes_requested.connect(self._show_changes)

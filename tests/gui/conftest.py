@@ -105,6 +105,12 @@ def sampled_tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return record(tmp_path_factory.mktemp("tapes"), "sampled", SPOILT, "--level", "statistics", "--every", "2")
 
 
+@pytest.fixture(scope="session")
+def thinned_tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six steps, of which only steps 0 and 3 have a graph."""
+    return record(tmp_path_factory.mktemp("tapes"), "thinned", SENTENCES, "--every", "3")
+
+
 @pytest.fixture(autouse=True)
 def garbage_collected_here() -> Iterator[None]:
     """As in the app (gui/garbage.py): no worker destroys what is left of an earlier test's widgets."""
