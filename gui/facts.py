@@ -30,13 +30,13 @@ class Section:
     facts: tuple[Fact, ...]
 
 
-def step_facts(step: Step, graph: nx.MultiDiGraph, structure: int) -> tuple[Section, ...]:
-    """What is known of a whole step; `structure` is its structure's number on the timeline."""
-    unreached = graph.graph["unreached"]
+def step_facts(step: Step, graph: nx.MultiDiGraph | None, structure: int) -> tuple[Section, ...]:
+    """What is known of a whole step; `structure` is its structure's number on the timeline. `graph` may be missing."""
+    unreached = graph.graph["unreached"] if graph is not None else ()
     return _filled(
         Section("Step", tuple(_step_rows(step, structure))),
         Section("Scalars", tuple(Fact(name, fmt.number(value)) for name, value in step.scalars.items())),
-        Section("Graph", tuple(_graph_rows(graph))),
+        Section("Graph", tuple(_graph_rows(graph)) if graph is not None else ()),
         Section("Passes", tuple(_pass_row(number, one) for number, one in enumerate(step.passes, 1))),
         Section(f"Unreached parameters ({fmt.count(len(unreached))})", _capped(Fact("", name) for name in unreached)),
     )
@@ -126,13 +126,14 @@ def _link_section(title: str, facts: Iterable[Fact]) -> Section:
 
 def _step_rows(step: Step, structure: int) -> Iterable[Fact]:
     yield Fact("step", fmt.count(step.index))
-    yield Fact("structure", f"{fmt.count(structure + 1)} ({step.topology_id[:10]})")
-    yield Fact("shapes", step.shape_id[:10])
+    if step.topology_id:
+        yield Fact("structure", f"{fmt.count(structure + 1)} ({step.topology_id[:10]})")
+        yield Fact("shapes", step.shape_id[:10])
     yield Fact("phase", step.phase)
     yield Fact("optimizer", step.optimizer or "none")
     yield Fact("started", fmt.moment(step.started_ns))
     yield Fact("duration", fmt.duration(step.duration_secs))
-    yield Fact("recorded", step.level)
+    yield Fact("recorded", step.level if step.topology_id else "no graph")
 
 
 def _graph_rows(graph: nx.MultiDiGraph) -> Iterable[Fact]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gui import format as fmt
-from gui.drawing import Drawing
+from gui.drawing import Drawing, Undrawn
 from gui.facts import Fact, Section, call_facts, call_number, link_facts, node_facts, opaque_text, step_facts
 from gui.incidents import concerns, headline, origin_text
 from gui.measurements import measured_call, measured_node
@@ -45,6 +45,8 @@ def link_key(link: Link) -> str:
 def find(session: Session) -> Finding:
     """What is known of the selected node, module call or edge in the drawn step; of the step where there is none."""
     drawing, selection = session.drawing, session.selection
+    if session.undrawn is not None:
+        return _of_undrawn(session.undrawn, session)
     if drawing is None:
         return Finding("Nothing to show yet", why_nothing(session) or "Open a tape or start a run", ())
     if not selection:
@@ -87,8 +89,19 @@ def _of_step(drawing: Drawing, session: Session) -> Finding:
         f"Step {fmt.count(step.index)}",
         f"Structure {fmt.count(structure + 1)} · {fmt.plural(drawing.graph.number_of_nodes(), 'node')}",
         (*_ending(step.index, session), *step_facts(step, drawing.graph, structure)),
-        tuple(Notice(headline(event), "alarm") for event in session.incidents if event.step == step.index),
+        _incidents(step.index, session),
     )
+
+
+def _of_undrawn(undrawn: Undrawn, session: Session) -> Finding:
+    index, step = undrawn.question.step, undrawn.step
+    known = step_facts(step, None, session.timeline.structure(index)) if step is not None else ()
+    sections = (*_ending(index, session), *known)
+    return Finding(f"Step {fmt.count(index)}", undrawn.why, sections, _incidents(index, session))
+
+
+def _incidents(step: int, session: Session) -> tuple[Notice, ...]:
+    return tuple(Notice(headline(event), "alarm") for event in session.incidents if event.step == step)
 
 
 def _ending(step: int, session: Session) -> tuple[Section, ...]:

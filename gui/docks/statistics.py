@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 from gui import format as fmt
 from gui.appearance import Appearance
 from gui.docks.dock import Dock
+from gui.findings import why_nothing
 from gui.models.measured import MeasuredModel
 from gui.models.tree import KEY_ROLE
 from gui.session import Session
@@ -62,7 +63,8 @@ class StatisticsDock(Dock):
             return
         drawing, title = self._session.drawing, list(CONTENTS)[self.tabs.currentIndex()]
         if drawing is None:
-            self.table.show_content(Content(why=self.tr("No step is shown")), None)
+            why = why_nothing(self._session) or self.tr("No step is shown")
+            self.table.show_content(Content(why=why), None)
             return
         timeline, shown = self._session.timeline, drawing.step.index
         measured = timeline.nearest_measured(shown, LEVELS[title])

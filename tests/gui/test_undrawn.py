@@ -5,8 +5,13 @@ import subprocess
 from pathlib import Path
 
 from PySide6.QtGui import QImage
+from pytestqt.qtbot import QtBot
 
+from gui.windows.main_window import MainWindow
 from tracer.launch import command as tapescope
+
+SOON_MSECS = 10_000
+WHY = "The graph of step 4 was not recorded."
 
 
 def take_screenshot(tape: Path, step: int, out: Path) -> subprocess.CompletedProcess[str]:
@@ -28,3 +33,22 @@ def test_no_picture_is_taken_of_a_step_that_is_not_there(thinned_tape: Path, tmp
     sentence = f"tapescope: There is no step 99 in {thinned_tape}; it has steps 0 to 5."
     assert (done.returncode, done.stderr.strip()) == (2, sentence)
     assert not out.exists()
+
+
+def test_a_step_without_a_graph_shows_what_is_known_of_it(qtbot: QtBot, window: MainWindow, thinned_tape: Path) -> None:
+    window.workbench.open_tape(thinned_tape)
+    session, inspector = window.workbench.session, window.inspector
+    qtbot.waitUntil(lambda: session.drawing is not None, timeout=SOON_MSECS)
+    session.go_to(4)
+    qtbot.waitUntil(lambda: session.undrawn is not None, timeout=SOON_MSECS)
+    assert (inspector._title.text(), inspector._subtitle.text().replace("\u200b", "")) == ("Step 4", WHY)
+    facts = {row.texts[0]: row.texts[1] for block in inspector.model.blocks for row in block.rows}
+    assert facts["recorded"] == "no graph" and {"loss", "lr", "duration"} <= set(facts)
+    assert (window.graph.canvas.placeholder, window.graph.canvas.scene) == (WHY, None)
+    window.statistics.raise_()
+    qtbot.waitUntil(lambda: window.statistics.table.message.text() == WHY, timeout=SOON_MSECS)
+
+    session.go_to(3)
+    qtbot.waitUntil(lambda: session.drawing is not None, timeout=SOON_MSECS)
+    assert session.undrawn is None
+    assert session.drawing.question.compared_step == 0  # the step that was drawn before
