@@ -7,6 +7,8 @@ from gui import format as fmt
 from gui.sources import short_path
 from tracer import Event
 
+UNSEARCHED = "the graph of this step was not recorded"
+
 _VALUES = {"nan": "NaN", "inf": "Inf"}
 
 
@@ -15,15 +17,19 @@ def headline(event: Event) -> str:
     if event.kind == "capture_failed":
         return _failure(event)
     value, what = _value(event.data), event.data.get("what", "loss")
+    if _is_unsearched(event.data):
+        return f"The {what} of step {fmt.count(event.step)} is {value}; {UNSEARCHED}"
     where = origin_place(event.data)
     at = _line_text(event.data.get("source"), "")
-    return f"The {what} of step {fmt.count(event.step)} is {value}: first {where}{at}"
+    return f"The {what} of step {fmt.count(event.step)} is {value}: first {where}{_left_behind(event)}{at}"
 
 
 def origin_text(event: Event, folder: str = "", source: Mapping[str, Any] | None = None) -> str:
     """For the inspector; `source` is the node's line, for events that came before it was known."""
+    if _is_unsearched(event.data):
+        return f"{_value(event.data)} in the {event.data.get('what', 'loss')}; {UNSEARCHED}"
     at = _line_text(event.data.get("source") or source, folder)
-    return f"First value that is not finite: {_value(event.data)} {origin_place(event.data)}{at}"
+    return f"First value that is not finite: {_value(event.data)} {origin_place(event.data)}{_left_behind(event)}{at}"
 
 
 def origin_key(event: Event) -> str:
@@ -67,6 +73,20 @@ def _failure(event: Event) -> str:
     if event.data.get("hook") == "search":  # `NotFinite.search`, the one hook whose failure leaves the graphs on
         return f"The search for what is not finite in step {step} failed{why}"
     return f"From step {step} on no graphs are recorded, as Tapescope failed there; the training is not affected{why}"
+
+
+def _is_unsearched(data: Mapping[str, Any]) -> bool:
+    """Whether there was no graph to look for the origin in. Not so in an event that lacks the field."""
+    return data.get("origin", "") is None
+
+
+def _left_behind(event: Event) -> str:
+    """A parameter that a loss found spoilt was so before its step began: it is not the cause."""
+    if event.data.get("origin") != "parameter" or event.data.get("what") == "gradient":
+        return ""
+    if event.step == 0:
+        return ", which was so before the first step"
+    return f", which the update of step {fmt.count(event.step - 1)} left behind"
 
 
 def _line_text(source: Mapping[str, Any] | None, folder: str) -> str:

@@ -43,12 +43,17 @@ def test_an_origin_reads_as_a_sentence() -> None:
     assert headline(op) == "The loss of step 41 is NaN: first out of LogBackward0 in decoder#3"
     assert origin_key(op) == "decoder#3/LogBackward0:0"
     parameter = event(origin="parameter", parameter="fc1.weight", node="#0/TBackward0:0", value="inf")
-    assert origin_text(parameter).endswith("Inf in the parameter fc1.weight")
+    assert origin_text(parameter).endswith("Inf in the parameter fc1.weight, which the update of step 40 left behind")
     assert origin_key(parameter) == "fc1.weight"
     gradient = event(what="gradient", origin="parameter", parameter="fc1.weight", module="fc1", others=["fc1.bias"])
     assert headline(gradient).endswith("first in the gradient of fc1.weight and 1 other")
     given = event(origin="input", op="AddmmBackward0", call="#0", node="n", source=SOURCE)
     assert headline(given).endswith("first in what AddmmBackward0 was given in the model itself, model.py:41")
+    unsearched = event(origin=None, op=None, node=None, call=None, parameter=None, source=None)
+    assert headline(unsearched) == "The loss of step 41 is NaN; the graph of this step was not recorded"
+    assert origin_text(unsearched) == "NaN in the loss; the graph of this step was not recorded"
+    first = Event(1, "not_finite", 0, 0, {"what": "loss", "origin": "parameter", "parameter": "w", "value": "nan"})
+    assert headline(first).endswith("first in the parameter w, which was so before the first step")
     nothing = Event(1, "not_finite", 0, 0, {})
     assert (origin_key(nothing), headline(nothing)) == ("", "The loss of step 0 is not finite: first out of an op")
 
