@@ -117,7 +117,7 @@ def _of_node(drawing: Drawing, key: str, session: Session) -> Finding:
     node = drawing.graph.nodes[key]
     title = node["parameter"] or op_title(node["op"] or "") or key
     where = f" in {node['module']}" if node["module"] else ""
-    measured, why = measured_node(drawing, key, session.timeline)
+    measured, why = measured_node(drawing, key, session.timeline, session.run_state == "ended")
     notices = (
         *_alarms(drawing, key, session, node.get("source")),
         *((Notice(opaque_text(node["op"])),) if node["opaque"] else ()),
@@ -130,7 +130,7 @@ def _of_node(drawing: Drawing, key: str, session: Session) -> Finding:
 def _of_call(drawing: Drawing, key: str, session: Session) -> Finding:
     call = drawing.graph.graph["module_calls"][call_number(drawing.graph, key)]
     title, subtitle = call["path"] or call["class"], f"{call['class']} · call {call['call']}"
-    measured, why = measured_call(drawing, key, session.timeline)
+    measured, why = measured_call(drawing, key, session.timeline, session.run_state == "ended")
     notices = (*_alarms(drawing, key, session), *((Notice(why, "footnote"),) if why else ()))
     return Finding(title, subtitle, _with_measured(measured, call_facts(drawing.graph, key)), notices)
 

@@ -10,33 +10,36 @@ from gui.timeline import Timeline
 from tracer.model.statistics import Table
 
 UNMEASURED = "Not measured in this step; set the recording level to {0}"
+UNMEASURED_IN_ENDED = "Not measured in this step; record with --level {0}"
 MEASURED_ELSEWHERE = "Not measured in this step; step {0} was"
 
 
-def measured_node(drawing: Drawing, key: str, timeline: Timeline) -> tuple[Section, str]:
+def measured_node(drawing: Drawing, key: str, timeline: Timeline, has_ended: bool = False) -> tuple[Section, str]:
     """The rows of an op, a parameter or an output, and, where there are none, why not in one sentence."""
     node = drawing.graph.nodes[key]
     if node["kind"] == "parameter":
         return _measured(
-            drawing, "parameters", node["parameter"] or key, why_unmeasured(drawing, "statistics", timeline)
+            drawing, "parameters", node["parameter"] or key, why_unmeasured(drawing, "statistics", timeline, has_ended)
         )
     if node["kind"] == "op":
-        return _measured(drawing, "nodes", key, why_unmeasured(drawing, "full", timeline))
+        return _measured(drawing, "nodes", key, why_unmeasured(drawing, "full", timeline, has_ended))
     return _NOTHING, ""
 
 
-def measured_call(drawing: Drawing, key: str, timeline: Timeline) -> tuple[Section, str]:
-    return _measured(drawing, "calls", key, why_unmeasured(drawing, "statistics", timeline))
+def measured_call(drawing: Drawing, key: str, timeline: Timeline, has_ended: bool = False) -> tuple[Section, str]:
+    return _measured(drawing, "calls", key, why_unmeasured(drawing, "statistics", timeline, has_ended))
 
 
-def why_unmeasured(drawing: Drawing, level: str, timeline: Timeline) -> str:
-    """Why the step has nothing of this level, in one sentence; "" where it has."""
+def why_unmeasured(drawing: Drawing, level: str, timeline: Timeline, has_ended: bool = False) -> str:
+    """Why the step has nothing of this level, in one sentence; "" where it has. No level can be set in an ended run."""
     if drawing.statistics is None and drawing.missing:
         return drawing.missing
     if drawing.statistics is None or (level == "full" and drawing.step.level != "full"):
         elsewhere = timeline.nearest_measured(drawing.step.index, level)
         if elsewhere is not None:
             return MEASURED_ELSEWHERE.format(fmt.count(elsewhere))
+        if has_ended:
+            return UNMEASURED_IN_ENDED.format(level)
         return UNMEASURED.format(_LEVEL_WORDS[level])
     return ""
 

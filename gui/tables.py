@@ -28,17 +28,17 @@ class Content:
     why: str = ""
 
 
-def content_of(title: str, drawing: Drawing, timeline: Timeline) -> Content:
+def content_of(title: str, drawing: Drawing, timeline: Timeline, has_ended: bool = False) -> Content:
     """What the tab of this title shows of a step."""
-    content, earlier = CONTENTS[title](drawing, timeline), earlier_text(drawing)
+    content, earlier = CONTENTS[title](drawing, timeline, has_ended), earlier_text(drawing)
     if content.why or not earlier:
         return content
     return replace(content, summary=f"Measured{earlier}   ·   {content.summary}")
 
 
-def modules_content(drawing: Drawing, timeline: Timeline) -> Content:
+def modules_content(drawing: Drawing, timeline: Timeline, has_ended: bool = False) -> Content:
     """A row for each measured module call."""
-    statistics, why = drawing.statistics, why_unmeasured(drawing, "statistics", timeline)
+    statistics, why = drawing.statistics, why_unmeasured(drawing, "statistics", timeline, has_ended)
     if statistics is None or why:
         return Content(why=why)
     table, names = statistics.calls, Names(drawing.graph)
@@ -58,9 +58,9 @@ def modules_content(drawing: Drawing, timeline: Timeline) -> Content:
     return _content(Rows(table.keys, columns), fmt.plural(len(table.keys), "module call"), "No module was called")
 
 
-def parameters_content(drawing: Drawing, timeline: Timeline) -> Content:
+def parameters_content(drawing: Drawing, timeline: Timeline, has_ended: bool = False) -> Content:
     """A row for each measured parameter, then those that the step's loss did not reach; these are always known."""
-    statistics, why = drawing.statistics, why_unmeasured(drawing, "statistics", timeline)
+    statistics, why = drawing.statistics, why_unmeasured(drawing, "statistics", timeline, has_ended)
     table = statistics.parameters if statistics is not None else Table((), _NORMS, np.empty((0, len(_NORMS))))
     unreached = set(drawing.graph.graph["unreached"])
     more = tuple(sorted(unreached - set(table.keys)))
@@ -92,9 +92,9 @@ def parameters_content(drawing: Drawing, timeline: Timeline) -> Content:
     return Content(Rows(keys, columns), _parameter_summary(gradients, len(keys), len(unreached), why))
 
 
-def operators_content(drawing: Drawing, timeline: Timeline) -> Content:
+def operators_content(drawing: Drawing, timeline: Timeline, has_ended: bool = False) -> Content:
     """A row for each operator in the order they ran; one may stand for a hundred thousand."""
-    statistics, why = drawing.statistics, why_unmeasured(drawing, "full", timeline)
+    statistics, why = drawing.statistics, why_unmeasured(drawing, "full", timeline, has_ended)
     if statistics is None or why:
         return Content(why=why)
     operators, names = statistics.operators, Names(drawing.graph)
@@ -113,9 +113,9 @@ def operators_content(drawing: Drawing, timeline: Timeline) -> Content:
     return _content(rows, operators_summary(statistics, flops), "No operator ran in this step")
 
 
-def nodes_content(drawing: Drawing, timeline: Timeline) -> Content:
+def nodes_content(drawing: Drawing, timeline: Timeline, has_ended: bool = False) -> Content:
     """A row for each op node whose backward ran or that saved something for it."""
-    statistics, why = drawing.statistics, why_unmeasured(drawing, "full", timeline)
+    statistics, why = drawing.statistics, why_unmeasured(drawing, "full", timeline, has_ended)
     if statistics is None or why:
         return Content(why=why)
     table, names, graph = statistics.nodes, Names(drawing.graph), drawing.graph
@@ -152,7 +152,7 @@ def operators_summary(statistics: Statistics, flops: NDArray[np.float64]) -> str
 
 
 UNREACHED = "not reached by this step's loss"
-CONTENTS: dict[str, Callable[[Drawing, Timeline], Content]] = {
+CONTENTS: dict[str, Callable[[Drawing, Timeline, bool], Content]] = {
     "Modules": modules_content,
     "Parameters": parameters_content,
     "Operators": operators_content,

@@ -44,6 +44,7 @@ class StatisticsDock(Dock):
         self._dress(appearance.theme)
         appearance.theme_changed.connect(self._dress)
         session.drawing_changed.connect(self.refresh)
+        session.run_state_changed.connect(self.refresh)
         session.selection_changed.connect(self._select)
         self.tabs.currentChanged.connect(self.refresh)
         self.filter.textChanged.connect(self._filter)
@@ -68,7 +69,8 @@ class StatisticsDock(Dock):
             return
         timeline, shown = self._session.timeline, drawing.step.index
         measured = timeline.nearest_measured(shown, LEVELS[title])
-        self.table.show_content(content_of(title, drawing, timeline), measured if measured != shown else None)
+        content = content_of(title, drawing, timeline, self._session.run_state == "ended")
+        self.table.show_content(content, measured if measured != shown else None)
         self.table.select(self._session.selection)
 
     @Slot()

@@ -11,6 +11,7 @@ from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
 from gui.docks.statistics import MeasuredTable
+from gui.measurements import measured_call
 from gui.models.measured import Column, MeasuredModel, Rows
 from gui.models.tree import KEY_ROLE
 from gui.tables import Content
@@ -215,7 +216,7 @@ def test_a_step_that_was_not_measured_says_so_and_leads_to_one_that_was(
     qtbot.waitUntil(lambda: session.drawing.step.index == 2, timeout=SOON_MSECS)
     assert table.model.rowCount() == 4
     full = show_tab(window, "Operators")
-    assert full.message.text() == "Not measured in this step; set the recording level to Everything (full)"
+    assert full.message.text() == "Not measured in this step; record with --level full"
     assert not full.button.isVisible()
 
 
@@ -242,4 +243,8 @@ def test_the_inspector_says_that_a_step_was_not_measured(qtbot: QtBot, window: M
     qtbot.waitUntil(lambda: session.drawing is not None, timeout=SOON_MSECS)
     session.select("cell#0")
     assert window.inspector.footnote.isVisible()
-    assert "set the recording level to Statistics" in window.inspector.footnote.text()
+    ended, running = "record with --level statistics", "set the recording level to Statistics"
+    assert ended in window.inspector.footnote.text()
+    key, drawing, timeline = "cell#0", session.drawing, session.timeline
+    assert running in measured_call(drawing, key, timeline)[1]
+    assert ended in measured_call(drawing, key, timeline, has_ended=True)[1]
