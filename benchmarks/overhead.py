@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
                 print(line, end="", flush=True)
                 figures.append(line.rstrip())
     if options.write:
-        overhead_page.write(_bars(figures), figures, options.threads)
+        overhead_page.write(figures, options.threads)
     return 0
 
 
@@ -122,17 +122,6 @@ def _warm_up(run: Callable[[], None]) -> float:
         last_ms = mean_duration_ms(run, 1)
         if perf_counter() > end:
             return last_ms
-
-
-def _bars(figures: list[str]) -> list[str]:
-    """The lines of the bars, each after the name of its step."""
-    bars, step = [], ""
-    for line in figures:
-        if line and not line.startswith(" "):
-            step = line.partition(":")[0]
-        elif line.startswith("  > "):
-            bars.append(f"{step}: {line[4:]}")
-    return bars
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:

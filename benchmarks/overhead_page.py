@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+Sections = dict[str, list[str]]
 PAGE = Path(__file__).parents[1] / "docs" / "overhead.md"
 
 _PAGE = """# What recording costs
@@ -36,16 +37,44 @@ a list of events, anomaly mode tracebacks; none of them keeps every step.
 """
 
 
-def write(bars: list[str], figures: list[str], threads: int) -> None:
+def write(figures: list[str], threads: int) -> None:
+    """Put the figures of one run on the page; steps that it did not measure keep theirs."""
+    found = {**_on_the_page(), **sections(figures)}
     PAGE.write_text(
         _PAGE.format(
             day=date.today().isoformat(),
             machine=machine(),
             threads=f"{threads} thread" if threads == 1 else f"{threads} threads",
-            bars="\n".join(bars),
-            figures="\n".join(figures).strip(),
+            bars="\n".join(bars_of(found)),
+            figures="\n".join(figures_of(found)),
         )
     )
+
+
+def sections(figures: list[str]) -> Sections:
+    """The lines of each training step, by its name."""
+    found: Sections = {}
+    step = ""
+    for line in figures:
+        if line and not line.startswith(" "):
+            step = line.partition(":")[0]
+        if line and step:
+            found.setdefault(step, []).append(line)
+    return found
+
+
+def figures_of(found: Sections) -> list[str]:
+    return "\n\n".join("\n".join(lines) for lines in found.values()).splitlines()
+
+
+def bars_of(found: Sections) -> list[str]:
+    """The lines of the bars, each after the name of its step."""
+    return [f"{step}: {line[4:]}" for step, lines in found.items() for line in lines if line.startswith("  > ")]
+
+
+def _on_the_page() -> Sections:
+    text = PAGE.read_text() if PAGE.exists() else ""
+    return sections(text.partition("## Figures")[2].replace("```", "").splitlines())
 
 
 def machine() -> str:

@@ -10,6 +10,7 @@ from benchmarks.bars import verdicts
 from benchmarks.cost import Cost, confidence_interval, summarize
 from benchmarks.instruments import INSTRUMENTS, Recording, count_nodes
 from benchmarks.overhead import measure
+from benchmarks.overhead_page import bars_of, figures_of, sections
 from benchmarks.steps import make_step
 
 
@@ -36,13 +37,20 @@ def test_a_bar_compares_extras_of_one_run(ours_ms: float, answer: str) -> None:
 
     (line,) = [line for line in verdicts("ResNet-18", costs) if "torchviz" in line]
 
-    assert line == f"structure extra <= 1/8 of torchviz's: {answer}, at most 0.1250)"
+    assert line.startswith(f"structure extra <= 1/8 of torchviz's: {answer} [") and line.endswith("at most 0.1250)")
 
 
 def test_a_bar_compares_whole_steps() -> None:
     (line,) = verdicts("MLP", {"structure": cost(3.0)})
 
-    assert line == "structure step <= 1.25 x the bare one: missed (1.3000, at most 1.2500)"
+    assert line == "structure step <= 1.25 x the bare one: missed (1.3000 [1.3000 to 1.3000], at most 1.2500)"
+
+
+def test_a_bar_within_the_noise_is_undecided() -> None:
+    noisy = summarize([10.0] * 9, [10.0 + at for at in (-3, -2, -1, 0, 0.2, 1, 2, 3, 4)])
+    lines = verdicts("ResNet-18", {"structure": noisy, "torchviz": cost(3.0), "floor": cost(-1.0)})
+
+    assert [line.partition(": ")[2].split()[0] for line in lines if "not measured" not in line] == ["undecided"] * 3
 
 
 def test_a_bar_says_what_was_not_measured() -> None:
@@ -50,6 +58,14 @@ def test_a_bar_says_what_was_not_measured() -> None:
 
     assert lines[1] == "structure extra <= 1/8 of torchviz's: not measured (torchviz)"
     assert len(lines) == 4 and all("not measured" in line for line in lines)
+
+
+def test_steps_measured_again_take_their_place_on_the_page() -> None:
+    page = sections(["MLP: 16 nodes", "  old", "", "ResNet-18: 134 nodes", "  kept", "  > claim: met (1)"])
+    page |= sections(["", "MLP: 16 nodes", "  new", "  > claim: missed (2)"])
+
+    assert figures_of(page) == ["MLP: 16 nodes", "  new", "  > claim: missed (2)", "", *page["ResNet-18"]]
+    assert bars_of(page) == ["MLP: claim: missed (2)", "ResNet-18: claim: met (1)"]
 
 
 @pytest.mark.parametrize(("name", "nodes"), [("MLP", 16), ("12-layer transformer", 916), ("LSTMCell x200", 3010)])
