@@ -12,7 +12,7 @@ TRAIT_LABELS = {
 }
 """What may be special about a box: an op that hides what is inside, a module call that made no graph."""
 
-__all__ = ["DETACHED", "NO_GRAD", "OPAQUE", "TRAIT_LABELS", "Box", "Group", "Link", "View"]
+__all__ = ["DETACHED", "NO_GRAD", "OPAQUE", "TRAIT_LABELS", "Box", "Fold", "Group", "Link", "View"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,8 @@ class Box:
     in, None at the top. `anchors` are the ops with which it comes and goes, where these are not simply its members: a
     parameter that is in every step may be drawn in a call that is not. A module call that made no graph has no
     members. `trait` is a key of TRAIT_LABELS, "" for none. `has_inside` says of a module call whether anything is in
-    it, and of an opaque op whether that is known.
+    it, and of an opaque op whether that is known. `fold` is the key of the fold that the box draws all copies of, ""
+    where it stands for itself alone; what lies in an open frame that is a fold has none of its own.
     """
 
     key: str
@@ -36,6 +37,7 @@ class Box:
     anchors: tuple[str, ...] = ()
     trait: str = ""
     has_inside: bool = True
+    fold: str = ""
 
     @property
     def can_open(self) -> bool:
@@ -51,12 +53,13 @@ class Box:
 @dataclass(frozen=True, slots=True)
 class Group:
     """An open module call, drawn as a frame around its content. `parent` is the frame it lies in, None at the top;
-    `trait` as of a box."""
+    `trait` and `fold` as of a box."""
 
     key: str
     title: str
     parent: str | None
     trait: str = ""
+    fold: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +72,22 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Fold:
+    """Equal parts of a graph, one after the other, that are drawn once: turns of a loop, layers, experts.
+
+    `key` is that of the first copy's first call or op. `anchors` has a node of each copy, in their order: a step has a
+    copy where it has its anchor. Several boxes may belong to one fold, if each turn of a loop makes several.
+    """
+
+    key: str
+    anchors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """The boxes, frames and links to lay out. Groups come parents first; every key is unique over boxes and groups."""
 
     boxes: tuple[Box, ...]
     groups: tuple[Group, ...]
     links: tuple[Link, ...]
+    folds: tuple[Fold, ...] = ()

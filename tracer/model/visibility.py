@@ -10,12 +10,15 @@ from tracer.model.call_tree import LIVE, NO_GRAD, Call, call_tree
 
 @dataclass(frozen=True, slots=True)
 class ViewOptions:
-    """What to show. `open_groups` are the keys of the module calls whose content is drawn."""
+    """What to show. `open_groups` are the keys of the module calls whose content is drawn, `unfolded` those of the
+    folds whose copies are drawn one by one."""
 
     open_groups: frozenset[str] = frozenset()
     show_parameters: bool = True
     show_bookkeeping: bool = False
     show_forward_only: bool = True
+    folds_repeats: bool = True
+    unfolded: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
