@@ -8,7 +8,8 @@ from gui.canvas.batches import draw_rects
 from gui.canvas.detail import Detail
 from gui.canvas.geometry import Floats, Ints
 from gui.canvas.labels import Labels
-from gui.canvas.scene import Scene, State
+from gui.canvas.scene import Scene
+from gui.canvas.states import State
 from gui.fonts import text_font
 from gui.theme import Theme
 from tracer.model.call_tree import LIVE

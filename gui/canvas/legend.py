@@ -5,7 +5,8 @@ from PySide6.QtGui import QColor, QPainter, QPen
 
 from gui.canvas.box_painter import paint_badge, paint_inner_border
 from gui.canvas.labels import Labels
-from gui.canvas.scene import LegendEntry, Scene
+from gui.canvas.scene import Scene
+from gui.coloring import LegendEntry
 from gui.fonts import text_font
 from gui.theme import Theme
 from tracer.model.view import DETACHED, NO_GRAD, OPAQUE

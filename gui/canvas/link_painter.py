@@ -9,7 +9,8 @@ from gui.canvas.batches import draw_lines
 from gui.canvas.detail import MAX_LABELS, Detail
 from gui.canvas.geometry import ARROW_LENGTH, Area, Curves, Floats, Ints, flattened, stretches_in
 from gui.canvas.labels import Labels
-from gui.canvas.scene import Scene, State
+from gui.canvas.scene import Scene
+from gui.canvas.states import State
 from gui.fonts import text_font
 from gui.theme import Theme
 from tracer.layout.sizes import FRAME_HEAD

@@ -1,28 +1,12 @@
-"""Colourings: one file each. Being in this folder is all the registration there is; `Coloring` is the contract."""
+"""Colourings: one file each, and no other registration. The contract is `gui.coloring.Coloring`."""
 
 from functools import cache
-from typing import Protocol, cast
+from typing import cast
 
-import networkx as nx
-
-from gui.theme import Swatch, Theme
-from tracer.model.view import Box
+from gui.coloring import Coloring
 from tracer.plugins import load, names
 
 DEFAULT = "kind"
-
-
-class Coloring(Protocol):
-    """Sorts the boxes of a step into labelled categories, and gives each category its look."""
-
-    NAME: str
-    TITLE: str
-
-    def label_of(self, box: Box, graph: nx.MultiDiGraph) -> str:
-        """The category, as the legend names it. At least one member of the box is in the graph."""
-
-    def swatch_of(self, label: str, order: int, theme: Theme) -> Swatch:
-        """The look of a category; `order` counts the categories in order of first appearance."""
 
 
 @cache

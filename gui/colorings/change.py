@@ -2,11 +2,16 @@
 
 import networkx as nx
 
+from gui.coloring import Coloration, Subject, by_label
 from gui.theme import Swatch, Theme
 from tracer.model.view import Box
 
 NAME = "change"
 TITLE = "Change"
+
+
+def colored(subject: Subject, theme: Theme) -> Coloration:
+    return by_label(subject, label_of, swatch_of, theme)
 
 
 def label_of(box: Box, graph: nx.MultiDiGraph) -> str:

@@ -2,6 +2,7 @@
 
 import networkx as nx
 
+from gui.coloring import Coloration, Subject, by_label
 from gui.theme import Swatch, Theme
 from tracer.model.view import DETACHED, NO_GRAD, TRAIT_LABELS, Box
 
@@ -17,6 +18,10 @@ _LABELS = {
 }
 _GRAPHLESS = {trait: label for trait, label in TRAIT_LABELS.items() if trait in (DETACHED, NO_GRAD)}
 _KINDS = {label: kind for kind, label in _LABELS.items()}
+
+
+def colored(subject: Subject, theme: Theme) -> Coloration:
+    return by_label(subject, label_of, swatch_of, theme)
 
 
 def label_of(box: Box, graph: nx.MultiDiGraph) -> str:

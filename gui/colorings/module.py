@@ -2,6 +2,7 @@
 
 import networkx as nx
 
+from gui.coloring import Coloration, Subject, by_label
 from gui.theme import Swatch, Theme
 from tracer.model.view import Box
 
@@ -9,6 +10,10 @@ NAME = "module"
 TITLE = "Module"
 
 _NO_MODULE = "Outside modules"
+
+
+def colored(subject: Subject, theme: Theme) -> Coloration:
+    return by_label(subject, label_of, swatch_of, theme)
 
 
 def label_of(box: Box, graph: nx.MultiDiGraph) -> str:

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import networkx as nx
 
+from gui.coloring import Coloration, Subject, by_label
 from gui.theme import Swatch, Theme
 from tracer.model.view import Box
 
@@ -38,6 +39,10 @@ _HUES = (
 )
 _BY_KIND = {"module": "Module, closed", "parameter": "Parameter", "input": "Input", "output": "Output"}
 _KINDS = {label: kind for kind, label in _BY_KIND.items()}
+
+
+def colored(subject: Subject, theme: Theme) -> Coloration:
+    return by_label(subject, label_of, swatch_of, theme)
 
 
 def label_of(box: Box, graph: nx.MultiDiGraph) -> str:

@@ -12,7 +12,8 @@ from pytestqt.qtbot import QtBot
 from gui.canvas.canvas import GraphCanvas
 from gui.canvas.picture import Heading
 from gui.canvas.renderer import Renderer
-from gui.canvas.scene import Scene, State, scene_for
+from gui.canvas.scene import Scene, scene_for
+from gui.canvas.states import State
 from gui.canvas.tooltip import tooltip_of
 from gui.colorings import DEFAULT, Coloring, colorings
 from gui.exporters import png, svg

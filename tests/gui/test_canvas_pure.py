@@ -11,17 +11,20 @@ from hypothesis import strategies as st
 from gui.canvas.animation import shift_between
 from gui.canvas.camera import READABLE_SCALE, Camera, fitted, opening
 from gui.canvas.detail import Detail, detail_at
+from gui.canvas.fit import fit
 from gui.canvas.geometry import ARROW_LENGTH, curves_of, flattened, rows_in
 from gui.canvas.hit_testing import NOTHING, Hit, hit
 from gui.canvas.navigation import DOWN, LEFT, RIGHT, UP, first_in_group, linked_links, neighbor, walk
 from gui.canvas.rows import rect_of
-from gui.canvas.scene import Scene, State, box_states, scene_for
+from gui.canvas.scene import Scene, scene_for
 from gui.canvas.selection import Selection, links_to_mark
+from gui.canvas.states import State, box_states
 from gui.canvas.tooltip import tooltip_of
-from gui.colorings import DEFAULT, Coloring, colorings
+from gui.coloring import Coloring, Subject
+from gui.colorings import DEFAULT, colorings
 from gui.colorings.op_type import family_of
 from gui.theme import DARK, LIGHT
-from tracer.layout.result import Layout
+from tracer.layout import Layout, lay_out
 from tracer.model.diff import GraphDiff
 from tracer.model.view import Box, Group, Link, View
 
@@ -233,7 +236,8 @@ def test_arrows_prefer_links_that_the_step_has(diamond: Layout) -> None:
 
 
 def states_of(boxes: Iterable[Box], graph: nx.MultiDiGraph, diff: GraphDiff | None) -> list[State]:
-    return [State(state) for state in box_states(boxes, graph, {}, diff)]
+    layout = lay_out(View(tuple(boxes), (), ()))
+    return [State(state) for state in box_states(fit(layout, graph), diff)]
 
 
 def test_boxes_of_the_step_are_present_and_others_ghosts() -> None:
@@ -299,12 +303,14 @@ def test_a_scene_of_many_categories_keeps_its_colour_indices_in_range() -> None:
 @pytest.mark.parametrize("coloring", colorings().values(), ids=lambda coloring: coloring.NAME)
 def test_every_colouring_labels_and_colours_every_kind_of_box(coloring: Coloring) -> None:
     assert coloring.NAME and coloring.TITLE[0].isupper()
-    for kind in ("op", "parameter", "input", "output", "module"):
-        each = box("layer.0#0/Add:0", kind)
-        label = coloring.label_of(each, graph_of(each.key, kind=kind))
-        assert label
-        for theme in (LIGHT, DARK):
-            assert coloring.swatch_of(label, 0, theme).fill.startswith("#")
+    kinds = ("op", "parameter", "input", "output", "module")
+    boxes = tuple(box(f"{kind}#0/AddBackward0:0", kind) for kind in kinds)
+    graph = nx.MultiDiGraph(module_calls=[])
+    graph.add_nodes_from((each.key, {"kind": each.kind, "op": "AddBackward0"}) for each in boxes)
+    is_present = np.array([True, True, True, True, False])
+    for theme in (LIGHT, DARK):
+        coloration = coloring.colored(Subject(boxes, is_present, graph), theme)
+        assert all(coloration.swatches[color].fill.startswith("#") for color in coloration.colors[is_present])
 
 
 def test_the_default_colouring_comes_first() -> None:
@@ -331,15 +337,14 @@ def test_ops_belong_to_families(op: str, family: str) -> None:
 
 
 def test_modules_are_coloured_by_the_first_part_of_their_path() -> None:
-    module = colorings()["module"]
     graph = nx.MultiDiGraph()
     graph.add_node("op", kind="op", module="layers.3.attn")
     graph.add_node("w", kind="parameter", module=None, parameter="head.weight")
     graph.add_node("loss", kind="op", module=None)
-    assert module.label_of(box("op"), graph) == "layers.3"
-    assert module.label_of(box("w", "parameter"), graph) == "head"
-    assert module.label_of(box("loss"), graph) == "Outside modules"
-    assert module.label_of(box("encoder.norm#0", "module", ("op",)), graph) == "encoder"
+    boxes = (box("op"), box("w", "parameter"), box("loss"), box("encoder.norm#0", "module", ("op",)))
+    coloration = colorings()["module"].colored(Subject(boxes, np.ones(4, dtype=np.bool_), graph), LIGHT)
+    labels = [coloration.legend[color].label for color in coloration.colors]
+    assert labels == ["layers.3", "head", "Outside modules", "encoder"]
 
 
 # -- from one layout to the next

@@ -1,0 +1,63 @@
+"""The colours of a scene: those of the colouring where nothing changed, those of the states where something did."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gui.canvas.fit import Fit
+from gui.canvas.states import MARKS, State
+from gui.coloring import Coloration, Coloring, LegendEntry, Subject
+from gui.theme import Theme
+from tracer.model.statistics import Statistics
+from tracer.model.view import OPAQUE, TRAIT_LABELS
+
+_STATE_LABELS = {
+    State.GHOST: "Not in this step",
+    State.ADDED: "Added",
+    State.REMOVED: "Removed",
+    State.CHANGED: "Changed",
+}
+
+
+def colored(
+    fit: Fit, states: NDArray[np.uint8], coloring: Coloring, statistics: Statistics | None, theme: Theme
+) -> Coloration:
+    """Colours of all boxes, and the whole legend.
+
+    The first swatches belong to the states that override the colouring, in the order of `State`.
+    """
+    is_plain = states == State.PRESENT
+    plain = coloring.colored(Subject(fit.boxes, is_plain, fit.graph, statistics), theme)
+    overriding = (theme.neutral, theme.ghost, theme.added, theme.removed, theme.changed)
+    colors = np.where(is_plain, plain.colors + len(overriding), states).astype(np.uint8)
+    legend = (*_with_traits(plain.legend, fit, states, theme), *_state_entries(states, theme))
+    return Coloration(colors, (*overriding, *plain.swatches), legend)
+
+
+def _state_entries(states: NDArray[np.uint8], theme: Theme) -> list[LegendEntry]:
+    swatches = {
+        State.ADDED: theme.added,
+        State.REMOVED: theme.removed,
+        State.CHANGED: theme.changed,
+        State.GHOST: theme.ghost,
+    }
+    counts = np.bincount(states, minlength=len(State))
+    return [
+        LegendEntry(f"{_STATE_LABELS[state]} ({counts[state]})", swatch, MARKS.get(state, ""), state == State.GHOST)
+        for state, swatch in swatches.items()
+        if counts[state]
+    ]
+
+
+def _with_traits(
+    entries: tuple[LegendEntry, ...], fit: Fit, states: NDArray[np.uint8], theme: Theme
+) -> list[LegendEntry]:
+    """The legend of the colours, and a line for each trait that occurs; one line where a colour is that trait's."""
+    absent = (State.GHOST, State.REMOVED)
+    occurring = {box.trait for box, state in zip(fit.boxes, states.tolist(), strict=True) if state not in absent}
+    occurring.update(group.trait for group in fit.groups)
+    traits = {label: trait for trait, label in TRAIT_LABELS.items() if trait in occurring}
+    colors = [replace(entry, trait=traits.pop(entry.label, "")) for entry in entries]
+    swatches = {label: theme.kinds["op" if trait == OPAQUE else "graphless"] for label, trait in traits.items()}
+    return [*colors, *(LegendEntry(label, swatches[label], trait=trait) for label, trait in traits.items())]

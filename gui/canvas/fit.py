@@ -1,0 +1,91 @@
+"""How a layout fits the graph of a step: what of it the step has, under which labels; alike for steps of one graph."""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from tracer.layout.result import Layout
+from tracer.model.call_flow import flow_links
+from tracer.model.call_tree import Call, call_tree
+from tracer.model.view import Box, Group, View
+from tracer.model.view_builder import with_labels_of
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """`boxes` and `groups` are those of the layout, as the step has them: shapes, counts, traits.
+
+    `nodes` are the keys of the step's graph, `calls` its call tree. `is_present` (n,) follows the boxes,
+    `links_present` (k,) the links of `layout.view`: whether the step has any of what they stand for.
+    """
+
+    layout: Layout
+    graph: nx.MultiDiGraph
+    nodes: Set[str]
+    calls: Mapping[str, Call]
+    boxes: tuple[Box, ...]
+    groups: tuple[Group, ...]
+    is_present: NDArray[np.bool_]
+    links_present: NDArray[np.bool_]
+
+
+def fit(layout: Layout, graph: nx.MultiDiGraph) -> Fit:
+    calls = call_tree(graph)
+    # A set answers five times faster than networkx's own `in`.
+    nodes = set(graph)
+    view = with_labels_of(layout.view, graph, calls)
+    is_present = np.array([_is_present(box, nodes, calls) for box in view.boxes], dtype=np.bool_)
+    links_present = _links_present(view, graph, calls)
+    return Fit(layout, graph, nodes, calls, view.boxes, view.groups, is_present, links_present)
+
+
+def _is_present(box: Box, nodes: Set[str], calls: Mapping[str, Call]) -> bool:
+    if not box.lives_with:
+        return box.kind != "module" or box.key in calls
+    return not nodes.isdisjoint(box.lives_with) or (box.kind == "module" and box.key in calls)
+
+
+def _links_present(view: View, graph: nx.MultiDiGraph, calls: Mapping[str, Call]) -> NDArray[np.bool_]:
+    """Whether the step has at least one edge for each link, directly or through nodes that the view hides."""
+    boxes_of = _boxes_of(view)
+    pairs = set(flow_links(calls, {box.key for box in view.boxes}, {group.key for group in view.groups}))
+    for source, targets in graph.adjacency():
+        if source not in boxes_of:
+            continue
+        ends: list[str] = []
+        for target in targets:
+            if target in boxes_of:
+                ends += boxes_of[target]
+            else:
+                ends += [key for shown in _shown_below(target, graph, boxes_of) for key in boxes_of[shown]]
+        pairs.update(product(boxes_of[source], ends))
+    return np.array([(link.source, link.target) in pairs for link in view.links], dtype=np.bool_)
+
+
+def _boxes_of(view: View) -> dict[str, list[str]]:
+    """The boxes that stand for each node; a parameter may be drawn in several places."""
+    boxes: dict[str, list[str]] = {}
+    for box in view.boxes:
+        for member in box.members:
+            boxes.setdefault(member, []).append(box.key)
+    return boxes
+
+
+def _shown_below(hidden: str, graph: nx.MultiDiGraph, boxes_of: Mapping[str, Any]) -> list[str]:
+    """The nodes with a box that a hidden node leads to, through hidden nodes only."""
+    shown: list[str] = []
+    seen = {hidden}
+    waiting = [hidden]
+    while waiting:
+        for target in graph.adj[waiting.pop()]:
+            if target in boxes_of:
+                shown.append(target)
+            elif target not in seen:
+                seen.add(target)
+                waiting.append(target)
+    return shown
