@@ -1,52 +1,39 @@
 """The widget that shows a scene and says what the user did with it."""
 
 import numpy as np
-from PySide6.QtCore import QEasingCurve, QEvent, QPointF, QRectF, Qt, QTimer, QVariantAnimation, Signal
-from PySide6.QtGui import (
-    QColor,
-    QHelpEvent,
-    QKeyEvent,
-    QMouseEvent,
-    QNativeGestureEvent,
-    QPainter,
-    QPaintEvent,
-    QResizeEvent,
-    QWheelEvent,
-)
-from PySide6.QtWidgets import QToolTip, QWidget
+from PySide6.QtCore import QPointF, QRectF, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QWidget
 
-from gui.canvas.animation import DURATION_MS, MOST_BOXES, Transition, shift_between
+from gui.canvas.animation import MOST_BOXES, Transition, shift_between
 from gui.canvas.camera import Camera, fitted, opening
 from gui.canvas.frame import Frame
 from gui.canvas.geometry import Area, Ints
 from gui.canvas.hit_testing import NOTHING, Hit, hit
+from gui.canvas.interaction import Interaction
 from gui.canvas.legend import Legend
 from gui.canvas.minimap import Minimap
-from gui.canvas.navigation import DOWN, LEFT, RIGHT, UP, walk
+from gui.canvas.motion import Motion
+from gui.canvas.navigation import walk
 from gui.canvas.overlay import paint_box_outline, paint_group_outline, paint_links
-from gui.canvas.pointer import Pointer
 from gui.canvas.renderer import Renderer
 from gui.canvas.rows import box_row, group_row, rect_of, start_point
 from gui.canvas.scene import Scene
 from gui.canvas.selection import NONE, Selection, carried_over, links_to_mark, of_key
-from gui.canvas.tooltip import tooltip_of
 from gui.fonts import text_font
 from gui.theme import Theme
 from tracer.layout.result import Layout
 
 _ZOOM_STEP = 1.25
-_WHEEL_ZOOM = 1.0015
 _LINK_TOLERANCE_PX = 5.0
 _REST_MS = 90
-_CHEVRON_WIDTH = 24.0  # in scene units
-_DIRECTIONS = {Qt.Key.Key_Up: UP, Qt.Key.Key_Down: DOWN, Qt.Key.Key_Left: LEFT, Qt.Key.Key_Right: RIGHT}
 
 
 class GraphCanvas(QWidget):
     """Shows one `Scene`; pans, zooms, selects. Opening and closing modules is asked for, and comes back as a new scene.
 
     The wheel zooms at the cursor, dragging pans. Arrow keys walk along links, Enter opens or closes, F fits, Z zooms to
-    the selection, Escape clears it.
+    the selection, Escape clears it: see `Interaction`.
     """
 
     box_selected = Signal(str)  # key of a box or an open group, "" when nothing is selected any more
@@ -75,27 +62,17 @@ class GraphCanvas(QWidget):
         self._marked_links: Ints = np.zeros(0, dtype=np.int64)
         self._hover = NOTHING
         self._toggled_key = ""
-        self._pointer = Pointer()
-        self._press_has_toggled = False
         self._frame = Frame()
-        self._transition: Transition | None = None
         self._minimap = Minimap(self)
         self._minimap.hide()
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(_REST_MS)
-        self._animation = QVariantAnimation(self)
-        self._animation.setStartValue(0.0)
-        self._animation.setEndValue(1.0)
-        self._animation.setDuration(DURATION_MS)
-        self._animation.setEasingCurve(QEasingCurve.Type.OutCubic)
-        self._connect()
-
-    def _connect(self) -> None:
+        self._motion = Motion(self)
         self._rest.timeout.connect(self.update)
-        self._animation.valueChanged.connect(self.update)
-        self._animation.finished.connect(self._end_transition)
+        self._motion.moved.connect(self.update)
         self._minimap.center_requested.connect(self._center_on_point)
+        Interaction(self)
 
     # -- what is shown
 
@@ -114,6 +91,10 @@ class GraphCanvas(QWidget):
         return self._camera
 
     @property
+    def selection(self) -> Selection:
+        return self._selection
+
+    @property
     def selected_key(self) -> str:
         """The key of the selected box or group, "" for none."""
         return self._selection.key
@@ -121,7 +102,7 @@ class GraphCanvas(QWidget):
     def set_scene(self, scene: Scene | None, animate: bool = True) -> None:
         """Show another scene. With the same layout object nothing moves; with another, what both have stays put."""
         before = self._renderer
-        self._end_transition()
+        self._motion.stop()
         self._hover = NOTHING
         self._frame.clear()
         if scene is None:
@@ -172,13 +153,7 @@ class GraphCanvas(QWidget):
         self._has_moved = True
         counts = len(before.scene.layout.boxes), len(after.scene.layout.boxes)
         if animate and self.animates and self.isVisible() and max(counts) <= MOST_BOXES:
-            self._transition = Transition(before, after, shift)
-            self._animation.start()
-
-    def _end_transition(self) -> None:
-        self._animation.stop()
-        self._transition = None
-        self.update()
+            self._motion.start(Transition(before, after, shift))
 
     # -- where it is looked at
 
@@ -189,31 +164,36 @@ class GraphCanvas(QWidget):
 
     def center_on(self, key: str) -> None:
         """Bring a box or group to the middle of the view at this zoom."""
-        rect = self._rect_of(key)
+        rect = self.rect_of(key)
         if rect is not None:
             self._center_on_point(rect[0] + rect[2] / 2, rect[1] + rect[3] / 2)
 
     def zoom_to_selection(self) -> None:
         """Show the selected box or group as large as is useful."""
-        rect = self._rect_of(self._selection.key)
+        rect = self.rect_of(self._selection.key)
         if rect is not None:
             x, y, width, height = rect
             around = (x - 80.0, y - 80.0, width + 160.0, height + 160.0)
             self._set_camera(fitted(around, self._viewport(), max_scale=1.5))
 
     def zoom_in(self) -> None:
-        self._zoom(_ZOOM_STEP)
+        self.zoom_by(_ZOOM_STEP)
 
     def zoom_out(self) -> None:
-        self._zoom(1 / _ZOOM_STEP)
+        self.zoom_by(1 / _ZOOM_STEP)
 
     def zoom_to_actual_size(self) -> None:
         """100 %: one scene unit is one pixel."""
-        self._zoom(1 / self._camera.scale)
+        self.zoom_by(1 / self._camera.scale)
 
-    def _zoom(self, factor: float, at: QPointF | None = None) -> None:
+    def zoom_by(self, factor: float, at: QPointF | None = None) -> None:
+        """Zoom at a pixel, at the middle without one."""
         point = QRectF(self.rect()).center() if at is None else at
         self._set_camera(self._camera.zoomed(factor, (point.x(), point.y())))
+
+    def pan(self, dx: float, dy: float) -> None:
+        """Move the content by so many pixels."""
+        self._set_camera(self._camera.panned(dx, dy))
 
     def _center_on_point(self, x: float, y: float) -> None:
         self._set_camera(self._camera.centered_on(x, y, self._viewport()))
@@ -265,7 +245,8 @@ class GraphCanvas(QWidget):
     def _viewport(self) -> tuple[int, int]:
         return self.width(), self.height()
 
-    def _rect_of(self, key: str) -> Area | None:
+    def rect_of(self, key: str) -> Area | None:
+        """The rectangle of a box or frame in scene units, None for what is not drawn."""
         return None if self._layout is None or not key else rect_of(self._layout, key)
 
     # -- selection
@@ -307,9 +288,10 @@ class GraphCanvas(QWidget):
         else:
             self.box_activated.emit(key)
 
-    # -- mouse
+    # -- what the user points at and walks to
 
-    def _hit(self, position: QPointF) -> Hit:
+    def hit_at(self, position: QPointF) -> Hit:
+        """What lies under a pixel."""
         if self._renderer is None:
             return NOTHING
         point = self._camera.to_scene(position.x(), position.y())
@@ -317,124 +299,27 @@ class GraphCanvas(QWidget):
         tolerance = _LINK_TOLERANCE_PX / self._camera.scale
         return hit(self._renderer.scene.layout, self._renderer.curves, point, tolerance, title_height)
 
-    def _key_of(self, found: Hit) -> str:
+    def key_of(self, found: Hit) -> str:
+        """The key of a box or frame that was hit, "" for anything else."""
         if self._renderer is None or found.what not in ("box", "group"):
             return ""
         view = self._renderer.scene.layout.view
         return view.boxes[found.index].key if found.what == "box" else view.groups[found.index].key
 
-    def _is_on_chevron(self, found: Hit, position: QPointF) -> bool:
-        """Whether a point is on the little triangle that opens or closes a module."""
-        if self.scene is None or (found.what == "box" and not self.scene.boxes[found.index].can_open):
-            return False
-        rect = self._rect_of(self._key_of(found))
-        return rect is not None and self._camera.to_scene(position.x(), 0.0)[0] - rect[0] < _CHEVRON_WIDTH
+    def set_hover(self, found: Hit) -> bool:
+        """Mark what is under the mouse; says whether that is news."""
+        is_news = found != self._hover
+        if is_news:
+            self._hover = found
+            self.update()
+        return is_news
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        self._press_has_toggled = False
-        if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
-            self._pointer.press(event.position(), drags_at_once=event.button() == Qt.MouseButton.MiddleButton)
-        else:
-            event.ignore()
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if not self._pointer.is_down:
-            self._set_hover(self._hit(event.position()))
-            return
-        step = self._pointer.move(event.position())
-        if step is not None:
-            self.setCursor(Qt.CursorShape.ClosedHandCursor)
-            self._set_camera(self._camera.panned(step.x(), step.y()))
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        is_click = self._pointer.release()
-        self.unsetCursor()
-        if is_click:
-            self._click(event.position())
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton and not self._press_has_toggled:
-            self.activate(self._key_of(self._hit(event.position())))
-
-    def _click(self, position: QPointF) -> None:
-        found = self._hit(position)
-        if found.what == "link":
-            self.select_link(found.index)
-            return
-        key = self._key_of(found)
-        self.select(key)
-        if key and self._is_on_chevron(found, position):
-            # The second press of a double click would undo it.
-            self._press_has_toggled = True
-            self.activate(key)
-
-    def _set_hover(self, found: Hit) -> None:
-        if found == self._hover:
-            return
-        self._hover = found
-        can_click = found.what in ("box", "group", "link")
-        self.setCursor(Qt.CursorShape.PointingHandCursor if can_click else Qt.CursorShape.ArrowCursor)
-        self.update()
-
-    def leaveEvent(self, event: QEvent) -> None:
-        self._set_hover(NOTHING)
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        delta = event.angleDelta()
-        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-            self._set_camera(self._camera.panned((delta.x() or delta.y()) / 2, 0.0))
-        else:
-            self._zoom(_WHEEL_ZOOM ** delta.y(), event.position())
-        event.accept()
-
-    def event(self, event: QEvent) -> bool:
-        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            self._show_tooltip(event)
-            return True
-        pinch = Qt.NativeGestureType.ZoomNativeGesture
-        if isinstance(event, QNativeGestureEvent) and event.gestureType() == pinch:
-            self._zoom(1.0 + event.value(), event.position())
-            return True
-        return super().event(event)
-
-    def _show_tooltip(self, event: QHelpEvent) -> None:
-        found = self._hit(QPointF(event.pos()))
-        if self._renderer is None or found.what != "box":
-            QToolTip.hideText()
-            return
-        scene = self._renderer.scene
-        QToolTip.showText(event.globalPos(), tooltip_of(scene.boxes[found.index], scene.graph), self)
-
-    # -- keyboard
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        key = Qt.Key(event.key())
-        commands = {
-            Qt.Key.Key_F: self.fit,
-            Qt.Key.Key_Z: self.zoom_to_selection,
-            Qt.Key.Key_Plus: self.zoom_in,
-            Qt.Key.Key_Equal: self.zoom_in,
-            Qt.Key.Key_Minus: self.zoom_out,
-            Qt.Key.Key_0: self.zoom_to_actual_size,
-        }
-        is_plain = not event.modifiers() & ~(Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier)
-        if is_plain and key in commands:
-            commands[key]()
-        elif is_plain and key in _DIRECTIONS:
-            self._walk(_DIRECTIONS[key])
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._selection.key:
-            self.activate(self._selection.key)
-        elif key == Qt.Key.Key_Escape and self._selection:
-            self.select("")
-        else:
-            super().keyPressEvent(event)
-
-    def _walk(self, direction: str) -> None:
+    def walk(self, direction: str) -> None:
         """Move the selection along the graph and keep it in sight."""
         if self.scene is None:
             return
         self.select(walk(self.scene.layout, self._selection.key, direction, self.scene.links_present))
-        rect = self._rect_of(self._selection.key)
+        rect = self.rect_of(self._selection.key)
         camera = self._camera if rect is None else self._camera.revealing(rect, self._viewport())
         if camera != self._camera:
             self._set_camera(camera)
@@ -446,8 +331,8 @@ class GraphCanvas(QWidget):
         painter.fillRect(self.rect(), QColor(self._theme.canvas))
         if self._renderer is None:
             self._paint_placeholder(painter)
-        elif self._transition is not None:
-            self._paint_transition(painter, self._transition)
+        elif self._motion.is_running:
+            self._motion.paint(painter, self._camera, self._viewport())
         else:
             self._paint_frame(painter, self._renderer)
             self._paint_overlays(painter, self._renderer)
@@ -467,14 +352,6 @@ class GraphCanvas(QWidget):
         painter.setFont(text_font(self._theme.sizes.text))
         painter.setPen(QColor(self._theme.muted_text))
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.placeholder)
-
-    def _paint_transition(self, painter: QPainter, transition: Transition) -> None:
-        painter.save()
-        painter.scale(self._camera.scale, self._camera.scale)
-        painter.translate(-self._camera.x, -self._camera.y)
-        area = self._camera.visible(self._viewport())
-        transition.paint(painter, area, self._camera.scale, float(self._animation.currentValue()))
-        painter.restore()
 
     def _paint_frame(self, painter: QPainter, renderer: Renderer) -> None:
         """Show the cached picture; take it anew where it is not sharp, unless it is slow and the zoom still moves."""

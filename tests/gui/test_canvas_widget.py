@@ -6,7 +6,7 @@ import networkx as nx
 import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QColor, QImage, QWheelEvent
+from PySide6.QtGui import QColor, QFocusEvent, QImage, QWheelEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -167,6 +167,29 @@ def test_dragging_pans_and_selects_nothing(qtbot: QtBot, canvas: GraphCanvas) ->
     qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=start + QPoint(60, 40))
     assert canvas.camera == before.panned(60, 40)
     assert canvas.selected_key == ""
+
+
+def test_with_the_space_bar_held_a_press_on_a_box_drags_and_selects_nothing(qtbot: QtBot, canvas: GraphCanvas) -> None:
+    start = at(canvas, 190, 18)
+    before = canvas.camera
+    qtbot.keyPress(canvas, Qt.Key.Key_Space)
+    qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, pos=start)
+    qtbot.mouseMove(canvas, start + QPoint(1, 1))
+    qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=start + QPoint(1, 1))
+    assert canvas.camera == before.panned(1, 1)
+    assert canvas.selected_key == ""
+    qtbot.keyRelease(canvas, Qt.Key.Key_Space)
+    qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=start + QPoint(1, 1))
+    assert canvas.selected_key == "x"
+
+
+def test_the_space_bar_is_let_go_of_when_the_focus_goes_elsewhere(qtbot: QtBot, canvas: GraphCanvas) -> None:
+    qtbot.keyPress(canvas, Qt.Key.Key_Space)
+    assert canvas.cursor().shape() == Qt.CursorShape.OpenHandCursor
+    QApplication.sendEvent(canvas, QFocusEvent(QEvent.Type.FocusOut))
+    assert canvas.cursor().shape() == Qt.CursorShape.ArrowCursor
+    qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=at(canvas, 190, 18))
+    assert canvas.selected_key == "x"
 
 
 def test_another_step_of_the_same_layout_moves_nothing(canvas: GraphCanvas) -> None:
