@@ -41,6 +41,8 @@ class GraphCanvas(QWidget):
     group_toggled = Signal(str)  # key of a module call to open or close
     box_activated = Signal(str)  # double click or Enter on a box that does not open in place
     zoom_changed = Signal(float)
+    camera_changed = Signal(object)  # Camera: whenever what is looked at, or how much room there is, may be another
+    hover_changed = Signal(object)  # Hit: what the mouse points at
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -168,6 +170,11 @@ class GraphCanvas(QWidget):
         if rect is not None:
             self._center_on_point(rect[0] + rect[2] / 2, rect[1] + rect[3] / 2)
 
+    def set_camera(self, camera: Camera) -> None:
+        """Look where another canvas with the same layout looks."""
+        if camera != self._camera:
+            self._set_camera(camera)
+
     def zoom_to_selection(self) -> None:
         """Show the selected box or group as large as is useful."""
         rect = self.rect_of(self._selection.key)
@@ -228,6 +235,7 @@ class GraphCanvas(QWidget):
         self._minimap.set_view(area)
         self._minimap.setVisible(self.shows_minimap and self._renderer is not None and not self._sees_all(area))
         self.update()
+        self.camera_changed.emit(self._camera)
 
     def _place_minimap(self) -> None:
         """In the lower right corner, up to a third as high as the view."""
@@ -273,8 +281,12 @@ class GraphCanvas(QWidget):
             self.link_selected.emit(-1)
         self.box_selected.emit(selection.key)
 
-    def _toggle(self, key: str) -> None:
+    def expect_toggle(self, key: str) -> None:
+        """The next scene is one with this module call opened or closed: it stays where it is."""
         self._toggled_key = key
+
+    def _toggle(self, key: str) -> None:
+        self.expect_toggle(key)
         self.group_toggled.emit(key)
 
     def activate(self, key: str) -> None:
@@ -312,6 +324,7 @@ class GraphCanvas(QWidget):
         if is_news:
             self._hover = found
             self.update()
+            self.hover_changed.emit(found)
         return is_news
 
     def walk(self, direction: str) -> None:
