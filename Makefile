@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench screenshot setup clean
+.PHONY: help run test lint format bench screenshot gallery setup clean
 
 help:
 	@echo "make run [ARGS=...]    set up, then start the app (ARGS as for tapescope: demo, run script.py, open run.tape, ...)"
@@ -12,6 +12,7 @@ help:
 	@echo "make format            let ruff sort imports and lay out the code"
 	@echo "make bench [ARGS=...]  how fast the window is up, what recording costs, and what its peers do"
 	@echo "make screenshot        let the app take the README's picture of itself"
+	@echo "make gallery           record ten models and let the app take pictures of them, light and dark, to docs/gallery"
 	@echo "make clean             remove .venv and every cache"
 
 setup:
@@ -41,6 +42,9 @@ screenshot: setup
 	@mkdir -p tapescope-out
 	$(PYTHON) main.py run --headless -o tapescope-out/sentence_rnn.tape assets/demos/sentence_rnn.py --steps 400
 	$(PYTHON) main.py open tapescope-out/sentence_rnn.tape --step 17 --size 1440x900 --theme light --screenshot docs/screenshot.png
+
+gallery: setup
+	@sh scripts/gallery.sh $(ARGS)
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -1,0 +1,14 @@
+"""Swin Transformer, tiny, as torchvision builds it, on random images."""
+
+import torch
+from torch import nn
+from torchvision.models import swin_t
+
+torch.manual_seed(0)
+model = swin_t(num_classes=10)
+optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+for _ in range(3):
+    loss = nn.functional.cross_entropy(model(torch.randn(2, 3, 64, 64)), torch.randint(10, (2,)))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
