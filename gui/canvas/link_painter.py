@@ -10,9 +10,9 @@ from gui.canvas.detail import MAX_LABELS, Detail
 from gui.canvas.geometry import ARROW_LENGTH, Area, Curves, Floats, Ints, flattened, stretches_in
 from gui.canvas.labels import Labels
 from gui.canvas.scene import Scene
-from gui.canvas.states import State
+from gui.canvas.states import MARKS, State
 from gui.fonts import text_font
-from gui.theme import Theme
+from gui.theme import Theme, mix
 from tracer.layout.sizes import FRAME_HEAD
 
 _HEAD_HALF_WIDTH = 3.6
@@ -22,6 +22,8 @@ _CLEAR_OF_BORDER = 9.0
 _SMOOTH_LINES = 24_000
 # A path is smoother than lines laid end to end, and several times slower.
 _MOST_PATHS = 400
+FAINT_EDGE = 0.35
+"""How much of its colour a link keeps that touches no change, where these alone are to be seen."""
 
 
 class LinkPainter:
@@ -31,7 +33,9 @@ class LinkPainter:
         self._scene = scene
         self._curves = curves
         self._theme = theme
-        self._is_drawn = scene.links_present | _links_at_removed_boxes(scene)
+        self._is_drawn = scene.links_present | _links_at(scene, (State.REMOVED,))
+        self._is_faint = _faint_links(scene)
+        self._faint_edge = mix(theme.edge, theme.canvas, FAINT_EDGE)
         self._counts = np.array([link.count for link in scene.layout.view.links], dtype=np.int64)
         top, bottom = scene.layout.groups[:, 1], scene.layout.groups[:, 1] + scene.layout.groups[:, 3]
         heads = np.stack([top - _CLEAR_OF_BORDER, top + FRAME_HEAD + _CLEAR_OF_BORDER], axis=1)
@@ -47,12 +51,15 @@ class LinkPainter:
         stretches = stretches_in(self._curves, area)
         stretches = stretches[self._is_drawn[self._curves.link[stretches]]]
         present = self._scene.links_present[self._curves.link[stretches]]
+        faint = present & self._is_faint[self._curves.link[stretches]]
         if detail < Detail.SHAPES:
             self._paint_far(painter, stretches[~present], self._theme.ghost.strong, detail, scale)
-            self._paint_far(painter, stretches[present], self._theme.edge, detail, scale)
+            self._paint_far(painter, stretches[faint], self._faint_edge, detail, scale)
+            self._paint_far(painter, stretches[present & ~faint], self._theme.edge, detail, scale)
             return
         self._paint_near(painter, stretches[~present], self._ghost_pen(), detail, as_paths)
-        self._paint_near(painter, stretches[present], self._pen(self._theme.edge, 1.0), detail, as_paths)
+        self._paint_near(painter, stretches[faint], self._pen(self._faint_edge, 1.0), detail, as_paths)
+        self._paint_near(painter, stretches[present & ~faint], self._pen(self._theme.edge, 1.0), detail, as_paths)
         if detail == Detail.ALL:
             self._paint_counts(painter, np.unique(self._curves.link[stretches]))
 
@@ -138,10 +145,18 @@ class LinkPainter:
         return pen
 
 
-def _links_at_removed_boxes(scene: Scene) -> NDArray[np.bool_]:
+def _links_at(scene: Scene, states: tuple[State, ...]) -> NDArray[np.bool_]:
+    """The links that begin or end at a box in one of the states."""
     view = scene.layout.view
-    removed = {box.key for box, state in zip(view.boxes, scene.states.tolist(), strict=True) if state == State.REMOVED}
-    return np.array([link.source in removed or link.target in removed for link in view.links], dtype=np.bool_)
+    meant = {box.key for box, state in zip(view.boxes, scene.states.tolist(), strict=True) if state in states}
+    return np.array([link.source in meant or link.target in meant for link in view.links], dtype=np.bool_)
+
+
+def _faint_links(scene: Scene) -> NDArray[np.bool_]:
+    """Those that step back: where only changes are to be seen, all that touch none."""
+    if not scene.changes_only:
+        return np.zeros(len(scene.layout.view.links), dtype=np.bool_)
+    return ~_links_at(scene, tuple(MARKS))
 
 
 def _paths(control: Floats, links: Ints) -> list[QPainterPath]:

@@ -27,6 +27,7 @@ class Scene:
     """A layout coloured for one step.
 
     `states` and `colors`, uint8 (n,), follow the boxes of `fit`; `colors` are indices into `swatches`.
+    `changes_only` tells that what did not change is to step back, links too.
     """
 
     fit: Fit
@@ -34,6 +35,7 @@ class Scene:
     colors: NDArray[np.uint8]
     swatches: tuple[Swatch, ...]
     legend: tuple[LegendEntry, ...]
+    changes_only: bool = False
 
     @property
     def layout(self) -> Layout:
