@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 
 import networkx as nx
 
+from gui.canvas.emphasis import changes_only
 from gui.canvas.scene import Scene, scene_for
 from gui.colorings import colorings
+from gui.comparison import NOTHING_BEFORE, Counterpart, scene_before
 from gui.theme import Theme
 from tracer import GraphDiff, Step, Tape
 from tracer.errors import TapeError
@@ -35,13 +37,18 @@ FORESEEN_STRUCTURES, FORESEEN_NODES = 48, 4_000
 
 @dataclass(frozen=True, slots=True)
 class DrawingOptions:
-    """What of a graph is drawn, and how. `open_calls` are keys of module calls, None for the default depth."""
+    """What of a graph is drawn, and how. `open_calls` are keys of module calls, None for the default depth.
+
+    `side_by_side` asks for the compared step as well; `changes_only` for what did not change to step back.
+    """
 
     shows_parameters: bool = True
     shows_bookkeeping: bool = False
     shows_forward_only: bool = True
     open_calls: frozenset[str] | None = None
     coloring: str = "kind"
+    side_by_side: bool = False
+    changes_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,7 @@ class Drawing:
     """The answer. `diff` leads from the compared step to this one, if there is one; `calls` are all calls ever seen.
 
     `statistics` is None where the step was not measured, or what was measured is not there: then `missing` says why.
+    `compared` is the compared step, where it is to be drawn beside.
     Numbers on an accelerator come a step later: of the latest step those of `measured_step` before it are shown.
     """
 
@@ -73,6 +81,7 @@ class Drawing:
     statistics: Statistics | None = None
     missing: str = ""
     measured_step: int = -1
+    compared: Counterpart | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -117,13 +126,20 @@ class Drafter:
         graph = self._graph(step)
         changes = self._diff(question.compared_step, step, graph)
         self._add(graph, step)
+        if changes is not None:
+            before = self._tape.step(question.compared_step)
+            self._add(self._graph(before), before)
         options = self._view_options(question.options)
         layout = self._layout(options)
         coloring = colorings()[question.options.coloring]
         scene = scene_for(layout, graph, changes, coloring, question.theme)
+        compared = self._counterpart(question, scene) if question.options.side_by_side else None
+        if question.options.changes_only and changes is not None:
+            scene = changes_only(scene, question.theme)
         calls = frozenset(call["key"] for call in self._union.graph.graph["module_calls"])
         has_lines = self._graphs[_graph_key(step)][0] is not None
         drawing = Drawing(question, step, graph, changes, scene, options.open_groups, calls, has_lines)
+        drawing = replace(drawing, compared=compared)
         try:
             return replace(drawing, statistics=self._tape.statistics(step.index), measured_step=step.index)
         except TapeError as error:
@@ -181,6 +197,21 @@ class Drafter:
             return None
         compare = diff_of_calls if before.shape_id == step.shape_id else diff
         return compare(self._graph(before), graph)
+
+    def _counterpart(self, question: Question, scene: Scene) -> Counterpart:
+        if question.compared_step < 0:
+            return Counterpart(None, None, NOTHING_BEFORE)
+        step = self._tape.step(question.compared_step)
+        try:
+            graph = self._graph(step)
+        except TapeError as error:
+            return Counterpart(step, None, str(error))
+        statistics = None
+        with suppress(TapeError):
+            statistics = self._tape.statistics(step.index)
+        coloring = colorings()[question.options.coloring]
+        before = scene_before(scene, graph, coloring, question.theme, statistics)
+        return Counterpart(step, changes_only(before, question.theme) if question.options.changes_only else before)
 
     def _view_options(self, options: DrawingOptions) -> ViewOptions:
         opened = options.open_calls

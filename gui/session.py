@@ -29,6 +29,7 @@ class Session(QObject):
     `stop_reason` is why the run is paused, and "abrupt" where it ended without closing its tape; `exception` is the
     event of what ended it, None where it went well. `sampling` is what the tape says is recorded of each step;
     `undrawn` is why the shown step has no `drawing`, None while it has one or is being drawn.
+    `pinned_step` is the one that all others are compared with, None while it is the step on screen before.
     `incidents` are the events the user has to know of, in order: a loss that is not finite, a capture that failed.
     """
 
@@ -41,6 +42,7 @@ class Session(QObject):
     selection_changed = Signal(str)
     revealed = Signal(str)  # the user wants to see this key
     drawing_changed = Signal()
+    pinned_changed = Signal()
     options_changed = Signal()
     follow_changed = Signal(bool)
     run_state_changed = Signal(str)
@@ -63,6 +65,7 @@ class Session(QObject):
         self.sampling = Sampling()
         self.incidents: tuple[Event, ...] = ()
         self.step = -1
+        self.pinned_step: int | None = None
         self.follows_live = False
         self._wished_step: int | None = None
         self._wished_key = ""
@@ -133,6 +136,18 @@ class Session(QObject):
         if step is not None:
             self.go_to(step)
 
+    def pin(self, step: int | None) -> None:
+        """Compares every step with this one from now on; None: each with the one on screen before it."""
+        if step is not None:
+            step = max(min(step, len(self.timeline) - 1), 0)
+        if step != self.pinned_step and len(self.timeline):
+            self.pinned_step = step
+            self.pinned_changed.emit()
+
+    def toggle_pin(self) -> None:
+        """Pins the shown step, or lets go of the pinned one."""
+        self.pin(self.step if self.pinned_step is None else None)
+
     def follow_live(self, follows: bool) -> None:
         self._set_follows_live(follows)
         if follows:
@@ -198,6 +213,7 @@ class Session(QObject):
         self.options = replace(self.options, open_calls=None)
         self.drawing, self.undrawn = None, None
         self.selection, self.step, self.follows_live = "", -1, False
+        self.pinned_step = None
         self.run_state, self.stop_reason, self.exception = "none", "", None
         self.sampling, self.incidents = Sampling(), ()
         self._wished_key = ""
@@ -209,6 +225,7 @@ class Session(QObject):
         self.incidents_changed.emit()
         self.follow_changed.emit(self.follows_live)
         self.selection_changed.emit(self.selection)
+        self.pinned_changed.emit()
         self.step_changed.emit(self.step)
         self.drawing_changed.emit()
 

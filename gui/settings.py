@@ -74,6 +74,22 @@ class Settings:
         self._store.setValue("shows_forward_only", shown)
 
     @property
+    def side_by_side(self) -> bool:
+        return self._flag("side_by_side", False)
+
+    @side_by_side.setter
+    def side_by_side(self, shown: bool) -> None:
+        self._store.setValue("side_by_side", shown)
+
+    @property
+    def links_cameras(self) -> bool:
+        return self._flag("links_cameras", True)
+
+    @links_cameras.setter
+    def links_cameras(self, linked: bool) -> None:
+        self._store.setValue("links_cameras", linked)
+
+    @property
     def last_folder(self) -> str:
         """Where a file dialog starts."""
         return str(self._store.value("last_folder", ""))

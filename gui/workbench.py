@@ -5,6 +5,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal, Slot
 
 from gui.appearance import Appearance
+from gui.comparison import compared_step
 from gui.draftsman import Draftsman
 from gui.drawing import LATE_STEPS, Drawing, Question, Undrawn
 from gui.export import Export
@@ -36,6 +37,7 @@ class Workbench(QObject):
             shows_parameters=settings.shows_parameters,
             shows_bookkeeping=settings.shows_bookkeeping,
             shows_forward_only=settings.shows_forward_only,
+            side_by_side=settings.side_by_side,
         )
         self.control = RunControl(self)
         self._appearance = appearance
@@ -53,6 +55,7 @@ class Workbench(QObject):
         self.control.failed.connect(self.failed)
         self.session.step_changed.connect(self._draw)
         self.session.options_changed.connect(self._draw)
+        self.session.pinned_changed.connect(self._on_pinned)
         self._appearance.theme_changed.connect(self._draw)
         self.session.run_state_changed.connect(self._on_run_state_changed)
         self.session.events_appended.connect(self._on_events)
@@ -227,19 +230,20 @@ class Workbench(QObject):
 
     @Slot()
     def _draw(self) -> None:
-        """Asks for the shown step, compared with the step on screen before it.
-
-        At first, and while the live run is followed, that is the one before in time: which steps were on screen is then
-        not the user's choice.
-        """
+        """Asks for the shown step, compared with the pinned one or the one on screen before it."""
         session = self.session
         if self._draftsman is None or session.step < 0:
             return
-        compared_step = session.step - 1
-        if self._drawn is not None and not session.follows_live:
-            shown = self._drawn
-            compared_step = shown.step if shown.step != session.step else shown.compared_step
-        self._draftsman.ask(Question(session.step, compared_step, session.options, self._appearance.theme))
+        shown = None if self._drawn is None else (self._drawn.step, self._drawn.compared_step)
+        compared = compared_step(session.step, session.pinned_step, shown, session.follows_live)
+        self._draftsman.ask(Question(session.step, compared, session.options, self._appearance.theme))
+
+    @Slot()
+    def _on_pinned(self) -> None:
+        if self.session.pinned_step is None:
+            # What was compared with the pinned step is no longer.
+            self._drawn = None
+        self._draw()
 
     def _release(self, stops_run: bool) -> None:
         """Ends every thread of the tape; its training is ended or left alone."""

@@ -9,7 +9,6 @@ from gui.canvas.detail import Detail
 from gui.canvas.geometry import Floats, Ints
 from gui.canvas.labels import Labels
 from gui.canvas.scene import Scene
-from gui.canvas.states import State
 from gui.fonts import text_font
 from gui.theme import Theme
 from tracer.model.call_tree import LIVE
@@ -104,8 +103,7 @@ def _ghosts(scene: Scene) -> list[bool]:
     Parents come first, so their content is known last.
     """
     view = scene.layout.view
-    absent = (State.GHOST, State.REMOVED)
-    alive = {box.group for box, state in zip(view.boxes, scene.states.tolist(), strict=True) if state not in absent}
+    alive = {box.group for box, is_here in zip(view.boxes, scene.fit.is_present.tolist(), strict=True) if is_here}
     for group in reversed(view.groups):
         if group.key in alive:
             alive.add(group.parent)

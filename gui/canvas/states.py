@@ -58,6 +58,15 @@ def box_states(fit: Fit, diff: Diff | None) -> NDArray[np.uint8]:
     return states
 
 
+def states_before(fit: Fit, states: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The states in the compared step, which `fit` is of: what comes later is not there yet, what is lost is marked.
+
+    `states` are those of the step that it is compared with.
+    """
+    is_marked = (states == State.REMOVED) | (states == State.CHANGED)
+    return np.where(is_marked, states, np.where(fit.is_present, State.PRESENT, State.GHOST)).astype(np.uint8)
+
+
 def _state_without_graph(box: Box, calls: Mapping[str, Call], diff: Diff) -> State:
     """The state of a module call that has no nodes in this step: it may have run without."""
     has_lost = not diff.removed.isdisjoint(box.lives_with)
