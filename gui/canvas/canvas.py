@@ -41,7 +41,8 @@ class GraphCanvas(QWidget):
     group_toggled = Signal(str)  # key of a module call to open or close
     box_activated = Signal(str)  # double click or Enter on a box that does not open in place
     zoom_changed = Signal(float)
-    camera_changed = Signal(object)  # Camera: whenever what is looked at, or how much room there is, may be another
+    camera_changed = Signal(object)  # Camera
+    resized = Signal()
     hover_changed = Signal(object)  # Hit: what the mouse points at
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
@@ -58,7 +59,7 @@ class GraphCanvas(QWidget):
         self._theme = theme
         self._renderer: Renderer | None = None
         self._legend: Legend | None = None
-        self._camera = Camera()
+        self._camera = self._told_camera = Camera()
         self._has_moved = False  # by the user: from then on the camera is theirs
         self._selection = NONE
         self._marked_links: Ints = np.zeros(0, dtype=np.int64)
@@ -172,6 +173,7 @@ class GraphCanvas(QWidget):
 
     def set_camera(self, camera: Camera) -> None:
         """Look where another canvas with the same layout looks."""
+        self._has_moved = True
         if camera != self._camera:
             self._set_camera(camera)
 
@@ -235,7 +237,9 @@ class GraphCanvas(QWidget):
         self._minimap.set_view(area)
         self._minimap.setVisible(self.shows_minimap and self._renderer is not None and not self._sees_all(area))
         self.update()
-        self.camera_changed.emit(self._camera)
+        if self._camera != self._told_camera:
+            self._told_camera = self._camera
+            self.camera_changed.emit(self._camera)
 
     def _place_minimap(self) -> None:
         """In the lower right corner, up to a third as high as the view."""
@@ -398,3 +402,4 @@ class GraphCanvas(QWidget):
         if not self._has_moved:
             self._open()
         self._view_changed()
+        self.resized.emit()
