@@ -1,11 +1,9 @@
-"""Where the arrow keys lead: along links up and down, between neighbours left and right."""
-
-from itertools import compress
+"""Where keys lead: arrows along links up and down and to neighbours left and right, Tab through siblings."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gui.canvas.rows import box_row, end_row, group_row
+from gui.canvas.rows import box_row, end_row, group_row, rows_of
 from tracer.layout.result import Layout
 
 Bools = NDArray[np.bool_]
@@ -39,22 +37,29 @@ def neighbor(layout: Layout, index: int, direction: str, links_present: Bools | 
     return _sibling(layout, index, -1 if direction == LEFT else 1)
 
 
-def linked_links(layout: Layout, index: int) -> list[int]:
-    """The indices of the links that enter or leave a box."""
-    key = layout.view.boxes[index].key
-    return [number for number, link in enumerate(layout.view.links) if key in (link.source, link.target)]
+def sibling(layout: Layout, key: str, forwards: bool) -> str:
+    """The next box or frame beside this one in the same frame, in reading order; "" at the end, and for no key."""
+    view = layout.view
+    row, group = box_row(layout, key), group_row(layout, key)
+    if row < 0 and group < 0:
+        return ""
+    frame = view.boxes[row].group if row >= 0 else view.groups[group].parent
+    boxes = [number for number, box in enumerate(view.boxes) if box.group == frame]
+    groups = [number for number, other in enumerate(view.groups) if other.parent == frame]
+    keys = [view.boxes[number].key for number in boxes] + [view.groups[number].key for number in groups]
+    rects = np.concatenate([layout.boxes[boxes], layout.groups[groups]])
+    centers = rects[:, :2] + rects[:, 2:] / 2
+    ordered = [keys[place] for place in np.lexsort((centers[:, 0], np.round(centers[:, 1]))).tolist()]
+    place = ordered.index(key) + (1 if forwards else -1)
+    return ordered[place] if 0 <= place < len(ordered) else ""
 
 
 def _linked(layout: Layout, index: int, direction: str, links_present: Bools | None) -> list[int]:
-    key = layout.view.boxes[index].key
-    links = layout.view.links
-    if links_present is not None:
-        links = tuple(compress(links, links_present.tolist()))
-    if direction == UP:
-        keys = {link.source for link in links if link.target == key}
-    else:
-        keys = {link.target for link in links if link.source == key}
-    return [number for number, box in enumerate(layout.view.boxes) if box.key in keys]
+    rows = rows_of(layout)
+    near, far = (rows.targets, rows.sources) if direction == UP else (rows.sources, rows.targets)
+    chosen = near == index if links_present is None else (near == index) & links_present
+    found: list[int] = np.unique(far[chosen]).tolist()
+    return found
 
 
 def _nearest(layout: Layout, index: int, candidates: list[int]) -> int:
@@ -73,7 +78,7 @@ def _sibling(layout: Layout, index: int, sign: int) -> int:
     if not len(level):
         return index
     group = layout.view.boxes[index].group
-    same = [number for number in level.tolist() if layout.view.boxes[number].group == group]
+    same = [row for row in level.tolist() if layout.view.boxes[row].group == group]
     candidates = same or level.tolist()
     return int(candidates[int(gap_x[candidates].argmin())])
 

@@ -1,17 +1,45 @@
-"""Where in a layout's arrays a key stands."""
+"""Where in a layout's arrays a key stands, and which links a box has: looked up in tables made once for each layout."""
 
-from gui.canvas.geometry import Area
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from gui.canvas.geometry import Area, Ints
 from tracer.layout.result import Layout
+
+_KEPT_LAYOUTS = 6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """`boxes` and `groups` are rows by key. `sources` and `targets` (k,) are the rows of the boxes that links join."""
+
+    boxes: dict[str, int]
+    groups: dict[str, int]
+    sources: Ints
+    targets: Ints
+
+
+@lru_cache(maxsize=_KEPT_LAYOUTS)
+def rows_of(layout: Layout) -> Rows:
+    """The tables of a layout."""
+    view = layout.view
+    boxes = {box.key: row for row, box in enumerate(view.boxes)}
+    groups = {group.key: row for row, group in enumerate(view.groups)}
+    sources = np.array([boxes[link.source] for link in view.links], dtype=np.int64)
+    targets = np.array([boxes[link.target] for link in view.links], dtype=np.int64)
+    return Rows(boxes, groups, sources, targets)
 
 
 def box_row(layout: Layout, key: str) -> int:
     """The row of a box, -1 where the layout has none of that key."""
-    return next((row for row, box in enumerate(layout.view.boxes) if box.key == key), -1)
+    return rows_of(layout).boxes.get(key, -1)
 
 
 def group_row(layout: Layout, key: str) -> int:
     """The row of a group, -1 where the layout has none of that key."""
-    return next((row for row, group in enumerate(layout.view.groups) if group.key == key), -1)
+    return rows_of(layout).groups.get(key, -1)
 
 
 def rect_of(layout: Layout, key: str) -> Area | None:
@@ -21,6 +49,12 @@ def rect_of(layout: Layout, key: str) -> Area | None:
         return _as_area(layout.boxes[row].tolist())
     row = group_row(layout, key)
     return _as_area(layout.groups[row].tolist()) if row >= 0 else None
+
+
+def linked_links(layout: Layout, row: int) -> Ints:
+    """The indices of the links that enter or leave a box."""
+    rows = rows_of(layout)
+    return np.flatnonzero((rows.sources == row) | (rows.targets == row))
 
 
 def start_point(layout: Layout) -> tuple[float, float] | None:

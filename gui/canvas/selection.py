@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gui.canvas.geometry import Ints
-from gui.canvas.navigation import linked_links
-from gui.canvas.rows import box_row, rect_of
+from gui.canvas.rows import box_row, linked_links, rect_of
 from gui.canvas.scene import Scene
 from tracer.layout.result import Layout
 
@@ -38,7 +37,7 @@ def links_to_mark(scene: Scene, selection: Selection) -> Ints:
     if selection.link >= 0:
         return np.array([selection.link], dtype=np.int64)
     row = box_row(scene.layout, selection.key) if selection.key else -1
-    links = np.array(linked_links(scene.layout, row) if row >= 0 else [], dtype=np.int64)
+    links = linked_links(scene.layout, row) if row >= 0 else np.zeros(0, dtype=np.int64)
     return links[scene.links_present[links]]
 
 

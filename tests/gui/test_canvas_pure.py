@@ -14,8 +14,8 @@ from gui.canvas.detail import Detail, detail_at
 from gui.canvas.fit import fit
 from gui.canvas.geometry import ARROW_LENGTH, curves_of, flattened, rows_in
 from gui.canvas.hit_testing import NOTHING, Hit, hit
-from gui.canvas.navigation import DOWN, LEFT, RIGHT, UP, first_in_group, linked_links, neighbor, walk
-from gui.canvas.rows import rect_of
+from gui.canvas.navigation import DOWN, LEFT, RIGHT, UP, first_in_group, neighbor, sibling, walk
+from gui.canvas.rows import linked_links, rect_of
 from gui.canvas.scene import Scene, scene_for
 from gui.canvas.selection import Selection, links_to_mark
 from gui.canvas.states import State, box_states
@@ -214,8 +214,18 @@ def test_where_nothing_lies_the_walk_stays(diamond: Layout) -> None:
 
 
 def test_links_of_a_box_are_those_that_enter_or_leave(diamond: Layout) -> None:
-    assert linked_links(diamond, 1) == [0, 2]
+    assert linked_links(diamond, 1).tolist() == [0, 2]
     assert first_in_group(diamond, 0) == 0
+
+
+def test_tab_goes_through_siblings_in_reading_order_and_leaves_at_the_end(diamond: Layout) -> None:
+    assert [sibling(diamond, key, forwards=True) for key in "abcd"] == ["b", "c", "d", ""]
+    assert [sibling(diamond, key, forwards=False) for key in "abcd"] == ["", "a", "b", "c"]
+    assert sibling(diamond, "g", forwards=True) == ""
+
+
+def test_without_a_selection_tab_leaves_at_once(diamond: Layout) -> None:
+    assert sibling(diamond, "", forwards=True) == ""
 
 
 def test_a_selected_box_marks_only_the_links_that_the_step_has(diamond: Layout) -> None:
