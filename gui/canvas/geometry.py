@@ -20,8 +20,9 @@ class Curves:
 
     `tips` (k, 2) are the points where the arrow heads of the k links end; the curves stop where the heads begin.
 
-    A stretch leaves and arrives vertically, so that a link is smooth at its bends and no stretch leaves the rectangle
-    between its ends: a layout whose polylines cross no box gives curves that cross no box.
+    A stretch leaves and arrives vertically, or levelly where a level one follows or comes before, so that a link is
+    smooth at its bends and no stretch leaves the rectangle between its ends: a layout whose polylines cross no box
+    gives curves that cross no box.
     """
 
     control: Floats
@@ -42,9 +43,15 @@ def curves_of(layout: Layout) -> Curves:
     tips = layout.points[starts[1:] - 1]
     last = np.searchsorted(link, np.arange(len(tips)), side="right") - 1
     b[last, 1] -= np.clip((b[last, 1] - a[last, 1]) / 2, 0.0, ARROW_LENGTH)
-    half = np.zeros_like(a)
-    half[:, 1] = (b[:, 1] - a[:, 1]) / 2
-    control = np.stack([a, a + half, b - half, b], axis=1)
+    is_level = (a[:, 1] == layout.points[first + 1, 1]) & (a[:, 0] != b[:, 0])
+    goes_on = link[1:] == link[:-1]
+    leaves_level, arrives_level = is_level.copy(), is_level.copy()
+    leaves_level[1:] |= is_level[:-1] & goes_on
+    arrives_level[:-1] |= is_level[1:] & goes_on
+    half = (b - a) / 2
+    leaving = half * np.stack([leaves_level, ~leaves_level], axis=1)
+    arriving = half * np.stack([arrives_level, ~arrives_level], axis=1)
+    control = np.stack([a, a + leaving, b - arriving, b], axis=1)
     return Curves(control, link, tips, np.minimum(a, b), np.maximum(a, b))
 
 

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -87,6 +89,59 @@ def test_frames_side_by_side_rather_than_each_in_a_layer_of_its_own() -> None:
             links.append(Link(f"sum{number - 1}", f"sum{number}", 1))
     layout = lay_out(View(tuple(boxes), frames, tuple(links)))
     assert np.ptp(layout.groups[:, 1]) == 0
+
+
+def test_experts_stand_abreast_though_an_op_leads_to_each() -> None:
+    """As above, each fed by an index of its own, whose place is open."""
+    frames = tuple(Group(f"f{number}", "expert", None) for number in range(4))
+    boxes = [Box("in", "op", "in", "", None, ()), Box("out", "op", "out", "", None, ())]
+    links = []
+    for number in range(4):
+        names = [f"{number}{letter}" for letter in "abc"]
+        boxes += [Box(name, "op", name, "", f"f{number}", ()) for name in names]
+        boxes += [Box(name, "op", name, "", None, ()) for name in (f"index{number}", f"sum{number}")]
+        ways = ("in", f"index{number}"), (f"index{number}", names[0]), (names[0], names[1]), (names[1], names[2])
+        links += [Link(*ends, 1) for ends in (*ways, (names[2], f"sum{number}"))]
+        links.append(Link(f"sum{number}", f"sum{number + 1}" if number < 3 else "out", 1))
+    layout = lay_out(View(tuple(boxes), frames, tuple(links)))
+    assert np.ptp(layout.groups[:, 1]) == 0
+
+
+def test_the_main_way_runs_straight_past_a_residual_connection() -> None:
+    frames = (Group("block", "block", None),)
+    inside = tuple(Box(name, "op", name, "", "block", ()) for name in ("conv1", "norm", "relu", "conv2", "add"))
+    boxes = (Box("in", "op", "in", "", None, ()), *inside, Box("out", "op", "out", "", None, ()))
+    ways = [(first.key, second.key) for first, second in pairwise(boxes)]
+    layout = lay_out(View(boxes, frames, tuple(Link(*ends, 1) for ends in [*ways, ("in", "add")])))
+    assert np.ptp(layout.boxes[:, 0] + layout.boxes[:, 2] / 2) < 0.5
+    skip = layout.points[layout.starts[-2] :, 0]
+    assert abs(skip[0] - skip[-1]) < 0.5
+    assert abs(skip[0] - skip[len(skip) // 2]) > 30
+
+
+def test_the_data_runs_straight_into_a_layer_whose_weight_is_transposed_first() -> None:
+    frames = (Group("fc", "fc", None),)
+    kinds = {"weight": "parameter", "bias": "parameter", "t": "op", "addmm": "op"}
+    boxes = (
+        Box("in", "op", "in", "", None, ()),
+        *(Box(name, kind, name, "", "fc", ()) for name, kind in kinds.items()),
+        Box("out", "op", "out", "", None, ()),
+    )
+    ways = ("weight", "t"), ("t", "addmm"), ("bias", "addmm"), ("in", "addmm"), ("addmm", "out")
+    layout = lay_out(View(boxes, frames, tuple(Link(*ends, 1) for ends in ways)))
+    centres = dict(zip([box.key for box in boxes], layout.boxes[:, 0] + layout.boxes[:, 2] / 2, strict=True))
+    assert np.ptp([centres[name] for name in ("in", "addmm", "out")]) < 0.5
+    assert abs(centres["t"] - centres["addmm"]) > 30
+
+
+def test_an_edge_against_the_flow_runs_up_on_the_side_where_less_is_in_its_way() -> None:
+    """A loop from 4 to 1, with 5 and 6 on one side of it all the way."""
+    edges = [(0, 1), (1, 2), (2, 3), (3, 4), (0, 5), (5, 6), (6, 4), (4, 7)]
+    layout = lay_out(flat_view(8, [*edges, (4, 1)]))
+    line = layout.points[layout.starts[-2] :]
+    on_left = layout.boxes[1, 0] < layout.boxes[5, 0]
+    assert (line[:, 0].min() < layout.boxes[1:5, 0].min()) == on_left
+    assert (line[:, 0].max() > layout.boxes[5:7, 0].max()) != on_left
 
 
 def test_a_longer_loop_leaves_the_calls_before_it_in_place() -> None:

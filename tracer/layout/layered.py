@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 from tracer.layout.sizes import EDGE_WIDTH
 
-# How strongly the ends of an edge pull each other: long edges should be straight.
-TO_DUMMY, BETWEEN_DUMMIES = 1.0, 2.0
+BETWEEN_DUMMIES = 2.0  # of an edge's pull: long edges should be straight
 
 
 class Edge(NamedTuple):
@@ -18,6 +17,14 @@ class Edge(NamedTuple):
     source_offset: float
     target_offset: float
     weight: float
+
+
+class Pull(NamedTuple):
+    """How strongly an edge pulls at its source, at its target, and at the dummies between."""
+
+    at_source: float
+    at_target: float
+    between: float
 
 
 class Tie(NamedTuple):
@@ -32,8 +39,8 @@ class Tie(NamedTuple):
 class Layered:
     """Nodes 0 to `real` - 1 are given, the others are dummies. `rows` are the nodes of each layer, left to right.
 
-    `chains` holds the dummies of each edge in the order the edge meets them. An edge against the flow (`is_loop`) has
-    dummies beside its source and its target too, and runs around both.
+    `chains` holds the dummies of each edge in the order the edge meets them. An edge against the flow has dummies
+    beside its source and its target too, and runs around both: it is one of the `loops`, by its number.
     """
 
     real: int
@@ -43,10 +50,12 @@ class Layered:
     above: list[list[Tie]]
     below: list[list[Tie]]
     chains: list[list[int]]
-    is_loop: list[bool]
+    loops: dict[int, Edge]
 
 
-def make_layered(widths: Sequence[float], edges: Sequence[Edge], layers: Sequence[int]) -> Layered:
+def make_layered(
+    widths: Sequence[float], edges: Sequence[Edge], layers: Sequence[int], pulls: Sequence[Pull]
+) -> Layered:
     """The proper graph of it. All long edges of one source (at one offset) share a single chain of dummies."""
     count = len(widths)
     graph = Layered(
@@ -57,35 +66,37 @@ def make_layered(widths: Sequence[float], edges: Sequence[Edge], layers: Sequenc
         above=[[] for _ in range(count)],
         below=[[] for _ in range(count)],
         chains=[],
-        is_loop=[layers[edge.target] <= layers[edge.source] for edge in edges],
+        loops={index: edge for index, edge in enumerate(edges) if layers[edge.target] <= layers[edge.source]},
     )
     shared: dict[tuple[int, float], list[int]] = {}
-    for edge, is_loop in zip(edges, graph.is_loop, strict=True):
-        if is_loop:
+    for index, (edge, pull) in enumerate(zip(edges, pulls, strict=True)):
+        if index in graph.loops:
             graph.chains.append(_loop_chain(graph, edge))
         elif graph.layers[edge.target] - graph.layers[edge.source] == 1:
-            _tie(graph, edge.source, edge.target, edge.source_offset - edge.target_offset, edge.weight)
+            offset = edge.source_offset - edge.target_offset
+            _tie(graph, edge.source, edge.target, offset, pull.at_source, pull.at_target)
             graph.chains.append([])
         else:
             chain = shared.setdefault((edge.source, edge.source_offset), [])
-            graph.chains.append(_forward_chain(graph, edge, chain))
+            graph.chains.append(_forward_chain(graph, edge, pull, chain))
     for node, layer in enumerate(graph.layers):
         graph.rows[layer].append(node)
     return graph
 
 
-def _forward_chain(graph: Layered, edge: Edge, shared: list[int]) -> list[int]:
+def _forward_chain(graph: Layered, edge: Edge, pull: Pull, shared: list[int]) -> list[int]:
     """Makes the chain long enough and ties the target to its end; returns the part the edge runs along."""
     first = graph.layers[edge.source] + 1
     length = graph.layers[edge.target] - first
     while len(shared) < length:
         dummy = _add_dummy(graph, first + len(shared))
         if shared:
-            _tie(graph, shared[-1], dummy, 0.0, BETWEEN_DUMMIES)
+            inner = BETWEEN_DUMMIES * pull.between
+            _tie(graph, shared[-1], dummy, 0.0, inner, inner)
         else:
-            _tie(graph, edge.source, dummy, edge.source_offset, TO_DUMMY)
+            _tie(graph, edge.source, dummy, edge.source_offset, pull.at_source, pull.between)
         shared.append(dummy)
-    _tie(graph, shared[length - 1], edge.target, -edge.target_offset, TO_DUMMY)
+    _tie(graph, shared[length - 1], edge.target, -edge.target_offset, pull.between, pull.at_target)
     return shared[:length]
 
 
@@ -95,7 +106,7 @@ def _loop_chain(graph: Layered, edge: Edge) -> list[int]:
     for layer in range(graph.layers[edge.source], graph.layers[edge.target] - 1, -1):
         dummy = _add_dummy(graph, layer)
         if chain:
-            _tie(graph, dummy, chain[-1], 0.0, BETWEEN_DUMMIES)
+            _tie(graph, dummy, chain[-1], 0.0, BETWEEN_DUMMIES, BETWEEN_DUMMIES)
         chain.append(dummy)
     return chain
 
@@ -108,7 +119,7 @@ def _add_dummy(graph: Layered, layer: int) -> int:
     return len(graph.layers) - 1
 
 
-def _tie(graph: Layered, upper: int, lower: int, offset: float, weight: float) -> None:
+def _tie(graph: Layered, upper: int, lower: int, offset: float, at_upper: float, at_lower: float) -> None:
     """Ties two nodes of adjacent layers; the lower one would like to stand `offset` right of the upper one."""
-    graph.below[upper].append(Tie(lower, -offset, weight))
-    graph.above[lower].append(Tie(upper, offset, weight))
+    graph.below[upper].append(Tie(lower, -offset, at_upper))
+    graph.above[lower].append(Tie(upper, offset, at_lower))

@@ -23,7 +23,7 @@ def assign_layers(
     layers = _as_late_as_possible(order, above, below, list(exits) or [_deepest_sink(order, above, below)])
     _hang_dead_ends(layers, order, above, below)
     placed = [layer if layer is not None else 0 for layer in layers]
-    _stand_abreast(placed, order, above, tall)
+    _stand_abreast(placed, order, above, below, tall)
     return _with_ports(placed, entries, exits)
 
 
@@ -48,11 +48,11 @@ def topological_order(above: Neighbours, below: Neighbours) -> list[int]:
     return order
 
 
-def depths(order: list[int], above: Neighbours) -> list[int]:
-    """The length of the longest way to each node."""
+def depths(order: list[int], above: Neighbours, entries: range = range(0), start: int = 0) -> list[int]:
+    """The length of the longest way to each node; the ways from `entries` are longer by `start`."""
     depth = [0] * len(order)
     for node in order:
-        depth[node] = max((depth[source] + 1 for source in above[node]), default=0)
+        depth[node] = max((depth[source] + 1 for source in above[node]), default=start if node in entries else 0)
     return depth
 
 
@@ -88,18 +88,40 @@ def _hang_dead_ends(layers: list[int | None], order: list[int], above: Neighbour
         missing = [node for node in missing if layers[node] is None]
 
 
-def _stand_abreast(layers: list[int], order: list[int], above: Neighbours, tall: frozenset[int]) -> None:
-    """Moves tall nodes up to the first layer that has one already, if nothing they need is in the way."""
+def _stand_abreast(
+    layers: list[int], order: list[int], above: Neighbours, below: Neighbours, tall: frozenset[int]
+) -> None:
+    """Moves tall nodes up to the first layer that has one already, and what leads to them with them.
+
+    Tall nodes above stay, and so does what more than one way begins at.
+    """
     abreast = Counter(layers[node] for node in tall)
+    highest: list[int | None] = [None] * len(layers)  # None: as high as it is taken
     for node in order:
-        if node in tall and above[node]:
-            first = max(layers[source] for source in above[node]) + 1
-            for layer in range(first, layers[node]):
+        reached = [layer + 1 for source in above[node] if (layer := highest[source]) is not None]
+        if not reached:
+            highest[node] = layers[node] if node in tall or len(below[node]) > 1 else None
+            continue
+        highest[node] = max(reached)
+        if node in tall:
+            for layer in range(max(reached), layers[node]):
                 if 0 < abreast[layer] < MOST_ABREAST:
                     abreast[layers[node]] -= 1
                     abreast[layer] += 1
-                    layers[node] = layer
+                    _raise_with_sources(node, layer, layers, above)
                     break
+            highest[node] = layers[node]
+
+
+def _raise_with_sources(node: int, layer: int, layers: list[int], above: Neighbours) -> None:
+    layers[node] = layer
+    waiting = [node]
+    while waiting:
+        lower = waiting.pop()
+        for source in above[lower]:
+            if layers[source] >= layers[lower]:
+                layers[source] = layers[lower] - 1
+                waiting.append(source)
 
 
 def _with_ports(layers: list[int], entries: range, exits: range) -> list[int]:

@@ -8,14 +8,16 @@ from numpy.typing import NDArray
 
 from tracer.layout.coordinates import place_rows
 from tracer.layout.cycles import feedback_edges
-from tracer.layout.layered import Edge, make_layered
+from tracer.layout.layered import Edge, Pull, make_layered
 from tracer.layout.layering import assign_layers, depths, neighbours, topological_order
 from tracer.layout.ordering import order_rows
 from tracer.layout.projection import project
 from tracer.layout.routing import Point, route_edge, stack_layers
 from tracer.layout.sizes import PART_GAP, TALL
 
-FEEDER_WEIGHT = 0.001  # of an edge, against 1
+# What edges beside a longer way pull with, against 1: at their ends and along their way; and those that only feed one.
+BESIDE, ALONG_BESIDE = 0.1, 0.25
+FEEDER_WEIGHT = 0.001
 HOME_PART_WEIGHT, NEW_PART_WEIGHT = 1.0, 0.001
 
 
@@ -88,13 +90,13 @@ def _place_part(level: Level, check: Callable[[], None]) -> _Part:
     heights = [height for _, height in level.sizes] + [0.0] * ports
     ends = [(edge.source, edge.target) for edge in level.edges]
     feedback = feedback_edges(level.count, ends)
-    forward = [end if index not in feedback else end[::-1] for index, end in enumerate(ends) if end[0] != end[1]]
+    forward = [end if index not in feedback else end[::-1] for index, end in enumerate(ends)]
     first_exit = len(level.sizes) + level.entries
     tall = frozenset(item for item, (_, height) in enumerate(level.sizes) if height > TALL)
     entries, exits = range(len(level.sizes), first_exit), range(first_exit, level.count)
     layers = assign_layers(level.count, forward, entries, exits, tall)
     homes = [*level.homes, *[None] * ports]
-    graph = make_layered(widths, _with_feeders_light(level, forward), layers)
+    graph = make_layered(widths, level.edges, layers, _pulls(level, forward, entries, exits))
     order_rows(graph, homes, check)
     xs = place_rows(graph, homes, len(level.sizes), check)
     bands = stack_layers(graph, heights, xs, level.entries > 0, level.exits > 0)
@@ -106,20 +108,28 @@ def _place_part(level: Level, check: Callable[[], None]) -> _Part:
     return _Part(centres, routes, min([left, *reach]), max([right, *reach]), bands.height)
 
 
-def _with_feeders_light(level: Level, forward: list[tuple[int, int]]) -> list[Edge]:
-    """The edges; what only feeds one node, which has a longer way behind it on another side, pulls that little.
+def _pulls(level: Level, forward: list[tuple[int, int]], entries: range, exits: range) -> list[Pull]:
+    """How strongly each edge pulls at its ends: the longest way should be straight, all else stands beside it.
 
-    So the long way stays straight and small tributaries come from its sides, whatever their number.
+    An edge hardly moves what it comes to if a longer way leads there, nor what it comes from if a longer way begins
+    there. What only feeds one node gives way to all others.
     """
     above, below = neighbours(level.count, forward)
-    depth = depths(topological_order(above, below), above)
-    deepest = [max((depth[source] for source in sources), default=0) for sources in above]
+    order = topological_order(above, below)
+    depth = depths(order, above, entries, start=level.count)
+    height = depths(order[::-1], below, exits, start=level.count)
     return [
-        edge._replace(weight=min(edge.weight, FEEDER_WEIGHT))
-        if len(below[edge.source]) == 1 and depth[edge.source] < deepest[edge.target]
-        else edge
-        for edge in level.edges
+        _pull(edge.weight, depth[target] == depth[source] + 1, height[source] == height[target] + 1, len(below[source]))
+        for edge, (source, target) in zip(level.edges, forward, strict=True)
     ]
+
+
+def _pull(weight: float, ends_longest: bool, begins_longest: bool, targets: int) -> Pull:
+    if targets == 1 and not ends_longest:
+        return Pull(min(weight, FEEDER_WEIGHT), min(weight, FEEDER_WEIGHT), weight)
+    if begins_longest and ends_longest:
+        return Pull(weight, weight, weight)
+    return Pull(weight * BESIDE, weight * BESIDE, weight * ALONG_BESIDE)
 
 
 def _parts(count: int, edges: Sequence[Edge]) -> list[list[int]]:

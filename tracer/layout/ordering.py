@@ -21,8 +21,13 @@ def order_rows(graph: Layered, homes: Sequence[float | None], check: Callable[[]
     Nodes with a home (previous centre x) keep their order among themselves. `check` is called now and then; it may
     raise to give up.
     """
-    if all(len(row) < 2 for row in graph.rows):
-        return
+    _take_out_loops(graph)
+    if any(len(row) > 1 for row in graph.rows):
+        graph.rows = _best_order(graph, homes, check)
+    _put_loops_outside(graph)
+
+
+def _best_order(graph: Layered, homes: Sequence[float | None], check: Callable[[], None]) -> Rows:
     known = [*[home is not None for home in homes], *[False] * (len(graph.layers) - len(homes))]
     if any(known):
         starts = [_by_place(graph.rows, guess_places(graph, homes))]
@@ -38,7 +43,29 @@ def order_rows(graph: Layered, homes: Sequence[float | None], check: Callable[[]
             best, fewest = search.best, search.fewest
         if not fewest:
             break
-    graph.rows = best
+    return best
+
+
+def _take_out_loops(graph: Layered) -> None:
+    dummies = {dummy for index in graph.loops for dummy in graph.chains[index]}
+    if dummies:
+        graph.rows = [[node for node in row if node not in dummies] for row in graph.rows]
+
+
+def _put_loops_outside(graph: Layered) -> None:
+    """Edges against the flow run up beside everything else, where less is between them and their ends: short ones
+    inside, long ones around them.
+    """
+    for index, edge in sorted(graph.loops.items(), key=lambda item: (len(graph.chains[item[0]]), item[0])):
+        chain = graph.chains[index]
+        left = right = 0
+        for end in edge.source, edge.target:
+            row = graph.rows[graph.layers[end]]
+            left += row.index(end)
+            right += len(row) - 1 - row.index(end)
+        for dummy in chain:
+            row = graph.rows[graph.layers[dummy]]
+            row.insert(0 if left < right else len(row), dummy)
 
 
 def count_crossings(rows: Rows, above: list[list[int]], position: list[int]) -> int:

@@ -1,10 +1,11 @@
 """The paths of edges between placed layers: vertical beside boxes, bending only in the gaps between layers."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tracer.layout.layered import Edge, Layered
-from tracer.layout.sizes import LAYER_GAP, LOOP_GAP, PORT_GAP, layer_gap
+from tracer.layout.sizes import ARROW_ROOM, LAYER_GAP, LOOP_GAP, PORT_GAP, layer_gap
 
 Point = tuple[float, float]
 
@@ -25,7 +26,7 @@ def stack_layers(
     graph: Layered, heights: Sequence[float], xs: Sequence[float], has_entries: bool, has_exits: bool
 ) -> Bands:
     """Layers below each other, further apart where an edge runs far sideways, closer at a frame's ports."""
-    margin = LAYER_GAP / 2 if any(graph.is_loop) else 0.0  # an edge against the flow runs around the outermost layers
+    margin = LAYER_GAP / 2 if graph.loops else 0.0  # an edge against the flow runs around the outermost layers
     tops, bottoms = [], []
     y = margin
     last = len(graph.rows) - 1
@@ -49,7 +50,7 @@ def route_edge(
     above, below = graph.layers[edge.source], graph.layers[edge.target]
     start, end = xs[edge.source] + edge.source_offset, xs[edge.target] + edge.target_offset
     chain = graph.chains[index]
-    between = _around(graph, chain, xs, bands, start, end) if graph.is_loop[index] else _along(graph, chain, xs, bands)
+    between = _around(graph, chain, xs, bands, start, end) if index in graph.loops else _along(graph, chain, xs, bands)
     return without_straights(
         [
             (start, bands.middle(above) + heights[edge.source] / 2),
@@ -81,12 +82,18 @@ def _around(
     graph: Layered, chain: list[int], xs: Sequence[float], bands: Bands, start: float, end: float
 ) -> Iterator[Point]:
     """Below the source, up a chain of dummies, and above the target."""
-    dip = bands.bottoms[graph.layers[chain[0]]] + LOOP_GAP
-    crest = bands.tops[graph.layers[chain[-1]]] - LOOP_GAP
-    yield start, dip
-    yield xs[chain[0]], dip
+    dip, crest = bands.bottoms[graph.layers[chain[0]]], bands.tops[graph.layers[chain[-1]]] - ARROW_ROOM
+    yield from _across(start, xs[chain[0]], dip, dip + LOOP_GAP)
     for dummy in chain:
         yield xs[dummy], bands.bottoms[graph.layers[dummy]]
         yield xs[dummy], bands.tops[graph.layers[dummy]]
-    yield xs[chain[-1]], crest
-    yield end, crest
+    yield from _across(xs[chain[-1]], end, crest, crest - LOOP_GAP)
+
+
+def _across(start: float, end: float, outer: float, level: float) -> Iterator[Point]:
+    """Level from one x to another, its corners cut off."""
+    corner = math.copysign(min(LOOP_GAP, abs(end - start) / 3), end - start)
+    yield start, outer
+    yield start + corner, level
+    yield end - corner, level
+    yield end, outer

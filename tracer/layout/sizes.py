@@ -16,7 +16,8 @@ PART_GAP = 36.0  # between parts that no edge connects
 LAYER_GAP = 28.0  # between layers, where edges bend
 MOST_EXTRA_GAP = 36.0  # added where edges run far sideways
 PORT_GAP = 16.0  # between a frame's ports and its content
-LOOP_GAP = 8.0  # how far an edge that runs upwards dips below its source
+LOOP_GAP = 8.0  # how far an edge that runs upwards dips below its source, and how round its corners are
+ARROW_ROOM = 7.0  # straight, above a box that such an edge comes to
 
 TALL = 80.0  # height of what had better stand abreast: frames, not boxes
 
