@@ -27,6 +27,14 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
+def magnitude(value: float) -> str:
+    """A large count, three significant digits: "950", "12.3 k", "1.2 M"."""
+    for limit, unit in ((1e3, ""), (1e6, " k"), (1e9, " M")):
+        if value < limit:
+            return f"{value / limit * 1e3:.3g}{unit}"
+    return f"{value / 1e9:,.3g} G"
+
+
 def duration(secs: float) -> str:
     for limit, factor, unit in ((1e-3, 1e6, "µs"), (1, 1e3, "ms"), (120, 1, "s")):
         if secs < limit:

@@ -10,7 +10,9 @@ from gui.canvas.geometry import Floats, Ints
 from gui.canvas.labels import Labels
 from gui.canvas.scene import Scene
 from gui.canvas.states import MARKS, State
+from gui.coloring import ALARM
 from gui.fonts import text_font
+from gui.scales import alarm_swatch
 from gui.theme import Swatch, Theme
 from tracer.model.view import DETACHED, NO_GRAD, OPAQUE, Box
 
@@ -31,7 +33,10 @@ class BoxPainter:
         self._titles = Labels(text_font(theme.sizes.box_title, QFont.Weight.Medium))
         self._quiet_titles = Labels(text_font(theme.sizes.box_subtitle + 1))
         self._subtitles = Labels(text_font(theme.sizes.box_subtitle))
-        self._pens = [_Pens(swatch) for swatch in scene.swatches]
+        self._pens: dict[int, _Pens] = {}  # as they are asked for: from afar none is
+        self._alarm = QColor(alarm_swatch(theme).strong)
+        self._alarms = np.flatnonzero(scene.coloration.alarms)
+        self._alarming = frozenset(self._alarms.tolist())
         self._opaque = np.array([row for row, box in enumerate(scene.boxes) if box.trait == OPAQUE], dtype=np.int64)
 
     def paint(self, painter: QPainter, rects: Floats, rows: Ints, detail: Detail, scale: float) -> None:
@@ -56,6 +61,15 @@ class BoxPainter:
             draw_rects(painter, batch)
         if len(self._opaque):
             self._paint_opaque_batch(painter, rects, np.intersect1d(rows, self._opaque), detail, scale)
+        if len(self._alarms):
+            painter.setPen(QPen(self._alarm, 0))
+            painter.setBrush(self._alarm)
+            draw_rects(painter, _at_least(rects[np.intersect1d(rows, self._alarms)], 5.0 / scale))
+
+    def _pens_of(self, color: int) -> "_Pens":
+        if color not in self._pens:
+            self._pens[color] = _Pens(self._scene.swatches[color])
+        return self._pens[color]
 
     def _paint_opaque_batch(self, painter: QPainter, rects: Floats, rows: Ints, detail: Detail, scale: float) -> None:
         """The double border from afar; dark specks from further away."""
@@ -83,9 +97,10 @@ class BoxPainter:
     def _paint_one(self, painter: QPainter, row: int, rect: QRectF, detail: Detail) -> None:
         box = self._scene.boxes[row]
         state = State(self._scene.states[row])
-        pens = self._pens[self._scene.colors[row]]
+        pens = self._pens_of(int(self._scene.colors[row]))
         is_graphless = box.trait in (DETACHED, NO_GRAD)
-        painter.setPen(pens.dashed_outline_of(state) if is_graphless else pens.outline_of(state))
+        marking = pens if state == State.PRESENT else self._pens_of(state)
+        painter.setPen(marking.dashed_outline_of(state) if is_graphless else marking.outline_of(state))
         painter.setBrush(Qt.BrushStyle.NoBrush if state == State.GHOST else pens.fill)
         radius = corner_radius(box, rect, self._theme)
         painter.drawRoundedRect(rect, radius, radius)
@@ -94,7 +109,9 @@ class BoxPainter:
         if detail >= Detail.TITLES:
             self._paint_text(painter, box, rect, pens, detail)
         if state in MARKS:
-            paint_badge(painter, rect.topRight() + QPointF(-3.0, 2.0), MARKS[state], pens.strong, self._theme)
+            paint_badge(painter, rect.topRight() + QPointF(-3.0, 2.0), MARKS[state], marking.strong, self._theme)
+        if row in self._alarming:
+            paint_badge(painter, rect.topLeft() + QPointF(3.0, 2.0), ALARM, self._alarm, self._theme)
 
     def _paint_text(self, painter: QPainter, box: Box, rect: QRectF, pens: "_Pens", detail: Detail) -> None:
         left = rect.left() + _PADDING
@@ -155,7 +172,7 @@ def paint_inner_border(painter: QPainter, rect: QRectF, radius: float, color: QC
 
 
 def paint_badge(painter: QPainter, center: QPointF, mark: str, color: QColor, theme: Theme) -> None:
-    """A disc with +, − or ~ drawn as strokes: the sign by which a change is told without its colour."""
+    """A disc with +, −, ~ or ! drawn as strokes: the sign by which a change or an alarm is told without its colour."""
     painter.setPen(QPen(QColor(theme.canvas), 1.6))
     painter.setBrush(color)
     painter.drawEllipse(center, _BADGE_RADIUS, _BADGE_RADIUS)
@@ -167,6 +184,10 @@ def paint_badge(painter: QPainter, center: QPointF, mark: str, color: QColor, th
     if mark == "~":
         offsets = ((-3.8, 1.2), (-2.0, -1.2), (0.0, 0.0), (2.0, 1.2), (3.8, -1.2))
         painter.drawPolyline([QPointF(x + dx, y + dy) for dx, dy in offsets])
+        return
+    if mark == ALARM:
+        painter.drawLine(QPointF(x, y - 4.2), QPointF(x, y + 0.8))
+        painter.drawPoint(QPointF(x, y + 3.9))
         return
     painter.drawLine(QPointF(x - 3.6, y), QPointF(x + 3.6, y))
     if mark == "+":

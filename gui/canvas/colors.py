@@ -1,4 +1,4 @@
-"""The colours of a scene: those of the colouring where nothing changed, those of the states where something did."""
+"""The colours of a scene: those of the colouring, and those of the states where something changed."""
 
 from dataclasses import replace
 
@@ -25,14 +25,18 @@ def colored(
 ) -> Coloration:
     """Colours of all boxes, and the whole legend.
 
-    The first swatches belong to the states that override the colouring, in the order of `State`.
+    The first swatches belong to the states that override the colouring, in the order of `State`. Numbers are not
+    overridden, or where everything changes in each step none would be seen: there a state shows by its mark alone.
     """
-    is_plain = states == State.PRESENT
-    plain = coloring.colored(Subject(fit.boxes, is_plain, fit.graph, statistics), theme)
+    is_told = states == State.PRESENT
+    if coloring.GROUP != "structure":
+        is_told |= (states == State.ADDED) | (states == State.CHANGED)
+    subject = Subject(fit.boxes, is_told, fit.graph, statistics)
+    told = coloring.colored(subject, theme)
     overriding = (theme.neutral, theme.ghost, theme.added, theme.removed, theme.changed)
-    colors = np.where(is_plain, plain.colors + len(overriding), states).astype(np.uint8)
-    legend = (*_with_traits(plain.legend, fit, states, theme), *_state_entries(states, theme))
-    return Coloration(colors, (*overriding, *plain.swatches), legend)
+    colors = np.where(is_told, told.colors + len(overriding), states).astype(np.uint8)
+    legend = (*_with_traits(told.legend, subject, fit, states, theme), *_state_entries(states, theme))
+    return replace(told, colors=colors, swatches=(*overriding, *told.swatches), legend=legend, title=coloring.TITLE)
 
 
 def _state_entries(states: NDArray[np.uint8], theme: Theme) -> list[LegendEntry]:
@@ -44,18 +48,24 @@ def _state_entries(states: NDArray[np.uint8], theme: Theme) -> list[LegendEntry]
     }
     counts = np.bincount(states, minlength=len(State))
     return [
-        LegendEntry(f"{_STATE_LABELS[state]} ({counts[state]})", swatch, MARKS.get(state, ""), state == State.GHOST)
+        LegendEntry(_counted(state, int(counts[state])), swatch, MARKS.get(state, ""), state == State.GHOST)
         for state, swatch in swatches.items()
         if counts[state]
     ]
 
 
+def _counted(state: State, count: int) -> str:
+    """With the noun, as elsewhere nodes are counted."""
+    return f"{_STATE_LABELS[state]}: {count:,} {'box' if count == 1 else 'boxes'}"
+
+
 def _with_traits(
-    entries: tuple[LegendEntry, ...], fit: Fit, states: NDArray[np.uint8], theme: Theme
+    entries: tuple[LegendEntry, ...], subject: Subject, fit: Fit, states: NDArray[np.uint8], theme: Theme
 ) -> list[LegendEntry]:
     """The legend of the colours, and a line for each trait that occurs; one line where a colour is that trait's."""
-    absent = (State.GHOST, State.REMOVED)
-    occurring = {box.trait for box, state in zip(fit.boxes, states.tolist(), strict=True) if state not in absent}
+    numbers, traits_by_number = subject.index.labels("trait", lambda box: box.trait)
+    is_there = (states != State.GHOST) & (states != State.REMOVED)
+    occurring = {traits_by_number[number] for number in np.unique(numbers[is_there]).tolist()}
     occurring.update(group.trait for group in fit.groups)
     traits = {label: trait for trait, label in TRAIT_LABELS.items() if trait in occurring}
     colors = [replace(entry, trait=traits.pop(entry.label, "")) for entry in entries]

@@ -20,7 +20,8 @@ def changes_only(scene: Scene, theme: Theme) -> Scene:
     colors = np.where(is_plain, len(scene.swatches), scene.colors).astype(np.uint8)
     marked = [entry for entry in scene.legend if entry.mark or entry.is_ghost]
     alike = [LegendEntry("Unchanged", faint)] if is_plain.any() else []
-    return replace(scene, colors=colors, swatches=(*scene.swatches, faint), legend=(*alike, *marked), changes_only=True)
+    coloration = replace(scene.coloration, colors=colors, swatches=(*scene.swatches, faint), legend=(*alike, *marked))
+    return replace(scene, coloration=coloration, changes_only=True)
 
 
 def _faint(theme: Theme) -> Swatch:

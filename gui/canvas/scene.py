@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gui.canvas.colors import colored
 from gui.canvas.fit import Fit, fit
 from gui.canvas.states import Diff, box_states
-from gui.coloring import Coloring, LegendEntry
+from gui.coloring import Coloration, Coloring, LegendEntry
 from gui.theme import Swatch, Theme
 from tracer.layout.result import Layout
 from tracer.model.call_tree import Call
@@ -26,20 +26,31 @@ from tracer.model.view import Box, Group
 class Scene:
     """A layout coloured for one step.
 
-    `states` and `colors`, uint8 (n,), follow the boxes of `fit`; `colors` are indices into `swatches`.
+    `states`, uint8 (n,), follow the boxes of `fit`, as `coloration` does.
     `changes_only` tells that what did not change is to step back, links too.
     """
 
     fit: Fit
     states: NDArray[np.uint8]
-    colors: NDArray[np.uint8]
-    swatches: tuple[Swatch, ...]
-    legend: tuple[LegendEntry, ...]
+    coloration: Coloration
     changes_only: bool = False
 
     @property
     def layout(self) -> Layout:
         return self.fit.layout
+
+    @property
+    def colors(self) -> NDArray[np.uint8]:
+        """Indices into `swatches`."""
+        return self.coloration.colors
+
+    @property
+    def swatches(self) -> tuple[Swatch, ...]:
+        return self.coloration.swatches
+
+    @property
+    def legend(self) -> tuple[LegendEntry, ...]:
+        return self.coloration.legend
 
     @property
     def boxes(self) -> tuple[Box, ...]:
@@ -81,5 +92,4 @@ def scene_of(
 ) -> Scene:
     """The same where it is known how the layout fits the graph."""
     states = box_states(fit, diff)
-    coloration = colored(fit, states, coloring, statistics, theme)
-    return Scene(fit, states, coloration.colors, coloration.swatches, coloration.legend)
+    return Scene(fit, states, colored(fit, states, coloring, statistics, theme))

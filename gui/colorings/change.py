@@ -8,10 +8,11 @@ from tracer.model.view import Box
 
 NAME = "change"
 TITLE = "Change"
+GROUP, ORDER, LEVEL = "structure", 3, "structure"
 
 
 def colored(subject: Subject, theme: Theme) -> Coloration:
-    return by_label(subject, label_of, swatch_of, theme)
+    return by_label(subject, NAME, label_of, swatch_of, theme)
 
 
 def label_of(box: Box, graph: nx.MultiDiGraph) -> str:

@@ -8,6 +8,7 @@ from tracer.model.view import DETACHED, NO_GRAD, TRAIT_LABELS, Box
 
 NAME = "kind"
 TITLE = "Kind"
+GROUP, ORDER, LEVEL = "structure", 0, "structure"
 
 _LABELS = {
     "op": "Operation",
@@ -21,7 +22,7 @@ _KINDS = {label: kind for kind, label in _LABELS.items()}
 
 
 def colored(subject: Subject, theme: Theme) -> Coloration:
-    return by_label(subject, label_of, swatch_of, theme)
+    return by_label(subject, NAME, label_of, swatch_of, theme)
 
 
 def label_of(box: Box, graph: nx.MultiDiGraph) -> str:

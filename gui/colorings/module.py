@@ -8,12 +8,13 @@ from tracer.model.view import Box
 
 NAME = "module"
 TITLE = "Module"
+GROUP, ORDER, LEVEL = "structure", 2, "structure"
 
 _NO_MODULE = "Outside modules"
 
 
 def colored(subject: Subject, theme: Theme) -> Coloration:
-    return by_label(subject, label_of, swatch_of, theme)
+    return by_label(subject, NAME, label_of, swatch_of, theme)
 
 
 def label_of(box: Box, graph: nx.MultiDiGraph) -> str:
@@ -31,7 +32,9 @@ def swatch_of(label: str, order: int, theme: Theme) -> Swatch:
 def _path_of(box: Box, graph: nx.MultiDiGraph) -> str:
     if box.kind == "module":
         return box.key.rpartition("#")[0]
-    node = next((graph.nodes[member] for member in box.members if member in graph), {})
+    node = next((graph.nodes[member] for member in box.members if member in graph), None)
+    if node is None:  # of another step's graph; with its own part's colour it keeps that of the others
+        return box.key.partition("#")[0] if "#" in box.key else ""
     if node.get("parameter"):
         return str(node["parameter"]).rpartition(".")[0]
     return str(node.get("module") or "")

@@ -11,6 +11,7 @@ from tracer.model.view import Box
 
 NAME = "op_type"
 TITLE = "Type of operation"
+GROUP, ORDER, LEVEL = "structure", 1, "structure"
 
 # Pieces of names that settle the family, tried in this order.
 _PIECES = {
@@ -42,7 +43,7 @@ _KINDS = {label: kind for kind, label in _BY_KIND.items()}
 
 
 def colored(subject: Subject, theme: Theme) -> Coloration:
-    return by_label(subject, label_of, swatch_of, theme)
+    return by_label(subject, NAME, label_of, swatch_of, theme)
 
 
 def label_of(box: Box, graph: nx.MultiDiGraph) -> str:
