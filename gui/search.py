@@ -3,6 +3,7 @@
 import fnmatch
 import re
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -70,8 +71,14 @@ class Column:
 
     def __init__(self, texts: Iterable[str]) -> None:
         numbers: dict[str, int] = {}
-        self._rows = np.fromiter((numbers.setdefault(text, len(numbers)) for text in texts), np.int64)
-        self._texts = [text.lower() for text in numbers]
+        self._rows = np.array([numbers.setdefault(text, len(numbers)) for text in texts], np.int64)
+        self._texts = tuple(text.lower() for text in numbers)
+
+    def mapped(self, change: Callable[[str], str]) -> "Column":
+        """The same rows with other texts; `change` sees them in lower case."""
+        column = copy(self)
+        column._texts = tuple(change(text).lower() for text in self._texts)
+        return column
 
     def where(self, fits: Callable[[str], bool]) -> Bools:
         """The rows (n,) whose text fits; an empty text never does."""
@@ -86,11 +93,12 @@ class SearchIndex:
         calls = call_tree(graph) if calls is None else calls
         self._keys = list(graph)
         nodes = list(graph.nodes.values())
-        self._titles = Column(map(_title, self._keys, nodes))
-        self._ops = Column(node["op"] if node["kind"] == "op" else "" for node in nodes)
-        self._parameters = Column((node.get("parameter") or "") for node in nodes)
-        self._modules_of_nodes = Column(_module(key, graph) for key in self._keys)
-        self._shapes = Column(_shapes(node["shapes"]) for node in nodes)
+        self._ops = Column([node["op"] if node["kind"] == "op" else "" for node in nodes])
+        self._titles = self._ops.mapped(_title_of_op)
+        self._ends = Column([_name_of_end(key, node) for key, node in zip(self._keys, nodes, strict=True)])
+        self._parameters = Column([node.get("parameter") or "" for node in nodes])
+        self._owners = self._parameters.mapped(lambda name: name.rpartition(".")[0])
+        self._shapes = Column([str(node["shapes"]) for node in nodes]).mapped(_as_shapes)
         self._call_keys = list(calls)
         every = list(calls.values())
         above = [calls[call.parent].path if call.parent is not None else "" for call in every]
@@ -125,11 +133,11 @@ class SearchIndex:
         if query.field == "param":
             return self._parameters.where(fits)
         ops = self._ops.where(fits)
-        titles = self._titles.where(fits)
+        ops |= self._titles.where(fits)
         if query.field == "op":
-            return ops | (titles & self._ops.where(bool))
-        named = self._parameters.where(fits) & ~self._modules_of_nodes.where(fits)
-        found: Bools = ops | titles | named
+            return ops
+        named = self._parameters.where(fits) & ~self._owners.where(fits)
+        found: Bools = ops | named | self._ends.where(fits)
         if _SHAPE.fullmatch(query.text):
             found |= self._shapes.where(shape_test_of(query))
         if "/" in query.text:
@@ -154,24 +162,19 @@ def index_of(graph: nx.MultiDiGraph) -> SearchIndex:
     return SearchIndex(graph)
 
 
-def _title(key: str, node: Mapping[str, object]) -> str:
-    """As on the box; of a parameter nothing, its name is a column of its own."""
-    if node["kind"] == "op":
-        return _op_title(str(node["op"]))
-    return "" if node["kind"] == "parameter" else str(node.get("target") or key)
+def _title_of_op(name: str) -> str:
+    """In any case of letters, which `op_title` minds."""
+    return op_title(name.replace("backward", "Backward").replace("cppnode", "CppNode"))
 
 
-_op_title = lru_cache(maxsize=4096)(op_title)
+def _name_of_end(key: str, node: Mapping[str, object]) -> str:
+    """Of an input or output, as on the box."""
+    return "" if node["kind"] in ("op", "parameter") else str(node.get("target") or key)
 
 
-def _module(key: str, graph: nx.MultiDiGraph) -> str:
-    """The path of the module that a parameter belongs to, as its name says."""
-    name = graph.nodes[key].get("parameter") or ""
-    return str(name).rpartition(".")[0]
-
-
-def _shapes(shapes: Iterable[Iterable[int]]) -> str:
-    return " ".join("x".join(map(str, shape)) for shape in shapes)
+def _as_shapes(text: str) -> str:
+    """[[64, 128], [2]] as 64x128 2."""
+    return " ".join(sizes.replace(", ", "x") for sizes in re.findall(r"\[([\d, ]*)\]", text))
 
 
 def _order(calls: Mapping[str, Call], graph: nx.MultiDiGraph) -> Ints:
