@@ -8,7 +8,9 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QWidget
 
+from gui import format as fmt
 from gui.colorings import colorings
+from gui.differences import differing_boxes
 from gui.drawing import inside_of
 from gui.findings import source_of
 from gui.levels import CHOICES, sampling_text
@@ -74,6 +76,45 @@ SPECS = (
         ("Ctrl+G",),
         "mdi6.alert-octagon-outline",
         "Show the step, and in it the op or parameter, where a value was not finite first",
+    ),
+    ActionSpec(
+        "compare",
+        "Compare with this step",
+        ("D",),
+        "mdi6.pin-outline",
+        "Compare every step with the one shown now, until told otherwise",
+        True,
+    ),
+    ActionSpec(
+        "side_by_side",
+        "Two steps side by side",
+        ("Shift+D",),
+        "mdi6.view-split-vertical",
+        "Show the compared step to the left of the shown one",
+        True,
+    ),
+    ActionSpec("link_cameras", "Link cameras", (), "", "Let both steps be looked at in the same place", True),
+    ActionSpec(
+        "changes_only",
+        "Differences only",
+        ("Ctrl+D",),
+        "",
+        "Let everything that both steps have alike step back",
+        True,
+    ),
+    ActionSpec(
+        "previous_difference",
+        "Previous difference",
+        ("Ctrl+,",),
+        "mdi6.chevron-up",
+        "Select the box before this one that differs between the two steps",
+    ),
+    ActionSpec(
+        "next_difference",
+        "Next difference",
+        ("Ctrl+.",),
+        "mdi6.chevron-down",
+        "Select the next box that differs between the two steps",
     ),
     ActionSpec("fit", "Fit view", ("F",), "mdi6.fit-to-page-outline", "Show the whole graph"),
     ActionSpec("zoom_in", "Zoom in", ("Ctrl++", "Ctrl+=", "+"), "mdi6.magnify-plus-outline", "Show the graph larger"),
@@ -209,10 +250,26 @@ class Actions(QObject):
         enabled["zoom_selection"] = has_graph and bool(session.selection)
         has_inside = inside_of(session.drawing, session.selection) is not None
         enabled["toggle_call"] = has_inside or (has_graph and session.selection in session.drawing.calls)
+        enabled["compare"] = has_graph or session.pinned_step is not None
+        enabled["link_cameras"] = session.options.side_by_side
+        has_differences = has_graph and bool(differing_boxes(session.drawing.scene))
+        enabled |= dict.fromkeys(("previous_difference", "next_difference"), has_differences)
         for name, is_enabled in enabled.items():
             self._actions[name].setEnabled(is_enabled)
         self._actions["follow"].setChecked(session.follows_live)
+        self._show_pin()
         self.show_sampling()
+
+    def _show_pin(self) -> None:
+        """The same action lets go of the pinned step."""
+        pinned, action = self._session.pinned_step, self._actions["compare"]
+        action.setChecked(pinned is not None)
+        text = self.tr("Compare with this step")
+        if pinned is not None:
+            text = self.tr("Stop comparing with step {0}").format(fmt.count(pinned))
+        action.setText(text)
+        keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+        action.setToolTip(f"{text} ({keys})")
 
     def show_sampling(self) -> None:
         """Checks the level that the tape says is recorded, if it is a choice; a click alone changes nothing."""
@@ -235,6 +292,8 @@ class Actions(QObject):
             session.follow_changed,
             session.selection_changed,
             session.drawing_changed,
+            session.pinned_changed,
+            session.options_changed,
             session.sampling_changed,
             session.incidents_changed,
         ):

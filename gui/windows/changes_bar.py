@@ -1,38 +1,65 @@
-"""The line over the graph: which structure is shown, and how much differs from another step."""
+"""The line over the graph: which structure is shown, which step it is compared with, and how much differs."""
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
+from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QWidget
 
 from gui import format as fmt
+from gui.actions import Actions
+from gui.differences import details_of, verdict
 from gui.drawing import Drawing
 from gui.session import Session
 from gui.theme import Swatch, Theme
+from gui.windows.elided_label import ElidedLabel
+from gui.windows.step_box import StepSpin
+
+SPIN_PX = 64
+ROOMY_PX = 560
+"""Narrower than this, the words beside the numbers give way."""
+NO_STEP = -1
 
 
 class ChangesBar(QWidget):
-    """One line: which step, which structure, and how much differs from the step shown before."""
+    """Chips count nodes; `set_place` tells which of the differing boxes of the canvas is looked at."""
 
     requested = Signal()
 
-    def __init__(self, theme: Theme) -> None:
+    def __init__(self, session: Session, actions: Actions, theme: Theme) -> None:
         super().__init__()
         self.setObjectName("changes_bar")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self._step, self._against = QLabel(), QLabel()
-        self._chips = {name: _chip() for name in ("added", "removed", "changed")}
-        row = QHBoxLayout(self)
-        row.setContentsMargins(12, 5, 12, 5)
-        row.setSpacing(6)
-        row.addWidget(self._step)
-        row.addStretch(1)
-        for chip in self._chips.values():
-            row.addWidget(chip)
-            chip.clicked.connect(self.requested)
-        row.addWidget(self._against)
+        self._session = session
+        self.details = ElidedLabel()
+        self.verdict, self._unit, self.place = QLabel(), QLabel(self.tr("nodes")), QLabel()
+        self.chips = {name: _chip() for name in ("added", "removed", "changed")}
+        self.spin = StepSpin(self.tr("Step to compare with"), SPIN_PX)
+        self.spin.setSpecialValueText("–")
+        self.spin.setToolTip(self.tr("Compare with this step, whichever is shown"))
+        self._place_all(actions)
         self.setFixedHeight(36)
+        self.setMinimumWidth(1)
+        self.spin.valueChanged.connect(self._on_typed)
+        for chip in self.chips.values():
+            chip.clicked.connect(self.requested)
         self.dress(theme)
 
-    def show_drawing(self, drawing: Drawing | None, session: Session) -> None:
+    def _place_all(self, actions: Actions) -> None:
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 4, 6, 4)
+        row.setSpacing(5)
+        row.addWidget(self.details, 1)
+        for widget in (*self.chips.values(), self._unit, self.verdict, self.spin):
+            row.addWidget(widget)
+        row.addWidget(_button(actions["compare"]))
+        self._way = (_button(actions["previous_difference"]), self.place, _button(actions["next_difference"]))
+        row.addSpacing(6)
+        for widget in self._way:
+            row.addWidget(widget)
+        row.addWidget(_button(actions["side_by_side"]))
+
+    def show_drawing(self) -> None:
+        """Shows how the session's drawing stands to the compared step."""
+        drawing = self._session.drawing
         diff = drawing.diff if drawing is not None else None
         counts = {
             "added": ("+", len(diff.added) if diff else 0),
@@ -40,46 +67,74 @@ class ChangesBar(QWidget):
             "changed": ("~", len(diff.changed) if diff else 0),
         }
         for name, (sign, count) in counts.items():
-            self._chips[name].setText(f"{sign}{fmt.count(count)}")
-            self._chips[name].setVisible(count > 0)
-            self._chips[name].setToolTip(f"{fmt.plural(count, 'node')} {name}")
-        self._step.setText(self._step_text(drawing, session))
-        self._against.setText(self._against_text(drawing))
+            self.chips[name].setText(f"{sign}{fmt.count(count)}")
+            self.chips[name].setVisible(count > 0)
+            self.chips[name].setToolTip(f"{fmt.plural(count, 'node')} {name}")
+        self._show_details(drawing)
+        self.verdict.setText(verdict(drawing) if drawing is not None else "")
+        self._show_compared(drawing)
+        self._give_way()
+
+    def set_place(self, place: int, count: int) -> None:
+        """That of the differing boxes `place`, from 1, is selected, 0 for none of them."""
+        self.place.setText(f"{fmt.count(place)} of {fmt.count(count)}" if place else fmt.plural(count, "box", "boxes"))
+        self.place.setToolTip(self.tr("Boxes that differ between the two steps"))
+        for widget in self._way:
+            widget.setVisible(count > 0)
 
     def dress(self, theme: Theme) -> None:
         self.setStyleSheet(
             f"#changes_bar {{ background: {theme.panel}; border-bottom: 1px solid {theme.border}; }}"
-            f"QLabel {{ color: {theme.muted_text}; }}"
+            f"QLabel {{ color: {theme.muted_text}; }} QSpinBox {{ padding: 1px 6px; }}"
         )
         swatches: dict[str, Swatch] = {"added": theme.added, "removed": theme.removed, "changed": theme.changed}
         for name, swatch in swatches.items():
-            self._chips[name].setStyleSheet(
+            self.chips[name].setStyleSheet(
                 f"QToolButton {{ background: {swatch.fill}; color: {swatch.text}; border: 1px solid {swatch.border};"
                 " border-radius: 9px; padding: 1px 8px; font-weight: 600; }"
                 f"QToolButton:hover, QToolButton:focus {{ border-color: {theme.accent}; }}"
             )
 
-    def _step_text(self, drawing: Drawing | None, session: Session) -> str:
-        if drawing is None:
-            return ""
-        structure = session.timeline.structure(drawing.step.index)
-        parts = [
-            self.tr("Structure {0} of {1}").format(fmt.count(structure + 1), session.timeline.structure_count),
-            fmt.plural(drawing.graph.number_of_nodes(), "node"),
-            fmt.duration(drawing.step.duration_secs),
-        ]
-        return "   ·   ".join(parts)
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._give_way()
 
-    def _against_text(self, drawing: Drawing | None) -> str:
-        if drawing is None or drawing.diff is None:
-            return ""
-        step = fmt.count(drawing.question.compared_step)
-        if drawing.diff:
-            return self.tr("against step {0}").format(step)
-        return self.tr("Same graph as step {0}").format(step)
+    def _show_details(self, drawing: Drawing | None) -> None:
+        """Side by side each step has a line of its own."""
+        if drawing is None or self._session.options.side_by_side:
+            self.details.setText("")
+            return
+        nodes = drawing.graph.number_of_nodes()
+        self.details.setText("   ·   ".join(details_of(drawing.step, nodes, self._session.timeline)))
+
+    def _show_compared(self, drawing: Drawing | None) -> None:
+        """While the user types, the number under the cursor must not change."""
+        compared = drawing.question.compared_step if drawing is not None else NO_STEP
+        with QSignalBlocker(self.spin):
+            self.spin.setRange(NO_STEP, max(len(self._session.timeline) - 1, NO_STEP))
+            if not self.spin.hasFocus():
+                self.spin.setValue(compared)
+
+    def _give_way(self) -> None:
+        is_roomy = self.width() >= ROOMY_PX
+        drawing = self._session.drawing
+        differs = drawing is not None and bool(drawing.diff)
+        self._unit.setVisible(differs and is_roomy)
+        self.verdict.setVisible(is_roomy or not differs)
+        self.place.setVisible(self._way[0].isVisibleTo(self) and is_roomy)
+
+    @Slot(int)
+    def _on_typed(self, step: int) -> None:
+        self._session.pin(None if step == NO_STEP else step)
 
 
 def _chip() -> QToolButton:
     chip = QToolButton()
     chip.setCursor(Qt.CursorShape.PointingHandCursor)
     return chip
+
+
+def _button(action: QAction) -> QToolButton:
+    button = QToolButton()
+    button.setDefaultAction(action)
+    button.setAutoRaise(True)
+    return button

@@ -40,6 +40,7 @@ class Commands(QObject):
         self._connect_files()
         self._connect_run()
         self._connect_graph()
+        self._connect_comparison()
         self._connect_look()
         self._connect_sources()
 
@@ -138,6 +139,14 @@ class Commands(QObject):
         actions["minimap"].setChecked(canvas.shows_minimap)
         actions["legend"].toggled.connect(canvas.set_legend_visible)
         actions["minimap"].toggled.connect(canvas.set_minimap_visible)
+
+    def _connect_comparison(self) -> None:
+        actions, session = self._actions, self._workbench.session
+        actions["compare"].triggered.connect(session.toggle_pin)
+        actions["side_by_side"].setChecked(session.options.side_by_side)
+        actions["side_by_side"].toggled.connect(self._show_side_by_side)
+        actions["changes_only"].toggled.connect(self._show_changes_only)
+        actions["link_cameras"].setChecked(self._workbench.settings.links_cameras)
 
     def _connect_look(self) -> None:
         actions = self._actions
@@ -276,6 +285,15 @@ class Commands(QObject):
     def _show_forward_only(self, is_shown: bool) -> None:
         self._workbench.settings.shows_forward_only = is_shown
         self._workbench.session.set_options(shows_forward_only=is_shown)
+
+    @Slot(bool)
+    def _show_side_by_side(self, is_shown: bool) -> None:
+        self._workbench.settings.side_by_side = is_shown
+        self._workbench.session.set_options(side_by_side=is_shown)
+
+    @Slot(bool)
+    def _show_changes_only(self, is_shown: bool) -> None:
+        self._workbench.session.set_options(changes_only=is_shown)
 
     @Slot()
     def _prefer_system(self) -> None:

@@ -1,10 +1,12 @@
-"""The graph of the shown step: a line that says what changed, and the canvas under it."""
+"""The graph of the shown step: a line that says what changed, and under it the canvas, or two side by side."""
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from gui.actions import Actions
 from gui.appearance import Appearance
-from gui.canvas.canvas import GraphCanvas
+from gui.canvas.camera import READABLE_SCALE
+from gui.differences import differing_boxes, neighbour
 from gui.drawing import inside_of
 from gui.findings import LINK, link_key, why_nothing
 from gui.names import Names
@@ -13,48 +15,56 @@ from gui.theme import Theme
 from gui.windows.changes_bar import ChangesBar
 from gui.windows.incident_bar import IncidentBar
 from gui.windows.inside import InsideWindow
+from gui.windows.side_by_side import SideBySide
 from tracer.model.call_keys import call_keys
 from tracer.model.view_builder import box_of
 
 
 class GraphPage(QWidget):
-    """Keeps the canvas and the session's selection in step: the one speaks of boxes, the other of nodes and calls."""
+    """Keeps the canvases and the session's selection in step: these speak of boxes, the session of nodes and calls.
+
+    `canvas` is that of the shown step.
+    """
 
     changes_requested = Signal()
     origin_requested = Signal()
 
-    def __init__(self, session: Session, appearance: Appearance) -> None:
+    def __init__(self, session: Session, actions: Actions, appearance: Appearance) -> None:
         super().__init__()
         self._session = session
         self._appearance = appearance
-        self.canvas = GraphCanvas(appearance.theme)
-        self._bar = ChangesBar(appearance.theme)
+        self.panes = SideBySide(appearance.theme)
+        self.canvas = self.panes.shown.canvas
+        self.bar = ChangesBar(session, actions, appearance.theme)
         self.incidents = IncidentBar(session, appearance.theme)
         self._owners: dict[str, str] = {}
         self._layout_of_owners: object = None
+        self._differing: tuple[str, ...] = ()
         self._is_applying = False
         self.insides: list[InsideWindow] = []
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.incidents)
-        column.addWidget(self._bar)
-        column.addWidget(self.canvas, 1)
+        column.addWidget(self.bar)
+        column.addWidget(self.panes, 1)
         self._connect()
         self._show()
 
     def _connect(self) -> None:
         self._appearance.theme_changed.connect(self._dress)
         self._session.drawing_changed.connect(self._show)
+        self._session.options_changed.connect(self._show_arrangement)
         self._session.run_state_changed.connect(self._show_placeholder)
         self._session.selection_changed.connect(self._apply_selection)
         self._session.revealed.connect(self._reveal)
-        self._bar.requested.connect(self.changes_requested)
+        self.bar.requested.connect(self.changes_requested)
         self.incidents.origin_requested.connect(self.origin_requested)
-        self.canvas.box_selected.connect(self._on_box_selected)
-        self.canvas.link_selected.connect(self._on_link_selected)
-        self.canvas.group_toggled.connect(self._session.toggle_call)
-        self.canvas.box_activated.connect(self.open_inside)
+        for canvas in self.panes.canvases:
+            canvas.box_selected.connect(self._on_box_selected)
+            canvas.link_selected.connect(self._on_link_selected)
+            canvas.group_toggled.connect(self._session.toggle_call)
+            canvas.box_activated.connect(self.open_inside)
         self._session.tape_changed.connect(self._close_insides)
 
     @Slot(str)
@@ -78,15 +88,41 @@ class GraphPage(QWidget):
     @Slot()
     def _show(self) -> None:
         drawing = self._session.drawing
-        self._bar.show_drawing(drawing, self._session)
+        self._differing = differing_boxes(drawing.scene) if drawing is not None else ()
+        self._show_placeholder()
         self._is_applying = True
-        if drawing is None:
-            self.canvas.set_scene(None)
-            self._show_placeholder()
-        else:
-            self.canvas.set_scene(drawing.scene)
+        self.panes.show_session(self._session)
         self._is_applying = False
+        self.bar.show_drawing()
         self._apply_selection(self._session.selection)
+        self._show_place()
+
+    @Slot()
+    def _show_arrangement(self) -> None:
+        """One canvas or two at once; what is to be seen in the second comes with the next drawing."""
+        if self.panes.are_two != self._session.options.side_by_side:
+            self._show()
+
+    @Slot()
+    def next_difference(self) -> None:
+        """Selects the next box that differs and brings it into the middle, large enough to be read."""
+        self._go_to_difference(1)
+
+    @Slot()
+    def previous_difference(self) -> None:
+        self._go_to_difference(-1)
+
+    def _go_to_difference(self, step: int) -> None:
+        key = neighbour(self._differing, self.canvas.selected_key, step)
+        self.canvas.select(key)
+        if self.canvas.camera.scale < READABLE_SCALE / 2:
+            self.canvas.zoom_to_selection()
+        else:
+            self.canvas.center_on(key)
+
+    def _show_place(self) -> None:
+        key = self.canvas.selected_key
+        self.bar.set_place(self._differing.index(key) + 1 if key in self._differing else 0, len(self._differing))
 
     @Slot()
     def _show_placeholder(self) -> None:
@@ -96,17 +132,15 @@ class GraphPage(QWidget):
 
     @Slot(str)
     def _apply_selection(self, key: str) -> None:
-        """Selects in the canvas what stands for the key: itself, the closed module it is in, or nothing."""
+        """Selects in the canvases what stands for the key: itself, the closed module it is in, or nothing."""
         scene = self.canvas.scene
         if self._is_applying or scene is None:
             return
-        self._is_applying = True
         if LINK in key:
             links = [link_key(link) for link in scene.layout.view.links]
-            self.canvas.select_link(links.index(key) if key in links else -1)
+            self._mark_link(links.index(key) if key in links else -1)
         else:
-            self.canvas.select(self._box_key(key))
-        self._is_applying = False
+            self._mark_box(self._box_key(key))
 
     @Slot(str)
     def _reveal(self, key: str) -> None:
@@ -116,24 +150,43 @@ class GraphPage(QWidget):
     @Slot(str)
     def _on_box_selected(self, box_key: str) -> None:
         if not self._is_applying:
+            # First in both canvases: a parameter may have many boxes, and this one is meant.
+            self._mark_box(box_key)
             self._session.select(self._node_key(box_key))
 
     @Slot(int)
     def _on_link_selected(self, number: int) -> None:
         scene = self.canvas.scene
         if not self._is_applying and scene is not None and number >= 0:
+            self._mark_link(number)
             self._session.select(link_key(scene.layout.view.links[number]))
+
+    def _mark_box(self, box_key: str) -> None:
+        self._is_applying = True
+        for canvas in self.panes.canvases:
+            canvas.select(box_key)
+        self._is_applying = False
+        self._show_place()
+
+    def _mark_link(self, number: int) -> None:
+        self._is_applying = True
+        for canvas in self.panes.canvases:
+            canvas.select_link(number)
+        self._is_applying = False
+        self._show_place()
 
     @Slot(object)
     def _dress(self, theme: Theme) -> None:
-        self.canvas.set_theme(theme)
-        self._bar.dress(theme)
+        self.panes.dress(theme)
+        self.bar.dress(theme)
         self.incidents.dress(theme)
 
     def _box_key(self, key: str) -> str:
         scene = self.canvas.scene
         if scene is None or not key:
             return ""
+        if self._node_key(self.canvas.selected_key) == key:
+            return self.canvas.selected_key
         view = scene.layout.view
         if self._layout_of_owners is not scene.layout:
             self._layout_of_owners = scene.layout

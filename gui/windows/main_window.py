@@ -45,7 +45,7 @@ class MainWindow(QMainWindow):
         self._appearance = appearance
         session = workbench.session
         self.actions_ = Actions(session, self)
-        self.graph = GraphPage(session, appearance)
+        self.graph = GraphPage(session, self.actions_, appearance)
         self.scalars = ScalarsDock(session, appearance)
         self.console = ConsoleDock(appearance)
         self.inspector = InspectorDock(session, self.actions_, appearance)
@@ -112,6 +112,10 @@ class MainWindow(QMainWindow):
         workbench.asked.connect(self._on_asked)
         self.graph.changes_requested.connect(self._show_changes)
         self.graph.origin_requested.connect(self.commands.go_to_origin)
+        self.actions_["next_difference"].triggered.connect(self.graph.next_difference)
+        self.actions_["previous_difference"].triggered.connect(self.graph.previous_difference)
+        self.actions_["link_cameras"].toggled.connect(self._link_cameras)
+        self._link_cameras(self.actions_["link_cameras"].isChecked())
         self.actions_["go_to_origin"].triggered.connect(self.inspector.show)
         self.actions_["find_row"].triggered.connect(self.statistics.find)
         self.welcome.demo_requested.connect(self.commands.start_demo)
@@ -171,6 +175,11 @@ class MainWindow(QMainWindow):
             step = session.drawing.step
             parts.insert(0, self.tr("Step {0}: {1}").format(fmt.count(step.index), level_text(step.level)))
         self._facts.setText("   ·   ".join(parts))
+
+    @Slot(bool)
+    def _link_cameras(self, are_linked: bool) -> None:
+        self.workbench.settings.links_cameras = are_linked
+        self.graph.panes.cameras.set_on(are_linked)
 
     @Slot(object)
     def _note_incidents(self, events: tuple[Event, ...]) -> None:

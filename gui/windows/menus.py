@@ -22,6 +22,13 @@ MENUS = (
             *("open_source", "copy_source", "find_row"),
         ),
     ),
+    (
+        "&Compare",
+        (
+            *("compare", "side_by_side", "link_cameras", ""),
+            *("changes_only", "previous_difference", "next_difference"),
+        ),
+    ),
 )
 THEMES = ("theme_system", "theme_light", "theme_dark")
 HELP = ("shortcuts", "about")

@@ -13,7 +13,7 @@ class StepBox(QWidget):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self.spin = _StepSpin()
+        self.spin = StepSpin(self.tr("Shown step"), 84)
         self._total = QLabel()
         self._total.setMinimumWidth(self._total.fontMetrics().horizontalAdvance("of 00,000"))
         row = QHBoxLayout(self)
@@ -45,14 +45,16 @@ class StepBox(QWidget):
             self._session.go_to(step)
 
 
-class _StepSpin(QSpinBox):
-    def __init__(self) -> None:
+class StepSpin(QSpinBox):
+    """A number of a step, to read and to type; told when the user has typed it."""
+
+    def __init__(self, name: str, width_px: int) -> None:
         super().__init__()
         self.setGroupSeparatorShown(True)
         self.setKeyboardTracking(False)
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.setFixedWidth(84)
+        self.setFixedWidth(width_px)
         # No buttons: the toolbar has them. Under a style sheet `ButtonSymbols.NoButtons` leaves no room for the text.
         self.setStyleSheet("QSpinBox::up-button, QSpinBox::down-button { width: 0; border: 0; }")
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self.setAccessibleName(self.tr("Shown step"))
+        self.setAccessibleName(name)
