@@ -294,7 +294,7 @@ def test_links_through_hidden_nodes_count_as_present(diamond: Layout) -> None:
 
 def test_the_legend_holds_what_occurs_and_counts_changes(diamond: Layout) -> None:
     scene = scene_of(diamond, graph_of(*"abd"), changes(added=["a", "b"], removed=["c"]))
-    assert [entry.label for entry in scene.legend] == ["Operation", "Added (2)", "Removed (1)"]
+    assert [entry.label for entry in scene.legend] == ["Operation", "Added: 2 boxes", "Removed: 1 box"]
     assert [entry.mark for entry in scene.legend] == ["", "+", "−"]
 
 
