@@ -1,53 +1,24 @@
 """What holds for every layout, of any view: also with cycles, deep nesting, loose parts."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import networkx as nx
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.layout.checks import (
-    assert_boxes_apart,
-    assert_edges_avoid_boxes,
-    assert_edges_end_at_their_boxes,
-    assert_everything_in_its_frame,
-)
+from tests.layout.checks import assert_sound
+from tests.layout.view_maker import crowded_views, views
 from tests.model.calls import graphs
-from tracer.layout import Layout, LayoutCache, lay_out
+from tracer.layout import LayoutCache, lay_out
 from tracer.model.call_keys import call_keys
-from tracer.model.view import Box, Group, Link, View
+from tracer.model.view import Box, View
 from tracer.model.view_builder import ViewOptions, build_view, default_open
 
-KINDS = ("op", "parameter", "input", "output", "module")
-
-
-@st.composite
-def views(draw: st.DrawFn) -> View:
-    frames = draw(st.integers(0, 6))
-    groups = tuple(
-        Group(f"g{index}", "t" * draw(st.integers(0, 30)), None if not index else draw(parent_of(index)))
-        for index in range(frames)
-    )
-    count = draw(st.integers(0, 16))
-    boxes = tuple(
-        Box(f"b{index}", draw(st.sampled_from(KINDS)), "x" * draw(st.integers(0, 24)), "", draw(parent_of(frames)), ())
-        for index in range(count)
-    )
-    ends = st.tuples(st.integers(0, max(count - 1, 0)), st.integers(0, max(count - 1, 0)))
-    pairs = draw(st.lists(ends, max_size=30, unique=True)) if count > 1 else []
-    if draw(st.booleans()):
-        pairs = list(dict.fromkeys((min(pair), max(pair)) for pair in pairs))
-    return View(boxes, groups, tuple(Link(f"b{a}", f"b{b}", 1) for a, b in pairs if a != b))
-
-
-def parent_of(frames: int) -> st.SearchStrategy[str | None]:
-    return st.one_of(st.none(), st.integers(0, frames - 1).map("g{}".format)) if frames else st.none()
-
-
-def assert_sound(layout: Layout) -> None:
-    assert_boxes_apart(layout)
-    assert_everything_in_its_frame(layout)
-    assert_edges_end_at_their_boxes(layout)
-    assert_edges_avoid_boxes(layout)
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @settings(max_examples=150, deadline=None)
@@ -58,6 +29,12 @@ def test_any_view_has_a_sound_layout(view: View) -> None:
     assert_sound(layout)
 
 
+@settings(max_examples=150, deadline=None)
+@given(crowded_views())
+def test_a_crowded_view_has_a_sound_layout(view: View) -> None:
+    assert_sound(lay_out(view))
+
+
 @settings(max_examples=60, deadline=None)
 @given(views(), views())
 def test_a_layout_is_sound_whatever_came_before(before: View, after: View) -> None:
@@ -65,7 +42,13 @@ def test_a_layout_is_sound_whatever_came_before(before: View, after: View) -> No
 
 
 @settings(max_examples=40, deadline=None)
-@given(views())
+@given(crowded_views(), crowded_views())
+def test_a_crowded_layout_is_sound_whatever_came_before(before: View, after: View) -> None:
+    assert_sound(lay_out(after, lay_out(before)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.one_of(views(), crowded_views()))
 def test_a_view_has_one_layout(view: View) -> None:
     cache = LayoutCache()
     first, second, third = lay_out(view), lay_out(view, cache=cache), lay_out(view, cache=cache)
@@ -73,6 +56,24 @@ def test_a_view_has_one_layout(view: View) -> None:
         for name in ("boxes", "groups", "points", "starts"):
             np.testing.assert_array_equal(getattr(first, name), getattr(other, name))
         assert first.size == other.size
+
+
+def test_a_layout_is_the_same_in_every_process() -> None:
+    """Sets of strings have another order in each."""
+    code = (
+        "from tests.layout.view_maker import crowded_view; from tracer.layout import lay_out\n"
+        "layout = lay_out(crowded_view(7)); print(layout.boxes.tolist(), layout.points.tolist())"
+    )
+    texts = set()
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        texts.add(done.stdout)
+    assert len(texts) == 1
+    assert len(texts.pop()) > 10_000
 
 
 @settings(max_examples=40, deadline=None)
