@@ -45,5 +45,4 @@ def scene_before(
     from it, what that one adds is not there yet."""
     fitted = fit(after.layout, graph)
     states = states_before(fitted, after.states)
-    coloration = colored(fitted, states, coloring, statistics, theme)
-    return Scene(fitted, states, coloration.colors, coloration.swatches, coloration.legend)
+    return Scene(fitted, states, colored(fitted, states, coloring, statistics, theme))

@@ -6,7 +6,7 @@ import numpy as np
 
 from gui.canvas.scene import Scene
 from gui.canvas.states import State
-from gui.coloring import LegendEntry
+from gui.coloring import Coloration, LegendEntry
 from gui.theme import Swatch, Theme, mix
 
 FAINT = 0.4
@@ -20,7 +20,7 @@ def changes_only(scene: Scene, theme: Theme) -> Scene:
     colors = np.where(is_plain, len(scene.swatches), scene.colors).astype(np.uint8)
     marked = [entry for entry in scene.legend if entry.mark or entry.is_ghost]
     alike = [LegendEntry("Unchanged", faint)] if is_plain.any() else []
-    coloration = replace(scene.coloration, colors=colors, swatches=(*scene.swatches, faint), legend=(*alike, *marked))
+    coloration = Coloration(colors, (*scene.swatches, faint), (*alike, *marked), "Differences only")
     return replace(scene, coloration=coloration, changes_only=True)
 
 
