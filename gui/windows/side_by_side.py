@@ -72,7 +72,7 @@ class SideBySide(QSplitter):
         step = counterpart.step
         text = "" if step is None else step_text(step, node_count, session.timeline)
         is_pinned = step is not None and step.index == session.pinned_step
-        pane.header.setText(self.tr("Pinned   ·   {0}").format(text) if is_pinned else text)
+        pane.header.setText(self.tr("Pinned · {0}").format(text) if is_pinned else text)
 
 
 class StepPane(QWidget):
