@@ -9,12 +9,13 @@ from gui.canvas.animation import MOST_BOXES, Transition, shift_between
 from gui.canvas.camera import Camera, fitted, opening
 from gui.canvas.frame import Frame
 from gui.canvas.geometry import Area, Ints
+from gui.canvas.highlight import Highlight, paint_highlight
 from gui.canvas.hit_testing import NOTHING, Hit, hit
 from gui.canvas.interaction import Interaction
-from gui.canvas.legend import Legend
+from gui.canvas.legend_panel import LegendPanel
 from gui.canvas.minimap import Minimap
 from gui.canvas.motion import Motion
-from gui.canvas.navigation import walk
+from gui.canvas.navigation import sibling, walk
 from gui.canvas.overlay import paint_box_outline, paint_group_outline, paint_links
 from gui.canvas.renderer import Renderer
 from gui.canvas.rows import box_row, group_row, rect_of, start_point
@@ -41,6 +42,10 @@ class GraphCanvas(QWidget):
     group_toggled = Signal(str)  # key of a module call to open or close
     box_activated = Signal(str)  # double click or Enter on a box that does not open in place
     zoom_changed = Signal(float)
+    second_chosen = Signal(str)  # key of a box or frame that was clicked with Shift or Ctrl
+    back_requested = Signal()  # with the mouse's own button
+    forward_requested = Signal()
+    highlight_dismissed = Signal()  # by Escape
     camera_changed = Signal(object)  # Camera
     resized = Signal()
     hover_changed = Signal(object)  # Hit: what the mouse points at
@@ -58,16 +63,18 @@ class GraphCanvas(QWidget):
         self.placeholder = ""
         self._theme = theme
         self._renderer: Renderer | None = None
-        self._legend: Legend | None = None
         self._camera = self._told_camera = Camera()
         self._has_moved = False  # by the user: from then on the camera is theirs
         self._selection = NONE
         self._marked_links: Ints = np.zeros(0, dtype=np.int64)
         self._hover = NOTHING
+        self._highlight: Highlight | None = None
+        self._covered_px = 0  # at the top right corner, by what lies over the canvas
         self._toggled_key = ""
         self._frame = Frame()
         self._minimap = Minimap(self)
         self._minimap.hide()
+        self.legend = LegendPanel(theme, self)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(_REST_MS)
@@ -109,16 +116,16 @@ class GraphCanvas(QWidget):
         self._hover = NOTHING
         self._frame.clear()
         if scene is None:
-            self._renderer = self._legend = None
+            self._renderer = None
         else:
             is_same_layout = before is not None and before.scene.layout is scene.layout
             curves = before.curves if before is not None and is_same_layout else None
             self._renderer = Renderer(scene, self._theme, curves)
-            self._legend = Legend(scene, self._theme)
             if not is_same_layout:
                 self._move_to_layout(before, self._renderer, animate)
         self._toggled_key = ""
         self._minimap.set_renderer(self._renderer)
+        self.legend.set_scene(scene, self._theme)
         self._change_selection(
             carried_over(self._selection, None if before is None else before.scene.layout, self._layout)
         )
@@ -135,7 +142,12 @@ class GraphCanvas(QWidget):
     def set_legend_visible(self, is_visible: bool) -> None:
         """Show or hide the legend."""
         self.shows_legend = is_visible
-        self.update()
+        self.legend.set_wanted(is_visible)
+
+    def set_covered_height(self, height_px: int) -> None:
+        """How much of the top right corner something covers that lies over the canvas: the legend goes below it."""
+        self._covered_px = height_px
+        self._view_changed()
 
     def set_minimap_visible(self, is_visible: bool) -> None:
         """Allow or forbid the overview; allowed, it shows while the graph is larger than the view."""
@@ -227,7 +239,7 @@ class GraphCanvas(QWidget):
 
     def _covered_corner(self) -> tuple[float, float]:
         """What the legend takes of the upper right corner, in pixels, with its margins."""
-        width, height = self._legend.size() if self._legend is not None and self.shows_legend else (0.0, 0.0)
+        width, height = self.legend.covered()
         margins = 2.0 * self._theme.sizes.margin
         return (width + margins, height + margins) if width else (0.0, 0.0)
 
@@ -236,6 +248,7 @@ class GraphCanvas(QWidget):
         self._place_minimap()
         self._minimap.set_view(area)
         self._minimap.setVisible(self.shows_minimap and self._renderer is not None and not self._sees_all(area))
+        self._place_legend()
         self.update()
         if self._camera != self._told_camera:
             self._told_camera = self._camera
@@ -247,6 +260,13 @@ class GraphCanvas(QWidget):
         self._minimap.fit_into(self.height() // 3)
         corner = self.width() - margin - self._minimap.width(), self.height() - margin - self._minimap.height()
         self._minimap.move(*corner)
+
+    def _place_legend(self) -> None:
+        """In the upper right corner, away from where one starts to read; not where it would meet the minimap."""
+        margin = self._theme.sizes.margin
+        minimap_px = self._minimap.height() + margin if self._minimap.isVisible() else 0
+        self.legend.fit_into(self.height() - self._covered_px - minimap_px - 2 * margin)
+        self.legend.move(self.width() - margin - self.legend.width(), self._covered_px + margin)
 
     def _sees_all(self, area: Area) -> bool:
         assert self._renderer is not None
@@ -288,6 +308,16 @@ class GraphCanvas(QWidget):
     def expect_toggle(self, key: str) -> None:
         """The next scene is one with this module call opened or closed: it stays where it is."""
         self._toggled_key = key
+
+    @property
+    def highlight(self) -> Highlight | None:
+        return self._highlight
+
+    def set_highlight(self, highlight: Highlight | None) -> None:
+        """Mark boxes and frames beside the selection; shown for as long as their layout is."""
+        if highlight is not self._highlight:
+            self._highlight = highlight
+            self.update()
 
     def _toggle(self, key: str) -> None:
         self.expect_toggle(key)
@@ -333,9 +363,19 @@ class GraphCanvas(QWidget):
 
     def walk(self, direction: str) -> None:
         """Move the selection along the graph and keep it in sight."""
-        if self.scene is None:
-            return
-        self.select(walk(self.scene.layout, self._selection.key, direction, self.scene.links_present))
+        if self.scene is not None:
+            self._walk_to(walk(self.scene.layout, self._selection.key, direction, self.scene.links_present))
+
+    def focusNextPrevChild(self, is_next: bool) -> bool:
+        """Tab goes through the siblings of the selection; from the last, or without a selection, to the next widget."""
+        key = "" if self._layout is None else sibling(self._layout, self._selection.key, forwards=is_next)
+        if not key:
+            return super().focusNextPrevChild(is_next)
+        self._walk_to(key)
+        return True
+
+    def _walk_to(self, key: str) -> None:
+        self.select(key)
         rect = self.rect_of(self._selection.key)
         camera = self._camera if rect is None else self._camera.revealing(rect, self._viewport())
         if camera != self._camera:
@@ -352,18 +392,11 @@ class GraphCanvas(QWidget):
             self._motion.paint(painter, self._camera, self._viewport())
         else:
             self._paint_frame(painter, self._renderer)
+            if self._highlight is not None and self._highlight.layout is self._layout:
+                area = self._camera.visible(self._viewport())
+                paint_highlight(painter, self._renderer, self._highlight, area, self._camera)
             self._paint_overlays(painter, self._renderer)
-        if self._legend is not None and self.shows_legend:
-            self._paint_legend(painter, self._legend)
         painter.end()
-
-    def _paint_legend(self, painter: QPainter, legend: Legend) -> None:
-        """In the upper right corner, away from where one starts to read; not where it would meet the minimap."""
-        margin = float(self._theme.sizes.margin)
-        width, height = legend.size()
-        minimap_px = self._minimap.height() + margin if self._minimap.isVisible() else 0.0
-        if height + minimap_px + 2 * margin <= self.height():
-            legend.paint(painter, self.width() - margin - width, margin)
 
     def _paint_placeholder(self, painter: QPainter) -> None:
         painter.setFont(text_font(self._theme.sizes.text))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _WHEEL_ZOOM = 1.0015
 _CHEVRON_WIDTH = 24.0  # in scene units
 _DIRECTIONS = {Qt.Key.Key_Up: UP, Qt.Key.Key_Down: DOWN, Qt.Key.Key_Left: LEFT, Qt.Key.Key_Right: RIGHT}
+_SECOND = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.ControlModifier
 _DRAGGING = (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton)
 
 
@@ -24,7 +25,7 @@ class Interaction(QObject):
     """Turns the events of one canvas into calls of its public methods.
 
     Dragging pans, with the space bar held from anywhere at once; a click selects, a click on a triangle or a double
-    click opens and closes.
+    click opens and closes. A click with Shift or Ctrl chooses a second thing beside the selection.
     """
 
     def __init__(self, canvas: "GraphCanvas") -> None:
@@ -56,6 +57,12 @@ class Interaction(QObject):
 
     def _press(self, event: QMouseEvent) -> bool:
         self._press_has_toggled = False
+        if event.button() == Qt.MouseButton.BackButton:
+            self._canvas.back_requested.emit()
+            return True
+        if event.button() == Qt.MouseButton.ForwardButton:
+            self._canvas.forward_requested.emit()
+            return True
         if event.button() not in _DRAGGING:
             return False
         drags_at_once = self._has_space or event.button() == Qt.MouseButton.MiddleButton
@@ -77,7 +84,9 @@ class Interaction(QObject):
     def _release(self, event: QMouseEvent) -> bool:
         is_click = self._pointer.release()
         self._reset_cursor()
-        if is_click:
+        if is_click and event.modifiers() & _SECOND:
+            self._canvas.second_chosen.emit(self._canvas.key_of(self._canvas.hit_at(event.position())))
+        elif is_click:
             self._click(event.position())
         return True
 
@@ -168,6 +177,8 @@ class Interaction(QObject):
             self._hold_space(True)
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and canvas.selected_key:
             canvas.activate(canvas.selected_key)
+        elif key == Qt.Key.Key_Escape and canvas.highlight is not None:
+            canvas.highlight_dismissed.emit()
         elif key == Qt.Key.Key_Escape and canvas.selection:
             canvas.select("")
         else:

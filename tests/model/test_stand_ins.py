@@ -36,6 +36,12 @@ def test_an_open_call_stands_for_itself() -> None:
     assert stand_ins(nested(), "#0", "encoder#0").of("encoder#0") == ("encoder#0",)
 
 
+def test_the_boxes_of_a_frame_are_all_that_are_in_it() -> None:
+    boxes = stand_ins(nested(), "#0", "encoder#0").boxes_of("encoder#0")
+    assert [box.key for box in boxes] == ["encoder.a#0", "encoder.b#0"]
+    assert [box.key for box in stand_ins(nested(), "#0").boxes_of("encoder.a#0")] == ["encoder#0"]
+
+
 def test_a_parameter_has_a_box_in_every_call_that_uses_it() -> None:
     graph = unrolled(3)
     drawn = stand_ins(graph, *everything(graph)).of("cell.weight")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import networkx as nx
 
 from tracer.model.call_tree import Call, call_tree
-from tracer.model.view import View
+from tracer.model.view import Box, View
 
 
 class StandIns:
@@ -15,6 +15,7 @@ class StandIns:
         self._graph = graph
         self._calls = call_tree(graph) if calls is None else calls
         self._frames = {group.key for group in view.groups}
+        self._drawn = {box.key: box for box in view.boxes}
         self._boxes: dict[str, list[str]] = {}
         for box in view.boxes:
             self._boxes.setdefault(box.key, []).append(box.key)
@@ -22,7 +23,6 @@ class StandIns:
                 if member != box.key:
                     self._boxes.setdefault(member, []).append(box.key)
         self._parents = {group.key: group.parent for group in view.groups}
-        self._group_of = {box.key: box.group for box in view.boxes}
         self._content = self._drawn_content()
 
     def of(self, key: str) -> tuple[str, ...]:
@@ -43,6 +43,13 @@ class StandIns:
                 return (self._content[at],)
             at = self._calls[at].parent
         return ()
+
+    def boxes_of(self, key: str) -> list[Box]:
+        """The boxes that show something; of a frame all that are in it."""
+        shown = self.of(key)
+        if not shown or shown[0] not in self._frames:
+            return [self._drawn[box] for box in shown]
+        return [box for box in self._drawn.values() if shown[0] in self._around(box.key)]
 
     def to_open(self, key: str) -> frozenset[str]:
         """The closed calls to open so that a node or a call is drawn by itself.
@@ -107,7 +114,7 @@ class StandIns:
     def _around(self, key: str) -> list[str]:
         """The key itself, if it is a frame, and the frames around it, from the inside out."""
         chain = []
-        at = key if key in self._frames else self._group_of[key]
+        at = key if key in self._frames else self._drawn[key].group
         while at is not None:
             chain.append(at)
             at = self._parents[at]

@@ -1,0 +1,104 @@
+"""Marked boxes and frames over the picture: outlined, and where the rest steps back, painted again above a veil."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPen
+
+from gui.canvas.batches import draw_rects
+from gui.canvas.camera import Camera
+from gui.canvas.geometry import Area, Floats, Ints, rows_in
+from gui.canvas.renderer import Renderer
+from gui.canvas.rows import rows_of
+from gui.canvas.scene import Scene
+from gui.marks import Marks
+from tracer.layout.result import Layout
+from tracer.model.stand_ins import StandIns
+
+_VEIL_ALPHA = 190
+_TINT_ALPHA = 38
+_GAP_PX = 2.0
+_SMALLEST_PX = 5.0
+_MOST_ROUNDED = 1_500
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Highlight:
+    """Rows of one layout: marked boxes, frames, and the links that join marked boxes."""
+
+    layout: Layout
+    boxes: Ints
+    groups: Ints
+    links: Ints
+    dims_others: bool
+
+
+def highlight_of(scene: Scene, stand_ins: StandIns, marks: Marks) -> Highlight:
+    """The boxes that stand for anything marked; a frame only where it is marked itself."""
+    layout, rows = scene.layout, rows_of(scene.layout)
+    shown = {
+        drawn for key in marks.keys if key not in scene.fit.nodes for drawn in stand_ins.of(key)
+    }  # nodes are found faster by the boxes' members
+    is_marked = np.array(
+        [box.key in shown or not marks.keys.isdisjoint(box.members) for box in layout.view.boxes], np.bool_
+    )
+    groups = np.array(sorted(rows.groups[key] for key in shown if key in rows.groups), np.int64)
+    joins = np.zeros(0, np.int64)
+    if marks.dims_others and len(rows.sources):
+        joins = np.flatnonzero(scene.links_present & is_marked[rows.sources] & is_marked[rows.targets])
+    return Highlight(layout, np.flatnonzero(is_marked), groups, joins, marks.dims_others)
+
+
+def paint_highlight(painter: QPainter, renderer: Renderer, highlight: Highlight, area: Area, camera: Camera) -> None:
+    """Paint over the finished picture; `area` is what the view shows."""
+    rects = highlight.layout.boxes
+    boxes = np.intersect1d(highlight.boxes, rows_in(rects, area), assume_unique=True)
+    if highlight.dims_others:
+        _paint_veil(painter, renderer, highlight, boxes, area, camera)
+    theme, scale = renderer.theme, camera.scale
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, len(boxes) <= _MOST_ROUNDED)
+    accent = QColor(theme.accent)
+    painter.setPen(QPen(accent, 1.6))
+    painter.setBrush(Qt.BrushStyle.NoBrush if highlight.dims_others else _tint(accent))
+    _draw_outlines(painter, _on_screen(rects[boxes], camera), theme.sizes.radius * scale)
+    groups = np.intersect1d(highlight.groups, rows_in(highlight.layout.groups, area), assume_unique=True)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    _draw_outlines(painter, _on_screen(highlight.layout.groups[groups], camera), theme.sizes.group_radius * scale)
+
+
+def _paint_veil(
+    painter: QPainter, renderer: Renderer, highlight: Highlight, boxes: Ints, area: Area, camera: Camera
+) -> None:
+    veil = QColor(renderer.theme.canvas)
+    veil.setAlpha(_VEIL_ALPHA)
+    painter.fillRect(painter.viewport(), veil)
+    painter.save()
+    painter.scale(camera.scale, camera.scale)
+    painter.translate(-camera.x, -camera.y)
+    renderer.paint_highlight(painter, highlight.links, renderer.theme.accent, area, camera.scale)
+    detail = renderer.detail(area, camera.scale)
+    renderer.paint_boxes(painter, highlight.layout.boxes, boxes, detail, camera.scale)
+    painter.restore()
+
+
+def _tint(color: QColor) -> QColor:
+    tint = QColor(color)
+    tint.setAlpha(_TINT_ALPHA)
+    return tint
+
+
+def _on_screen(rects: Floats, camera: Camera) -> Floats:
+    """In pixels, with a gap around; never so small that it could not be seen from afar."""
+    corners = (rects[:, :2] - (camera.x, camera.y)) * camera.scale
+    sizes = rects[:, 2:] * camera.scale
+    grown = np.maximum(sizes + 2 * _GAP_PX, _SMALLEST_PX)
+    return np.concatenate([corners - (grown - sizes) / 2, grown], axis=1)
+
+
+def _draw_outlines(painter: QPainter, rects: Floats, radius_px: float) -> None:
+    if len(rects) > _MOST_ROUNDED:
+        draw_rects(painter, rects)
+        return
+    for rect in rects.tolist():
+        painter.drawRoundedRect(QRectF(*rect), radius_px + _GAP_PX, radius_px + _GAP_PX)
