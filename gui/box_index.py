@@ -1,14 +1,15 @@
 """What boxes stand for in one graph: nodes, parameters, calls. Found once, so that colouring a step is numpy alone."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from tracer.model.call_keys import call_keys, parent_of, unmarked
+from gui.call_outputs import call_parents, output_ops, upwards
+from tracer.model.call_keys import unmarked
 from tracer.model.view import Box
 
 Floats = NDArray[np.float64]
@@ -75,9 +76,9 @@ class BoxIndex:
 
     def __init__(self, boxes: tuple[Box, ...], graph: nx.MultiDiGraph) -> None:
         self.boxes = boxes
-        # Weak, as the graph's entry in the cache leads here.
+        self._graph = ref(graph)  # which keeps this in the cache
         self._nodes: Mapping[str, Mapping[str, object]] = dict(graph.nodes.items())
-        self._parents = _parents(graph)
+        self._parents = call_parents(graph)
         self._labels: dict[str, tuple[Ints, tuple[str, ...]]] = {}
 
     def labels(self, name: str, label_of: Callable[[Box], str]) -> tuple[Ints, tuple[str, ...]]:
@@ -107,6 +108,18 @@ class BoxIndex:
     def calls(self) -> Holding:
         """Module calls by key: a closed module has its own."""
         return Holding(self._calls(box)[0] for box in self.boxes)
+
+    @cached_property
+    def outputs(self) -> Holding:
+        """Module calls by key: a closed module has its own, and an op that whose output it made."""
+        graph = self._graph()
+        made = {} if graph is None else output_ops(graph, self._parents)
+        return Holding(
+            dict.fromkeys(made[member] for member in box.members if member in made)
+            if box.kind == "op"
+            else self._calls(box)[0]
+            for box in self.boxes
+        )
 
     @cached_property
     def inner_calls(self) -> Holding:
@@ -145,7 +158,7 @@ class BoxIndex:
         depth = self._depth(key) if key in self._parents else self._depth(box.group) + 1
         own, inner = dict.fromkeys([key]), dict.fromkeys([key])
         for made_in in dict.fromkeys(str(self._nodes[op].get("call_key") or "") for op in self._members(box, "op")):
-            ancestry = list(self._upwards(made_in))
+            ancestry = list(upwards(made_in, self._parents))
             inside = ancestry[: max(len(ancestry) - depth, 0)]
             own.update(dict.fromkeys(inside[-1:]))
             inner.update(dict.fromkeys(inside))
@@ -153,14 +166,7 @@ class BoxIndex:
 
     def _depth(self, key: str | None) -> int:
         """How many calls lie around one; -1 for none."""
-        return sum(1 for _ in self._upwards(key)) - 1
-
-    def _upwards(self, key: str | None) -> Iterator[str]:
-        """A call, and those around it from the inside out."""
-        while key in self._parents:
-            assert key is not None
-            yield key
-            key = self._parents[key]
+        return sum(1 for _ in upwards(key, self._parents)) - 1
 
 
 _indices: WeakKeyDictionary[nx.MultiDiGraph, tuple[BoxIndex, ...]] = WeakKeyDictionary()
@@ -175,13 +181,6 @@ def index_of(boxes: tuple[Box, ...], graph: nx.MultiDiGraph) -> BoxIndex:
     index = BoxIndex(boxes, graph)
     _indices[graph] = (index, *known[: _MOST_VIEWS - 1])
     return index
-
-
-def _parents(graph: nx.MultiDiGraph) -> dict[str, str | None]:
-    """The key of the call around each call, by the keys that nodes name them with."""
-    records, keys = graph.graph.get("module_calls", ()), call_keys(graph)
-    places = [parent_of(records, position) for position in range(len(records))]
-    return {key: None if above is None else keys[above] for key, above in zip(keys, places, strict=True)}
 
 
 def _parameter_name(key: str, node: Mapping[str, object]) -> str:

@@ -115,9 +115,9 @@ class Coloring(Protocol):
 class Quantity:
     """How numbers are coloured and told. `text` writes one on the colour bar; `lacking` is said of boxes without one.
 
-    `scale` is for quantities whose bounds are known; the others have one from the smallest to the largest number. On a
-    logarithmic scale zero has no place, but a colour of its own. `folds` says what the number of a fold is: its copies'
-    "sum", "greatest" or "mean".
+    `scale` is for quantities whose bounds are known; the others have one from the smallest to the largest number. Zero
+    has a colour of its own, as on a logarithmic scale it has no place, but not between two signs. `folds` says what the
+    number of a fold is: its copies' "sum", "greatest" or "mean".
     """
 
     text: Callable[[float], str]
@@ -146,7 +146,7 @@ def by_number(
     colors = np.zeros(len(values), dtype=np.uint8)
     if scale is not None:
         colors = np.where(np.isnan(numbers), _NONE, scale.entries(numbers) + _FIRST).astype(np.uint8)
-    if quantity.is_log:
+    if not quantity.is_signed:
         colors[numbers == 0] = _ZERO
     colors[alarms] = _ALARM
     swatches = (theme.neutral, alarm_swatch(theme), theme.kinds["op"], *ramp(quantity.ramp, theme))

@@ -115,6 +115,7 @@ class GraphCanvas(QWidget):
         self._motion.stop()
         self._hover = NOTHING
         self._frame.clear()
+        self.legend.set_scene(scene, self._theme)
         if scene is None:
             self._renderer = None
         else:
@@ -125,7 +126,6 @@ class GraphCanvas(QWidget):
                 self._move_to_layout(before, self._renderer, animate)
         self._toggled_key = ""
         self._minimap.set_renderer(self._renderer)
-        self.legend.set_scene(scene, self._theme)
         self._change_selection(
             carried_over(self._selection, None if before is None else before.scene.layout, self._layout)
         )

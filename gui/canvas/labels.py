@@ -21,10 +21,26 @@ class Labels:
             self._fitted[key] = (elided, width) if width <= room else ("", 0.0)
         return self._fitted[key]
 
+    def width(self, text: str) -> float:
+        """Of the whole text, in pixels."""
+        return self._metrics.horizontalAdvance(text)
+
     @property
     def middle(self) -> float:
         """How far below a line's centre its baseline lies, so that capitals look centred."""
         return self._metrics.capHeight() / 2
+
+
+def wrapped(labels: Labels, text: str, room: float) -> list[str]:
+    """The text in lines that fit the room, broken between words; a word that is too long stays whole."""
+    lines: list[str] = []
+    for word in one_line(text).split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and labels.width(longer) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
 def one_line(text: str) -> str:

@@ -1,5 +1,5 @@
 """Colour by the standard deviation of a module's outputs: a closed module's own, of a fold the mean over all copies.
-Outputs with NaN or Inf among them are an alarm. Only calls of modules are measured.
+Of ops, and of NaN and Inf, the same holds as for the mean.
 """
 
 from gui.coloring import Coloration, Quantity, Subject

@@ -1,6 +1,6 @@
 """Colour by NaN and Inf: how many a closed module's outputs have, or those of the call in it that has most; of a fold
-the most over all copies. Each is an alarm. So is a parameter whose values, gradient or update are not finite, and a
-closed module with such a parameter; how many these are is not measured.
+the most over all copies; of an op that alone makes its module's output those in it. Each is an alarm. So is a parameter
+whose values, gradient or update are not finite, and a closed module with such a parameter; how many is not measured.
 """
 
 import numpy as np
@@ -20,7 +20,8 @@ def colored(subject: Subject, theme: Theme) -> Coloration:
     if not subject.is_measured("calls", "nans") and not subject.is_measured("parameters", "value_norm"):
         return unmeasured(subject, LEVEL, theme)
     keys, nans = subject.measured("calls", "nans")
-    counts = subject.index.inner_calls.greatest(keys, nans + subject.measured("calls", "infs")[1])
+    bad = nans + subject.measured("calls", "infs")[1]
+    counts = np.fmax(subject.index.inner_calls.greatest(keys, bad), subject.index.outputs.greatest(keys, bad))
     names, is_spoilt = _spoilt_parameters(subject)
     held = subject.index.parameters
     spoilt = held.any(names, is_spoilt) & ~(counts > 0)
