@@ -9,6 +9,7 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QWidget
 
 from gui import format as fmt
+from gui.coloring import Coloring
 from gui.colorings import colorings
 from gui.differences import differing_boxes
 from gui.drawing import inside_of
@@ -153,6 +154,8 @@ SPECS = (
         "Copy the file and line that made the selected node",
     ),
     ActionSpec("find_row", "Find in statistics…", ("Ctrl+F",), "", "Filter the tables of what was measured"),
+    ActionSpec("next_coloring", "Next colouring", ("K",), "", "Colour by what comes next in the list"),
+    ActionSpec("previous_coloring", "Previous colouring", ("Shift+K",), "", "Colour by what comes before in the list"),
     ActionSpec("legend", "Show legend", (), "", "Explain the colours in a corner of the graph", True),
     ActionSpec("minimap", "Show overview", (), "", "Show where in a large graph the view is", True),
     ActionSpec("theme_system", "System theme", (), "", "Light or dark as the desktop is", True, "theme"),
@@ -179,7 +182,7 @@ def all_specs() -> tuple[ActionSpec, ...]:
         for name in condition_names()
     )
     color = (
-        ActionSpec(f"{COLOR}{name}", coloring.TITLE, (), "", "", True, "coloring")
+        ActionSpec(f"{COLOR}{name}", coloring.TITLE, (), "", _color_tip(coloring), True, "coloring")
         for name, coloring in colorings().items()
     )
     level = (
@@ -187,6 +190,14 @@ def all_specs() -> tuple[ActionSpec, ...]:
         for choice in CHOICES
     )
     return (*SPECS, *level, *until, *color)
+
+
+def _color_tip(coloring: Coloring) -> str:
+    """ "Colour by gradient norm; recorded at the level statistics"."""
+    title = coloring.TITLE
+    words = title[0].lower() + title[1:] if title[1].islower() else title
+    needed = "" if coloring.LEVEL == "structure" else f"; recorded at the level {coloring.LEVEL}"
+    return f"Colour by {words}{needed}"
 
 
 class Actions(QObject):
@@ -242,6 +253,7 @@ class Actions(QObject):
             ("fit", "zoom_in", "zoom_out", "actual_size", "open_all", "close_all", "default_depth"), has_graph
         )
         enabled |= dict.fromkeys(self.names(UNTIL), enabled["continue"])
+        enabled |= dict.fromkeys(("next_coloring", "previous_coloring"), session.tape is not None)
         enabled["find_row"] = session.tape is not None
         is_told = self._can_control and state in ("running", "paused")
         enabled |= dict.fromkeys((*self.names(LEVEL), "trace_sources"), is_told)

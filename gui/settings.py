@@ -90,6 +90,15 @@ class Settings:
         self._store.setValue("links_cameras", linked)
 
     @property
+    def folds_legend(self) -> bool:
+        """Whether the title alone of the legend is shown."""
+        return self._flag("folds_legend", False)
+
+    @folds_legend.setter
+    def folds_legend(self, folded: bool) -> None:
+        self._store.setValue("folds_legend", folded)
+
+    @property
     def last_folder(self) -> str:
         """Where a file dialog starts."""
         return str(self._store.value("last_folder", ""))

@@ -8,7 +8,7 @@ from gui.scales import plain
 from gui.theme import Theme
 
 NAME = "activation_std"
-TITLE = "Activation standard deviation"
+TITLE = "Activation std"
 GROUP, ORDER, LEVEL = "activations", 1, "statistics"
 
 QUANTITY = Quantity(plain, "mean", zero="Zero: all alike")

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QMessageB
 from gui.actions import COLOR, LEVEL, UNTIL, Actions
 from gui.appearance import Appearance
 from gui.canvas.canvas import GraphCanvas
+from gui.colorings import colorings
 from gui.demos import find_demo
 from gui.drawing import inside_of
 from gui.errors import warn
@@ -132,9 +133,14 @@ class Commands(QObject):
         actions["bookkeeping"].toggled.connect(self._show_bookkeeping)
         actions["forward_only"].setChecked(session.options.shows_forward_only)
         actions["forward_only"].toggled.connect(self._show_forward_only)
-        actions[f"{COLOR}{session.options.coloring}"].setChecked(True)
+        self._show_coloring()
+        session.options_changed.connect(self._show_coloring)
         for name in actions.names(COLOR):
             actions[name].triggered.connect(self._color_by)
+        actions["next_coloring"].triggered.connect(self._color_by_next)
+        actions["previous_coloring"].triggered.connect(self._color_by_previous)
+        canvas.legend.set_folded(self._workbench.settings.folds_legend)
+        canvas.legend.folded_changed.connect(self._remember_legend)
         actions["legend"].setChecked(canvas.shows_legend)
         actions["minimap"].setChecked(canvas.shows_minimap)
         actions["legend"].toggled.connect(canvas.set_legend_visible)
@@ -270,6 +276,26 @@ class Commands(QObject):
     @Slot()
     def _color_by(self) -> None:
         self._workbench.session.set_options(coloring=self.sender().objectName().removeprefix(COLOR))
+
+    @Slot()
+    def _color_by_next(self) -> None:
+        self._color_by_neighbour(1)
+
+    @Slot()
+    def _color_by_previous(self) -> None:
+        self._color_by_neighbour(-1)
+
+    def _color_by_neighbour(self, step: int) -> None:
+        session, every = self._workbench.session, tuple(colorings())
+        session.set_options(coloring=every[(every.index(session.options.coloring) + step) % len(every)])
+
+    @Slot()
+    def _show_coloring(self) -> None:
+        self._actions[f"{COLOR}{self._workbench.session.options.coloring}"].setChecked(True)
+
+    @Slot(bool)
+    def _remember_legend(self, is_folded: bool) -> None:
+        self._workbench.settings.folds_legend = is_folded
 
     @Slot(bool)
     def _show_parameters(self, is_shown: bool) -> None:

@@ -22,6 +22,7 @@ from gui.incidents import headline
 from gui.levels import level_text
 from gui.session import INCIDENTS
 from gui.theme import Theme
+from gui.windows.color_button import ColorButton
 from gui.windows.commands import Commands
 from gui.windows.graph_page import GraphPage
 from gui.windows.level_button import LevelButton
@@ -56,6 +57,7 @@ class MainWindow(QMainWindow):
         self.welcome = WelcomePage(find_demos(), (self.actions_["open"], self.actions_["run_script"]), appearance)
         self._pages = QStackedWidget()
         self._pill = RunPill(session, appearance.theme)
+        self._color = ColorButton(session)
         self._level = LevelButton(session)
         self._facts = QLabel()
         self._place()
@@ -77,7 +79,7 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(self._pages)
         theme = self._appearance.theme
         step_box = StepBox(self.workbench.session)
-        self._tools = make_toolbar(self.actions_, step_box, self._level, self._pill, theme.sizes.icon)
+        self._tools = make_toolbar(self.actions_, step_box, self._color, self._level, self._pill, theme.sizes.icon)
         self.addToolBar(self._tools)
         for corner in (Qt.Corner.BottomLeftCorner, Qt.Corner.BottomRightCorner):
             self.setCorner(corner, Qt.DockWidgetArea.BottomDockWidgetArea)

@@ -4,6 +4,8 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QMenu, QMenuBar, QSizePolicy, QToolBar, QWidget
 
 from gui.actions import COLOR, LEVEL, UNTIL, Actions
+from gui.colorings import grouped
+from gui.windows.color_button import ColorButton
 from gui.windows.level_button import LevelButton
 
 MENUS = (
@@ -35,7 +37,8 @@ HELP = ("shortcuts", "about")
 RUN_TOOLS = ("continue", "pause", "step", "stop")
 BACK_TOOLS = ("previous_change", "first", "previous")
 FORWARD_TOOLS = ("next", "last", "next_change")
-GRAPH_TOOLS = ("fit", "open_all", "close_all", "parameters", "", "export")
+GRAPH_TOOLS = ("fit", "open_all", "close_all", "parameters")
+FILE_TOOLS = ("", "export")
 
 
 def fill_menu_bar(bar: QMenuBar, actions: Actions, view_menu: QMenu) -> None:
@@ -51,15 +54,26 @@ def fill_menu_bar(bar: QMenuBar, actions: Actions, view_menu: QMenu) -> None:
             _fill(menu, ("trace_sources",), actions)
         if title == "Gra&ph":
             menu.addSeparator()
-            _fill(menu.addMenu(bar.tr("Colour by")), actions.names(COLOR), actions)
+            _fill(menu.addMenu(bar.tr("Colour by")), color_names(), actions)
     view_menu.addSeparator()
     _fill(view_menu.addMenu(bar.tr("Theme")), THEMES, actions)
     bar.addMenu(view_menu)
     _fill(bar.addMenu(bar.tr("&Help")), HELP, actions)
 
 
+def color_names() -> tuple[str, ...]:
+    """The colourings' actions with a separator between groups, and how to go through them."""
+    groups = (("", *(f"{COLOR}{name}" for name in group)) for group in grouped())
+    return (*[name for group in groups for name in group][1:], "", "next_coloring", "previous_coloring")
+
+
 def make_toolbar(
-    actions: Actions, step_box: QWidget, level_button: LevelButton, pill: QWidget, icon_px: int
+    actions: Actions,
+    step_box: QWidget,
+    color_button: ColorButton,
+    level_button: LevelButton,
+    pill: QWidget,
+    icon_px: int,
 ) -> QToolBar:
     """Run controls, the shown step between the ways to change it, the graph's tools, and at the end what is recorded
     and the run's state."""
@@ -74,6 +88,9 @@ def make_toolbar(
     bar.addWidget(step_box)
     _fill(bar, (*FORWARD_TOOLS, "follow", ""), actions)
     _fill(bar, GRAPH_TOOLS, actions)
+    _fill(color_button.menu(), color_names(), actions)
+    bar.addWidget(color_button)
+    _fill(bar, FILE_TOOLS, actions)
     spacer = QWidget()
     spacer.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
     bar.addWidget(spacer)
