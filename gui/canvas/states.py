@@ -7,7 +7,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gui.canvas.figure import figure_of
 from gui.canvas.fit import Fit
+from gui.canvas.rows import rows_of
+from tracer.layout.result import Layout
 from tracer.model.call_tree import Call
 from tracer.model.view import Box
 
@@ -45,17 +48,23 @@ def box_states(fit: Fit, diff: Diff | None) -> NDArray[np.uint8]:
     states = np.where(fit.is_present, State.PRESENT, State.GHOST).astype(np.uint8)
     if diff is None:
         return states
-    touched = diff.added | diff.removed | diff.changed.keys()
-    touched_calls = diff.calls_added | diff.calls_removed
-    for row, box in enumerate(fit.boxes):
-        is_same = touched.isdisjoint(box.lives_with) and touched.isdisjoint(box.members)
-        if is_same and box.key not in touched_calls:
-            continue
+    for row in _touched(fit.layout, diff):
+        box = fit.boxes[row]
         if box.kind == "module" and fit.nodes.isdisjoint(box.lives_with):
             states[row] = _state_without_graph(box, fit.calls, diff)
         else:
             states[row] = _changed_state(box, fit.nodes, diff)
     return states
+
+
+def _touched(layout: Layout, diff: Diff) -> set[int]:
+    """The rows of the boxes that have anything of what the diff names."""
+    rows, rows_of_nodes = rows_of(layout).boxes, figure_of(layout).rows_of_nodes
+    touched = {rows[key] for key in (*diff.calls_added, *diff.calls_removed) if key in rows}
+    for nodes in (diff.added, diff.removed, diff.changed):
+        for node in nodes:
+            touched.update(rows_of_nodes.get(node, ()))
+    return touched
 
 
 def states_before(fit: Fit, states: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -78,14 +87,20 @@ def _state_without_graph(box: Box, calls: Mapping[str, Call], diff: Diff) -> Sta
 
 
 def _changed_state(box: Box, nodes: Set[str], diff: Diff) -> State:
-    """The state of a box that the diff touches: a module is changed with its ops, a node with its own attributes."""
+    """The state of a box that the diff touches: a module or a fold changes with its ops, a node with its attributes.
+
+    A parameter that is drawn at each of its uses is neither added nor removed with one of these.
+    """
     lives_with = box.lives_with
     present = [node for node in lives_with if node in nodes]
     lost = not diff.removed.isdisjoint(lives_with)
+    if box.kind == "parameter":
+        lost = not diff.removed.isdisjoint(box.members)
     if not present:
         return State.REMOVED if lost else State.GHOST
-    if diff.added.issuperset(present) and not lost:
+    is_new = all(node in diff.added for node in present)
+    if is_new and not lost and (box.kind != "parameter" or not diff.added.isdisjoint(box.members)):
         return State.ADDED
-    if box.kind == "module":
+    if box.kind == "module" or (box.kind == "op" and len(box.members) > 1):
         return State.CHANGED
     return State.PRESENT if diff.changed.keys().isdisjoint(box.members) else State.CHANGED
