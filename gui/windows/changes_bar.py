@@ -14,7 +14,7 @@ from gui.windows.elided_label import ElidedLabel
 from gui.windows.step_box import StepSpin
 
 SPIN_PX = 64
-ROOMY_PX = 560
+ROOMY_PX = 600
 """Narrower than this, the words beside the numbers give way."""
 NO_STEP = -1
 
@@ -29,6 +29,7 @@ class ChangesBar(QWidget):
         self.setObjectName("changes_bar")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._session = session
+        self._count = 0
         self.details = ElidedLabel()
         self.verdict, self._unit, self.place = QLabel(), QLabel(self.tr("nodes")), QLabel()
         self.chips = {name: _chip() for name in ("added", "removed", "changed")}
@@ -48,6 +49,7 @@ class ChangesBar(QWidget):
         row.setContentsMargins(12, 4, 6, 4)
         row.setSpacing(5)
         row.addWidget(self.details, 1)
+        row.addStretch()
         for widget in (*self.chips.values(), self._unit, self.verdict, self.spin):
             row.addWidget(widget)
         row.addWidget(_button(actions["compare"]))
@@ -77,10 +79,10 @@ class ChangesBar(QWidget):
 
     def set_place(self, place: int, count: int) -> None:
         """That of the differing boxes `place`, from 1, is selected, 0 for none of them."""
+        self._count = count
         self.place.setText(f"{fmt.count(place)} of {fmt.count(count)}" if place else fmt.plural(count, "box", "boxes"))
         self.place.setToolTip(self.tr("Boxes that differ between the two steps"))
-        for widget in self._way:
-            widget.setVisible(count > 0)
+        self._give_way()
 
     def dress(self, theme: Theme) -> None:
         self.setStyleSheet(
@@ -104,7 +106,7 @@ class ChangesBar(QWidget):
             self.details.setText("")
             return
         nodes = drawing.graph.number_of_nodes()
-        self.details.setText("   ·   ".join(details_of(drawing.step, nodes, self._session.timeline)))
+        self.details.setText(" · ".join(details_of(drawing.step, nodes, self._session.timeline)))
 
     def _show_compared(self, drawing: Drawing | None) -> None:
         """While the user types, the number under the cursor must not change."""
@@ -120,7 +122,9 @@ class ChangesBar(QWidget):
         differs = drawing is not None and bool(drawing.diff)
         self._unit.setVisible(differs and is_roomy)
         self.verdict.setVisible(is_roomy or not differs)
-        self.place.setVisible(self._way[0].isVisibleTo(self) and is_roomy)
+        self.details.setVisible(is_roomy or not differs)
+        for widget in self._way:
+            widget.setVisible(self._count > 0 and (is_roomy or widget is not self.place))
 
     @Slot(int)
     def _on_typed(self, step: int) -> None:
