@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from math import isnan
 
 from gui import format as fmt
+from gui.colorings import colorings
 from gui.drawing import Drawing
 from gui.facts import Fact, Section
 from gui.timeline import Timeline
@@ -53,6 +54,15 @@ def _measured(drawing: Drawing, name: str, key: str, why: str) -> tuple[Section,
     row = table.row(key)
     facts = _parameter_rows(row) if name == "parameters" else _rows(row)
     return Section(f"Measured{earlier_text(drawing)}", tuple(facts)), ""
+
+
+def note_on_colors(drawing: Drawing | None, timeline: Timeline, has_ended: bool = False) -> str:
+    """What the legend says of the step: why it has nothing to colour by, or of which step before it the numbers are."""
+    level = "structure" if drawing is None else colorings()[drawing.question.options.coloring].LEVEL
+    if drawing is None or level == "structure":
+        return ""
+    earlier = earlier_text(drawing)
+    return why_unmeasured(drawing, level, timeline, has_ended) or (f"Measured{earlier}" if earlier else "")
 
 
 def earlier_text(drawing: Drawing) -> str:

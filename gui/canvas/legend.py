@@ -29,8 +29,8 @@ _CLOSED, _OPEN = ((-2.0, -3.5), (1.5, 0.0), (-2.0, 3.5)), ((-3.5, -2.0), (0.0, 1
 class Legend:
     """The legend of one scene, painted in pixels (not in scene units) wherever its host wants it.
 
-    `is_folded` leaves the title alone; None is for pictures, whose title promises nothing. `note` stands in place of
-    the reason that the scene itself gives for having no colours.
+    `is_folded` leaves the title alone; None is for pictures, whose title promises nothing. `note` is said
+    beside what the scene says, and instead of the reason that it gives for having no colours.
     """
 
     def __init__(self, scene: Scene, theme: Theme, is_folded: bool | None = None, note: str = "") -> None:
@@ -41,8 +41,8 @@ class Legend:
         coloration = scene.coloration
         self._title = coloration.title
         self._bar = coloration.bar
-        text = note if note and coloration.is_unmeasured else coloration.note
-        self._note = wrapped(self._labels, text, _TEXT_ROOM)
+        notes = (note or coloration.note,) if coloration.is_unmeasured else (coloration.note, note)
+        self._note = [line for text in notes for line in wrapped(self._labels, text, _TEXT_ROOM)]
         taken = len(self._note) + (2 if self._bar is not None else 0)
         self._entries = _shortened(coloration.legend, _MOST_LINES - taken, theme)
 

@@ -45,7 +45,7 @@ class LegendPanel(QWidget):
         self._refresh()
 
     def set_note(self, note: str) -> None:
-        """What is said instead where a scene has no colours because its step was not measured."""
+        """What is said of the step: why it has no colours, or of which other step they are."""
         if note != self._note:
             self._note = note
             self._refresh()

@@ -9,6 +9,7 @@ from gui.canvas.camera import READABLE_SCALE
 from gui.differences import differing_boxes, neighbour
 from gui.drawing import inside_of
 from gui.findings import LINK, link_key, why_nothing
+from gui.measurements import note_on_colors
 from gui.names import Names
 from gui.session import Session
 from gui.theme import Theme
@@ -90,6 +91,8 @@ class GraphPage(QWidget):
         drawing = self._session.drawing
         self._differing = differing_boxes(drawing.scene) if drawing is not None else ()
         self._show_placeholder()
+        has_ended = self._session.run_state == "ended"
+        self.canvas.legend.set_note(note_on_colors(drawing, self._session.timeline, has_ended))
         self._is_applying = True
         self.panes.show_session(self._session)
         self._is_applying = False
