@@ -94,18 +94,29 @@ def pack_statistics(statistics: Statistics) -> bytes:
 
 
 def unpack_statistics(layout: bytes, data: bytes) -> Statistics:
-    content = json.loads(layout)
-    operators = tuple(Operator(**row) for row in _records(content["operators"], _OPERATOR))
+    """Statistics of one layout share their keys, columns and operators."""
+    heads, operators = _decode_layout(layout)
     numbers = np.frombuffer(data, "<f8").astype(np.float64)
     tables, start = {}, 0
-    for name in _TABLES:
-        keys, columns = (tuple(content["tables"][name][part]) for part in ("keys", "columns"))
+    for name, keys, columns in heads:
         end = start + len(keys) * len(columns)
         tables[name] = Table(keys, columns, numbers[start:end].reshape(len(keys), len(columns)))
         start = end
     if len(numbers) != start + len(operators):
         raise TapeError("Stored measurements have not the length they claim; the file is damaged.")
     return Statistics(**tables, operators=operators, operator_secs=numbers[start:])
+
+
+@lru_cache(maxsize=8)
+def _decode_layout(
+    layout: bytes,
+) -> tuple[tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...], tuple[Operator, ...]]:
+    """The name, keys and columns of each table, and the operators. Most steps of a run have the layout of the step
+    before, and to decode one takes as long as to draw it."""
+    content = json.loads(layout)
+    operators = tuple(Operator(**row) for row in _records(content["operators"], _OPERATOR))
+    tables = content["tables"]
+    return tuple((name, tuple(tables[name]["keys"]), tuple(tables[name]["columns"])) for name in _TABLES), operators
 
 
 def address(data: bytes) -> bytes:
