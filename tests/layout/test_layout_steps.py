@@ -8,6 +8,7 @@ from tracer.layout.cycles import feedback_edges
 from tracer.layout.layering import assign_layers
 from tracer.layout.ordering import count_crossings
 from tracer.layout.projection import project
+from tracer.layout.watch import Watch
 
 NODES = st.integers(0, 7)
 EDGES = st.lists(st.tuples(NODES, NODES), max_size=20)
@@ -63,5 +64,5 @@ def test_crossings_are_counted_right(edges: list[tuple[int, int]]) -> None:
     above: list[list[int]] = [[] for _ in range(10)]
     for source, target in edges:
         above[target].append(source)
-    counted = count_crossings([list(range(5)), list(range(5, 10))], above, [0, 1, 2, 3, 4] * 2)
+    counted = count_crossings([list(range(5)), list(range(5, 10))], above, [0, 1, 2, 3, 4] * 2, Watch())
     assert counted == sum((a - c) * (b - d) < 0 for i, (a, b) in enumerate(edges) for c, d in edges[:i])

@@ -10,16 +10,14 @@ from tracer.layout.homes import Homes
 from tracer.layout.nesting import Nesting, take_apart
 from tracer.layout.result import Layout
 from tracer.layout.sizes import box_size
+from tracer.layout.watch import Watch
 from tracer.model.view import View
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 SAME_PLACE = 1e-6
-
-
-class Cancelled(Exception):
-    """The layout is no longer wanted."""
+WITH_REST = 1.1  # all work, against that on the levels
 
 
 def lay_out(
@@ -28,23 +26,25 @@ def lay_out(
     *,
     cache: LayoutCache | None = None,
     cancelled: Callable[[], bool] | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> Layout:
     """Positions for everything in the view; deterministic.
 
     With `previous`, what was there keeps its order and stays close to its x (but for a shift of the whole scene, whose
-    top left is 0, 0 again: see `shift_between`). Raises Cancelled soon after `cancelled` says so.
+    top left is 0, 0 again: see `shift_between`). Raises Cancelled within some 50 ms after `cancelled` says so.
+    `progress` is told, some dozens of times, how much is done, from 0 to 1.
     """
-
-    def check() -> None:
-        if cancelled is not None and cancelled():
-            raise Cancelled
-
+    watch = Watch(cancelled, progress)
     if not view.boxes and not view.groups:
+        watch.end()
         return Layout(view, np.zeros((0, 4)), np.zeros((0, 4)), np.zeros((0, 2)), np.zeros(1, np.int64), (0.0, 0.0))
-    nesting = take_apart(view)
-    frames = place_frames(view, nesting.scopes, Homes(previous), cache or LayoutCache(), check)
-    boxes, groups, origins = _rectangles(view, nesting, frames)
+    nesting = take_apart(view, watch)
+    watch.expect(sum(scope.weight for scope in nesting.scopes) * WITH_REST)
+    frames = place_frames(view, nesting.scopes, Homes(previous), cache or LayoutCache(), watch)
+    boxes, groups, origins = _rectangles(view, nesting, frames, watch)
+    watch.check()
     points, starts = _polylines(nesting, frames, origins)
+    watch.end()
     return Layout(view, boxes, groups, points, starts, (frames[-1].width, frames[-1].height))
 
 
@@ -66,13 +66,14 @@ def _centres(rectangles: Floats) -> Floats:
     return rectangles[:, :2] + rectangles[:, 2:] / 2
 
 
-def _rectangles(view: View, nesting: Nesting, frames: list[Frame]) -> tuple[Floats, Floats, Floats]:
+def _rectangles(view: View, nesting: Nesting, frames: list[Frame], watch: Watch) -> tuple[Floats, Floats, Floats]:
     """Boxes, groups, and for each scope what to add to the x and y of its content; from the outermost in."""
     boxes = len(view.boxes)
     sizes = [box_size(box) for box in view.boxes] + [(frame.width, frame.height) for frame in frames]
     corners = [(0.0, 0.0)] * len(sizes)
     origins = [(0.0, 0.0)] * len(frames)
     for number in [len(frames) - 1, *range(len(frames) - 1)]:
+        watch.check()
         left, top = corners[boxes + number]
         shift_x, shift_y = frames[number].shift
         origins[number] = left + shift_x, top + shift_y

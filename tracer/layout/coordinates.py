@@ -1,12 +1,13 @@
 """Where the nodes of ordered layers stand sideways."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 from tracer.layout.layered import Layered, Tie
 from tracer.layout.projection import project
 from tracer.layout.sizes import BOX_GAP, EDGE_GAP
+from tracer.layout.watch import ORDERED, Watch
 
 ROUNDS, FEW_ROUNDS = 14, 5
 LARGE = 20_000  # nodes; from there on, few rounds
@@ -18,23 +19,23 @@ STAIRCASE = 1.3  # a drawing that much wider than its widest layer, or than it n
 LOOSE = 0.0001  # a node tied to nothing does too
 
 
-def place_rows(graph: Layered, homes: Sequence[float | None], items: int, check: Callable[[], None]) -> list[float]:
+def place_rows(graph: Layered, homes: Sequence[float | None], items: int, watch: Watch) -> list[float]:
     """Centre x of every node, dummies too, apart from each other and close to what they are tied to.
 
     `homes` are previous centres (None: new): a weak pull, so that what stays moves little. Nodes below `items` are
-    boxes and frames, the other real ones ports. `check` is called now and then; it may raise to give up.
+    boxes and frames, the other real ones ports. `watch` may raise to give up.
     """
-    xs = _place(graph, homes, check)
+    xs = _place(graph, homes, watch)
     extent = _extent(graph, xs)
     if extent > STAIRCASE * max(_packed_width(graph, row) for row in graph.rows) and _has_ports(graph, items):
-        aligned = _place(_with_centred_ties(graph, items), homes, check)
+        aligned = _place(_with_centred_ties(graph, items), homes, watch)
         if extent > STAIRCASE * _extent(graph, aligned):
             return aligned
     return xs
 
 
-def _place(graph: Layered, homes: Sequence[float | None], check: Callable[[], None]) -> list[float]:
-    placing = _Placing(graph, homes)
+def _place(graph: Layered, homes: Sequence[float | None], watch: Watch) -> list[float]:
+    placing = _Placing(graph, homes, watch)
     down, up = range(len(graph.rows)), range(len(graph.rows) - 1, -1, -1)
     if any(home is not None for home in homes):
         placing.start_at_home()
@@ -42,8 +43,9 @@ def _place(graph: Layered, homes: Sequence[float | None], check: Callable[[], No
         placing.start_packed()
         placing.sweep(down, [graph.above])
         placing.sweep(up, [graph.below])
-    for _ in range(ROUNDS if len(graph.layers) < LARGE else FEW_ROUNDS):
-        check()
+    rounds = ROUNDS if len(graph.layers) < LARGE else FEW_ROUNDS
+    for turn in range(rounds):
+        watch.reach(ORDERED + (1 - ORDERED) * turn / rounds)
         moved = max(placing.sweep(down, placing.both), placing.sweep(up, placing.both))
         if moved < STILL:
             break
@@ -85,8 +87,9 @@ def _with_centred_ties(graph: Layered, items: int) -> Layered:
 class _Placing:
     """Block coordinate descent: layer by layer, each to the best place its neighbours allow."""
 
-    def __init__(self, graph: Layered, homes: Sequence[float | None]) -> None:
+    def __init__(self, graph: Layered, homes: Sequence[float | None], watch: Watch) -> None:
         self.graph = graph
+        self.watch = watch
         self.homes = [*homes, *[None] * (len(graph.layers) - len(homes))]
         self.gaps = [_row_gaps(graph, row) for row in graph.rows]
         self.both = [graph.above, graph.below]
@@ -110,6 +113,7 @@ class _Placing:
         """Moves the layers in that order towards their neighbours on those sides; returns the longest move."""
         longest = 0.0
         for layer in layers:
+            self.watch.check()
             row = self.graph.rows[layer]
             wanted, weights = [], []
             for node in row:
@@ -127,6 +131,7 @@ class _Placing:
         the median is a range, the neighbours on the `leading` side choose; without one, the node stays.
         """
         for layer in layers:
+            self.watch.check()
             row = self.graph.rows[layer]
             wanted, weights = [], []
             for node in row:

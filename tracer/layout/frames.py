@@ -1,6 +1,5 @@
 """Every frame laid out by itself, from the innermost out; in the one around it, it is a box with ports."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tracer.layout.homes import Homes
@@ -8,6 +7,7 @@ from tracer.layout.layered import Edge
 from tracer.layout.level import Level, PlacedLevel, place_level
 from tracer.layout.nesting import ENTRY, EXIT, Scope
 from tracer.layout.sizes import FRAME_HEAD, FRAME_PAD, box_size, frame_width
+from tracer.layout.watch import Watch
 from tracer.model.view import View
 
 DATA_WEIGHT, PARAMETER_WEIGHT = 1.0, 0.001  # data makes the straight spine, parameters stand aside
@@ -35,17 +35,18 @@ class Frame:
     exits: dict[int, float]
 
 
-def place_frames(
-    view: View, scopes: list[Scope], homes: Homes, cache: LayoutCache, check: Callable[[], None]
-) -> list[Frame]:
+def place_frames(view: View, scopes: list[Scope], homes: Homes, cache: LayoutCache, watch: Watch) -> list[Frame]:
     """The frames in the order of `scopes`, the scene last. Equal levels are laid out once; the cache is renewed."""
     placing = _Placing(view, homes)
     levels: dict[Level, PlacedLevel] = {}
     for number in [*reversed(range(len(view.groups))), len(view.groups)]:
-        level = placing.level(scopes[number], number)
+        scope = scopes[number]
+        watch.begin(scope.weight)
+        level = placing.level(scope, number)
         if level not in levels:
-            levels[level] = cache.levels.get(level) or place_level(level, check)
-        placing.finish(scopes[number], number, levels[level])
+            levels[level] = cache.levels.get(level) or place_level(level, watch)
+        placing.finish(scope, number, levels[level])
+        watch.finish(scope.weight)
     cache.levels = levels
     return [placing.frames[number] for number in range(len(scopes))]
 

@@ -1,6 +1,6 @@
 """The layout of one level: boxes and closed-up frames next to each other, with edges between them; nothing nested."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from tracer.layout.ordering import order_rows
 from tracer.layout.projection import project
 from tracer.layout.routing import Point, route_edge, stack_layers
 from tracer.layout.sizes import PART_GAP, TALL
+from tracer.layout.watch import Watch
 
 # What edges beside a longer way pull with, against 1: at their ends and along their way; and those that only feed one.
 BESIDE, ALONG_BESIDE = 0.1, 0.25
@@ -55,13 +56,17 @@ class PlacedLevel:
     height: float
 
 
-def place_level(level: Level, check: Callable[[], None]) -> PlacedLevel:
+def place_level(level: Level, watch: Watch) -> PlacedLevel:
     """Parts that no edge connects are laid out by themselves and stand side by side."""
     parts = _parts(level.count, level.edges)
     if len(parts) == 1:
-        return _finished(_place_part(level, check))
+        return _finished(_place_part(level, watch))
     subsets = [_subset(level, part) for part in parts]
-    placed = [_place_part(subset, check) for subset, _ in subsets]
+    placed = []
+    ends = np.cumsum([0, *map(len, parts)]) / max(level.count, 1)
+    for (subset, _), start, end in zip(subsets, ends[:-1].tolist(), ends[1:].tolist(), strict=True):
+        watch.part(start, end)
+        placed.append(_place_part(subset, watch))
     shifts = _shifts(level, parts, placed)
     return _finished(_side_by_side(level, parts, [edges for _, edges in subsets], placed, shifts))
 
@@ -83,8 +88,8 @@ def _finished(part: _Part) -> PlacedLevel:
     return PlacedLevel(part.centres, points, starts, part.left, part.right, part.height)
 
 
-def _place_part(level: Level, check: Callable[[], None]) -> _Part:
-    check()
+def _place_part(level: Level, watch: Watch) -> _Part:
+    watch.check()
     ports = level.entries + level.exits
     widths = [width for width, _ in level.sizes] + [0.0] * ports
     heights = [height for _, height in level.sizes] + [0.0] * ports
@@ -96,11 +101,19 @@ def _place_part(level: Level, check: Callable[[], None]) -> _Part:
     entries, exits = range(len(level.sizes), first_exit), range(first_exit, level.count)
     layers = assign_layers(level.count, forward, entries, exits, tall)
     homes = [*level.homes, *[None] * ports]
-    graph = make_layered(widths, level.edges, layers, _pulls(level, forward, entries, exits))
-    order_rows(graph, homes, check)
-    xs = place_rows(graph, homes, len(level.sizes), check)
+    watch.check()
+    pulls = _pulls(level, forward, entries, exits)
+    watch.check()
+    graph = make_layered(widths, level.edges, layers, pulls)
+    watch.check()
+    order_rows(graph, homes, watch)
+    xs = place_rows(graph, homes, len(level.sizes), watch)
+    watch.reach(1.0)
     bands = stack_layers(graph, heights, xs, level.entries > 0, level.exits > 0)
-    routes = [route_edge(graph, index, edge, heights, xs, bands) for index, edge in enumerate(level.edges)]
+    routes = []
+    for index, edge in enumerate(level.edges):
+        watch.check()
+        routes.append(route_edge(graph, index, edge, heights, xs, bands))
     left = min(x - width / 2 for x, width in zip(xs, graph.widths, strict=True))
     right = max(x + width / 2 for x, width in zip(xs, graph.widths, strict=True))
     centres = [(x, bands.middle(layer)) for x, layer in zip(xs, layers, strict=False)]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from tracer.layout.watch import Watch
 from tracer.model.view import View
 
 ENTRY, EXIT = -1, -2  # ends of a piece at the frame itself
@@ -20,6 +21,11 @@ class Scope:
     exits: dict[int, int] = field(default_factory=dict)
     pieces: dict[tuple[int, int, int], int] = field(default_factory=dict)
 
+    @property
+    def weight(self) -> int:
+        """How much work it is."""
+        return len(self.items) + len(self.pieces) + 1
+
     def add_piece(self, start: int, end: int, source: int) -> int:
         """The number of the piece, an old one if it is there."""
         if start == ENTRY:
@@ -37,7 +43,7 @@ class Nesting:
     paths: list[list[tuple[int, int]]]
 
 
-def take_apart(view: View) -> Nesting:
+def take_apart(view: View, watch: Watch) -> Nesting:
     boxes, frames = len(view.boxes), len(view.groups)
     frame_number = {group.key: index for index, group in enumerate(view.groups)}
     scopes = [Scope() for _ in range(frames + 1)]
@@ -48,7 +54,10 @@ def take_apart(view: View) -> Nesting:
     around = [_frames_around(boxes + frame, inside, boxes, frames) for frame in range(frames)]
     around.append([])
     number = {box.key: index for index, box in enumerate(view.boxes)}
-    paths = [_path(number[link.source], number[link.target], scopes, inside, around, boxes) for link in view.links]
+    paths = []
+    for link in view.links:
+        watch.check()
+        paths.append(_path(number[link.source], number[link.target], scopes, inside, around, boxes))
     return Nesting(scopes, paths)
 
 

@@ -1,44 +1,50 @@
 """Left to right: the order in the layers that makes few edges cross."""
 
 import bisect
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from tracer.layout.coordinates import guess_places
 from tracer.layout.layered import Layered, Tie
 from tracer.layout.projection import project
+from tracer.layout.watch import ORDERED, Watch
 
 Rows = list[list[int]]
 
 MANY, FEW = (8, 20), (4, 2)  # sweeps, and rounds of swaps in each
 MAX_STALE = 4  # sweeps without a better order before giving up
-LARGE = 6_000  # nodes; above, one start and few sweeps
+MOST_SWAPS = 8_000  # looked at, in one go through a row
+OFTEN = 500  # rounds of a loop between two looks at the watch
+LARGE = 12_000  # nodes and ties; above, one start and few sweeps
 
 
-def order_rows(graph: Layered, homes: Sequence[float | None], check: Callable[[], None]) -> None:
+def order_rows(graph: Layered, homes: Sequence[float | None], watch: Watch) -> None:
     """Puts `graph.rows` in order: barycentre sweeps and swaps of neighbours from several starts, the best is kept.
 
-    Nodes with a home (previous centre x) keep their order among themselves. `check` is called now and then; it may
-    raise to give up.
+    Nodes with a home (previous centre x) keep their order among themselves. `watch` may raise to give up.
     """
     _take_out_loops(graph)
     if any(len(row) > 1 for row in graph.rows):
-        graph.rows = _best_order(graph, homes, check)
+        graph.rows = _best_order(graph, homes, watch)
     _put_loops_outside(graph)
 
 
-def _best_order(graph: Layered, homes: Sequence[float | None], check: Callable[[], None]) -> Rows:
+def _best_order(graph: Layered, homes: Sequence[float | None], watch: Watch) -> Rows:
     known = [*[home is not None for home in homes], *[False] * (len(graph.layers) - len(homes))]
     if any(known):
         starts = [_by_place(graph.rows, guess_places(graph, homes))]
     else:
         starts = [_depth_first(graph, reverse=False), graph.rows, _depth_first(graph, reverse=True)]
-    is_large = len(graph.layers) > LARGE
+    is_large = len(graph.layers) + sum(map(len, graph.above)) > LARGE
+    if is_large:
+        del starts[1:]
     best: Rows = starts[0]
     fewest: int | None = None
-    for rows in starts[: 1 if is_large else None]:
-        search = _Search(graph, [list(row) for row in rows], known, check)
-        search.run(*(FEW if is_large else MANY))
+    for number, rows in enumerate(starts):
+        search = _Search(graph, [list(row) for row in rows], known, watch)
+        sweeps, swap_rounds = FEW if is_large else MANY
+        for turn in search.turns(sweeps, swap_rounds):
+            watch.reach(ORDERED * (number + turn / sweeps) / len(starts))
         if fewest is None or search.fewest < fewest:
             best, fewest = search.best, search.fewest
         if not fewest:
@@ -68,24 +74,27 @@ def _put_loops_outside(graph: Layered) -> None:
             row.insert(0 if left < right else len(row), dummy)
 
 
-def count_crossings(rows: Rows, above: list[list[int]], position: list[int]) -> int:
+def count_crossings(rows: Rows, above: list[list[int]], position: list[int], watch: Watch) -> int:
     """How many pairs of edges between adjacent layers cross; `above` are each node's neighbours one layer up."""
     total = 0
     for upper, row in pairwise(rows):
+        watch.check()
         if len(upper) > 1 and len(row) > 1:
             ends: list[int] = []
             for node in row:
                 ends += sorted([position[source] for source in above[node]])
-            total += _inversions(ends)
+            total += _inversions(ends, watch)
     return total
 
 
-def _inversions(values: list[int]) -> int:
+def _inversions(values: list[int], watch: Watch) -> int:
     if all(left <= right for left, right in pairwise(values)):
         return 0
     total = 0
     done: list[int] = []
-    for value in values:
+    for number, value in enumerate(values):
+        if not number % OFTEN:
+            watch.check()
         at = bisect.bisect_right(done, value)
         total += len(done) - at
         done.insert(at, value)
@@ -95,11 +104,11 @@ def _inversions(values: list[int]) -> int:
 class _Search:
     """Improves one start. `best` is the best order found, with `fewest` crossings."""
 
-    def __init__(self, graph: Layered, rows: Rows, known: list[bool], check: Callable[[], None]) -> None:
+    def __init__(self, graph: Layered, rows: Rows, known: list[bool], watch: Watch) -> None:
         self.graph = graph
         self.rows = rows
         self.known = known
-        self.check = check
+        self.watch = watch
         self.above = [[tie.node for tie in ties] for ties in graph.above]
         self.below = [[tie.node for tie in ties] for ties in graph.below]
         self.position = [0] * len(graph.layers)
@@ -108,15 +117,15 @@ class _Search:
         self.best = [list(row) for row in rows]
         self.fewest = self._count()
 
-    def run(self, sweeps: int, swap_rounds: int) -> None:
+    def turns(self, sweeps: int, swap_rounds: int) -> Iterator[int]:
+        """Does what it can in that many turns; yields the number of each before it begins."""
         stale = 0
         for turn in range(sweeps):
             if not self.fewest or stale >= MAX_STALE:
                 break
-            self.check()
+            yield turn
             self._sweep(downwards=turn % 2 == 0, flip_ties=turn % 4 >= 2)
             for _ in range(swap_rounds):
-                self.check()
                 if not self._swap_all():
                     break
             stale = 0 if self._keep_if_better() else stale + 1
@@ -130,7 +139,7 @@ class _Search:
         return True
 
     def _count(self) -> int:
-        return count_crossings(self.rows, self.above, self.position)
+        return count_crossings(self.rows, self.above, self.position, self.watch)
 
     def _number(self, row: list[int]) -> None:
         for index, node in enumerate(row):
@@ -141,6 +150,7 @@ class _Search:
         layers = range(1, len(self.rows)) if downwards else range(len(self.rows) - 2, -1, -1)
         ties = self.graph.above if downwards else self.graph.below
         for layer in layers:
+            self.watch.check()
             if len(self.rows[layer]) > 1:
                 self.rows[layer] = self._sorted_row(self.rows[layer], ties, flip_ties)
                 self._number(self.rows[layer])
@@ -171,6 +181,7 @@ class _Search:
         """Swaps neighbours wherever that saves a crossing; says whether it did."""
         has_gained = False
         for row in self.rows:
+            self.watch.check()
             if len(row) > 1 and self._swap_row(row):
                 self._number(row)
                 has_gained = True
@@ -180,10 +191,11 @@ class _Search:
         up = [sorted([self.position[other] for other in self.above[node]]) for node in row]
         down = [sorted([self.position[other] for other in self.below[node]]) for node in row]
         has_gained = False
-        again = True
-        while again:
+        for _ in range(max(MOST_SWAPS // len(row), 1)):
             again = False
             for left in range(len(row) - 1):
+                if not left % OFTEN:
+                    self.watch.check()
                 right = left + 1
                 if self.known[row[left]] and self.known[row[right]]:
                     continue
@@ -192,6 +204,8 @@ class _Search:
                     up[left], up[right] = up[right], up[left]
                     down[left], down[right] = down[right], down[left]
                     again = has_gained = True
+            if not again:
+                break
         return has_gained
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tracer.model.view import View
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Layout:
     """Positions of a view, in scene units (one unit is one pixel at 100 %), y downwards, data flowing downwards.
 
