@@ -1,13 +1,18 @@
 """What is written on the boxes and frames of a drawing."""
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
+from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from tracer.model.call_keys import unmarked
 from tracer.model.call_tree import LIVE, NO_GRAD, Call
 
+_NUMBERED = re.compile(r"(\D*)(\d+)(\D*)")
 
+
+@lru_cache(maxsize=4096)
 def op_title(name: str) -> str:
     """AddmmBackward0 is Addmm, torch::autograd::CopySlices is CopySlices, CppNode<Mine> is Mine."""
     name = re.sub(r"^.*CppNode<(.*)>$", r"\1", name).rpartition("::")[2]
@@ -67,6 +72,39 @@ def call_title(call: Call, is_repeated: bool) -> str:
     words = call.path.split(".")
     title = ".".join(words[-2:] if words[-1].isdecimal() else words[-1:]) or call.class_name
     return f"{title} #{call.number}" if is_repeated else title
+
+
+def fold_title(title: str, count: int, before: int | None = None) -> str:
+    """What is drawn once and stands for `count` copies, `before` of them in the step it is compared with."""
+    copies = f"×{count:,}" if before is None or before == count else f"×{before:,} → ×{count:,}"
+    return f"{title} {copies}"
+
+
+def title_of_paths(paths: Sequence[str]) -> str:
+    """The title of calls that are drawn as one: `layers.0`, `layers.1`, `layers.2` are "layers.0–2", with an ellipsis
+    where numbers are left out between them; nothing for the model itself."""
+    words = [path.split(".") for path in paths]
+    first, last = words[0], words[-1]
+    shown = max(len(first) - (2 if first[-1].isdecimal() else 1), 0)
+    differing = [at for at, word in enumerate(first) if len(first) != len(last) or word != last[at]]
+    if len(differing) > 1:
+        return f"{'.'.join(first[shown:])} … {'.'.join(last[shown:])}"
+    if differing:
+        at = differing[0]
+        shown = max(min(shown, at - 1 if first[at].isdecimal() else at), 0)
+        return ".".join((*first[shown:at], _range([each[at] for each in words]), *first[at + 1 :]))
+    return ".".join(first[shown:])
+
+
+def _range(words: Sequence[str]) -> str:
+    """fc1 to fc4 is "fc1–4"."""
+    parts = [match.groups() for word in words if (match := _NUMBERED.fullmatch(word))]
+    if len(parts) < len(words) or len({(before, after) for before, _, after in parts}) > 1:
+        return f"{words[0]} … {words[-1]}"
+    numbers = [int(number) for _, number, _ in parts]
+    is_gapless = all(after == before + 1 for before, after in pairwise(numbers))
+    before, number, after = parts[0]
+    return f"{before}{number}{'–' if is_gapless else ' … '}{numbers[-1]}{after}"
 
 
 def call_subtitle(class_name: str, ops: int) -> str:

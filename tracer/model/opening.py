@@ -1,69 +1,182 @@
-"""Which module calls a first drawing opens."""
+"""Which module calls are open: at first, and after the user asked for more or less."""
 
 from collections import Counter
+from collections.abc import Iterable, Mapping, Set
 
 import networkx as nx
+import numpy as np
 
-from tracer.model.call_tree import LIVE, call_depths
-from tracer.model.visibility import ViewOptions, Visibility, call_of, visibility
+from tracer.model.call_tree import LIVE, Call, call_depths
+from tracer.model.signature import masked
+from tracer.model.view_parts import ViewParts, view_parts
+from tracer.model.visibility import ViewOptions, hidden_spots, shown_calls
 
-# Boxes in a drawing: as many as are pleasant, so few that it says little, more than it should start with.
-GOOD_BOXES, FEW_BOXES, MOST_BOXES = 60, 8, 150
+# Boxes in a drawing: fewer say little, more are no longer pleasant, more than it should start with.
+FEW_BOXES, GOOD_BOXES, MOST_BOXES = 20, 60, 150
 
 
 def default_open(
-    graph: nx.MultiDiGraph, *, show_parameters: bool = True, show_bookkeeping: bool = False
+    graph: nx.MultiDiGraph,
+    *,
+    show_parameters: bool = True,
+    show_bookkeeping: bool = False,
+    folds_repeats: bool = True,
+    unfolded: frozenset[str] = frozenset(),
+    before: frozenset[str] | None = None,
 ) -> frozenset[str]:
-    """The calls to open at first: down to the deepest level that still draws about 60 boxes.
+    """The calls to open at first, for about 20 to 150 boxes: level by level while that draws about 60; where a level
+    would draw too many and there are few yet, the largest calls of it that fit.
 
-    A single call at the top is always opened, one with a single box in it never (it would show the same in a frame).
-    Calls that made no nodes stay closed beside a graph; where there is none, they are all there is to show.
+    A single call at the top is always opened, one with a single box in it never (it would show the same in a frame),
+    unless more is further in. Calls that made no nodes stay closed beside a graph; where there is none, they are all
+    there is to show.
+
+    `before` is what was open while the graph was smaller: it stays, with what came beside it, as long as it draws
+    neither too few boxes nor too many.
     """
-    everything = frozenset(call["key"] for call in graph.graph.get("module_calls", ()))
-    seen = visibility(graph, ViewOptions(everything, show_parameters, show_bookkeeping))
-    callers = {call.parent for call in seen.calls.values()}
-    openable = {
-        key: call for key, call in seen.calls.items() if call.state == LIVE or (key in callers and not len(graph))
-    }
-    depths = call_depths(openable)
-    content = _content(seen)
-    content.update(
-        call.parent
-        for key, call in seen.calls.items()
-        if key not in openable and (call.parent is None or call.parent in openable)
-    )
-    inner_calls = Counter(call.parent for call in openable.values())
-    levels = _levels_to_open(depths, content)
-    return frozenset(
-        key for key, depth in depths.items() if depth < levels and (depth == 0 or inner_calls[key] + content[key] > 1)
-    )
+    options = ViewOptions(frozenset(), show_parameters, show_bookkeeping, True, folds_repeats, unfolded)
+    budget = _Budget(view_parts(graph, options), options)
+    if before is not None:
+        kept = budget.grown(before)
+        boxes = budget.boxes(kept)
+        if boxes <= MOST_BOXES and (boxes >= FEW_BOXES or kept >= budget.worthwhile):
+            return frozenset(budget.keys(kept))
+    return frozenset(budget.keys(budget.chosen()))
 
 
-def _levels_to_open(depths: dict[str, int], content: "Counter[str | None]") -> int:
-    calls_at = Counter(depths.values())
-    content_at: Counter[int] = Counter()
-    for key, count in content.items():
-        content_at[0 if key is None else depths[key] + 1] += count
-    deepest = max(calls_at, default=-1) + 1
-    outside = 0  # boxes that lie in no closed call
-    boxes = []  # by the number of levels opened
-    for levels in range(deepest + 1):
-        outside += content_at[levels]
-        boxes.append(outside + calls_at[levels])
-    chosen = 1 if calls_at[0] == 1 else 0
-    while chosen < deepest and (
-        boxes[chosen + 1] <= GOOD_BOXES or (boxes[chosen] < FEW_BOXES and boxes[chosen + 1] <= MOST_BOXES)
-    ):
-        chosen += 1
-    return chosen
+class _Budget:
+    """Counts boxes, by the numbers of the calls in the content of what is drawn; -1 is the top."""
+
+    def __init__(self, parts: ViewParts, options: ViewOptions) -> None:
+        content, spots = parts.content, parts.spots
+        self.calls, self.callers = content.calls, content.callers.tolist()
+        can_open = _openable(parts, options)
+        self.below: dict[int, list[int]] = {}  # calls that can open, by the call around them
+        self.own: Counter[int] = Counter()  # the other boxes in each call
+        for number, caller in enumerate(self.callers):
+            if can_open[number]:
+                self.below.setdefault(caller, []).append(number)
+            elif caller < 0 or can_open[caller]:
+                self.own[caller] += 1
+        is_drawn = ~hidden_spots(content, spots, options)
+        if not options.show_parameters:
+            is_drawn &= ~spots.is_parameter
+        owners, counts = np.unique(spots.owners[is_drawn], return_counts=True)
+        self.own.update(dict(zip(owners.tolist(), counts.tolist(), strict=True)))
+        self.sizes = self._sizes()
+        self.worthwhile = {number for number, size in enumerate(self.sizes) if can_open[number] and size > 1}
+
+    def chosen(self) -> set[int]:
+        """Levels while they fit, then the largest calls that do."""
+        top = self.below.get(-1, [])
+        opened = self._through(top) if len(top) == 1 else set()
+        level = self._next_level(opened) if opened else self._worthwhile(top)
+        while level:
+            boxes = self.boxes(opened)
+            more = self._through(level)
+            if boxes + self._added(more) > (MOST_BOXES if boxes < FEW_BOXES else GOOD_BOXES):
+                more = self._fitting(level, boxes) if boxes < FEW_BOXES else set()
+            opened |= more
+            level = self._next_level(more)
+        return opened
+
+    def grown(self, before: Set[str]) -> set[int]:
+        """What was open, with the calls that came since beside others of their kind, if most of these are open."""
+        opened = {number for number, call in enumerate(self.calls) if call.key in before}
+        kinds = Counter(self._kind(number) for number in self.worthwhile)
+        open_kinds = Counter(self._kind(number) for number in opened)
+        for number, caller in enumerate(self.callers):
+            if number in self.worthwhile and (caller < 0 or caller in opened):
+                kind = self._kind(number)
+                if 2 * open_kinds[kind] > kinds[kind]:
+                    opened.add(number)
+        return opened
+
+    def boxes(self, opened: Set[int]) -> int:
+        """Boxes drawn with these calls open, each of which lies in open ones."""
+        return self._inside(-1) + self._added(opened)
+
+    def keys(self, opened: Set[int]) -> frozenset[str]:
+        return frozenset(self.calls[number].key for number in opened)
+
+    def _inside(self, number: int) -> int:
+        return self.own[number] + len(self.below.get(number, ()))
+
+    def _added(self, opened: Set[int]) -> int:
+        return sum(self._inside(number) - 1 for number in opened)
+
+    def _sizes(self) -> list[int]:
+        """Boxes in each call with all in it open."""
+        sizes = [self.own[number] for number in range(len(self.calls))]
+        for number in range(len(self.calls) - 1, -1, -1):
+            sizes[number] += sum(max(sizes[inner], 1) for inner in self.below.get(number, ()))
+        return sizes
+
+    def _kind(self, number: int) -> tuple[str, str]:
+        return masked(self.calls[number].path), self.calls[number].class_name
+
+    def _worthwhile(self, level: Iterable[int]) -> list[int]:
+        return [number for number in level if number in self.worthwhile]
+
+    def _next_level(self, opened: Set[int]) -> list[int]:
+        inner = (below for number in sorted(opened) for below in self.below.get(number, ()))
+        return [number for number in self._worthwhile(inner) if number not in opened]
+
+    def _through(self, level: Iterable[int]) -> set[int]:
+        """The calls, and where nothing but one other is in one, that too."""
+        opened = set()
+        for number in level:
+            opened.add(number)
+            while self._inside(number) == 1 and (inner := self._worthwhile(self.below.get(number, ()))):
+                number = inner[0]
+                opened.add(number)
+        return opened
+
+    def _fitting(self, level: list[int], boxes: int) -> set[int]:
+        """Of a level that draws too many boxes: the largest kinds of calls that fit, then the largest single ones."""
+        kinds: dict[tuple[str, str], list[int]] = {}
+        for number in level:
+            kinds.setdefault(self._kind(number), []).append(number)
+        opened: set[int] = set()
+        for calls in (*self._by_size(kinds.values()), *self._by_size([number] for number in level)):
+            more = self._through(calls) - opened
+            after = boxes + self._added(opened | more)
+            if after <= GOOD_BOXES or (boxes + self._added(opened) < FEW_BOXES and after <= MOST_BOXES):
+                opened |= more
+        return opened
+
+    def _by_size(self, units: Iterable[list[int]]) -> list[list[int]]:
+        return sorted(units, key=lambda calls: -sum(self.sizes[number] for number in calls))
 
 
-def _content(seen: Visibility) -> "Counter[str | None]":
-    """How many boxes lie directly in each call (None: the top) when everything is open."""
-    content: Counter[str | None] = Counter()
-    for key, kind in seen.graph.nodes(data="kind"):
-        if kind == "parameter":
-            content.update(list(seen.uses[key]) if seen.options.show_parameters else ())
-        elif key not in seen.hidden:
-            content[call_of(seen.graph, key, seen.calls)] += 1
-    return content
+def _openable(parts: ViewParts, options: ViewOptions) -> list[bool]:
+    content = parts.content
+    callers = set(content.callers[shown_calls(content, options)].tolist())
+    has_graph = bool(content.keys)
+    return [call.state == LIVE or (number in callers and not has_graph) for number, call in enumerate(content.calls)]
+
+
+def opened_to_depth(calls: Mapping[str, Call], depth: int) -> frozenset[str]:
+    """So many levels of calls; none at 0."""
+    return frozenset(key for key, level in call_depths(dict(calls)).items() if level < depth)
+
+
+def opened_below(calls: Mapping[str, Call], key: str) -> frozenset[str]:
+    """A call and all in it."""
+    below: set[str] = set()
+    for call in calls.values():
+        if call.key == key or call.parent in below:
+            below.add(call.key)
+    return frozenset(below)
+
+
+def opened_further(calls: Mapping[str, Call], opened: Set[str], key: str) -> frozenset[str]:
+    """The closed calls to open for one level more of a call: itself, or if it is open the outermost closed ones in
+    it."""
+    if key in calls and key not in opened:
+        return frozenset({key})
+    reached, further = {key}, set[str]()
+    for call in calls.values():
+        if call.parent in reached:
+            (reached if call.key in opened else further).add(call.key)
+    return frozenset(further)

@@ -1,6 +1,7 @@
 """What is drawn of a graph, before it has positions: open modules as groups, the rest as boxes, edges between boxes."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from tracer.model.call_tree import DETACHED, NO_GRAD
 
@@ -75,8 +76,9 @@ class Link:
 class Fold:
     """Equal parts of a graph, one after the other, that are drawn once: turns of a loop, layers, experts.
 
-    `key` is that of the first copy's first call or op. `anchors` has a node of each copy, in their order: a step has a
-    copy where it has its anchor. Several boxes may belong to one fold, if each turn of a loop makes several.
+    `key` is that of the first copy's first call or op, with a mark behind where another fold begins with the same one.
+    `anchors` has a node of each copy, in their order: a step has a copy where it has its anchor. Several boxes may
+    belong to one fold, if each turn of a loop makes several.
     """
 
     key: str
@@ -85,9 +87,15 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The boxes, frames and links to lay out. Groups come parents first; every key is unique over boxes and groups."""
+    """The boxes, frames and links to lay out. Groups come parents first; every key is unique over boxes and groups.
+
+    `stand_ins` leads from the key of a call that is folded away to that of the call drawn for it; `apart` from the key
+    of a call or op in a fold that is taken apart to the fold's key.
+    """
 
     boxes: tuple[Box, ...]
     groups: tuple[Group, ...]
     links: tuple[Link, ...]
     folds: tuple[Fold, ...] = ()
+    stand_ins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    apart: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)

@@ -1,11 +1,11 @@
-"""What of a graph is visible: which calls are open, which ops are hidden, in which calls a parameter is used."""
+"""What of a graph is visible: which calls are open, which spots are drawn, which ops are hidden."""
 
 from dataclasses import dataclass
 
-import networkx as nx
+import numpy as np
 
-from tracer.model.bookkeeping import BOOKKEEPING_OPS
-from tracer.model.call_tree import LIVE, NO_GRAD, Call, call_tree
+from tracer.model.call_tree import LIVE, NO_GRAD
+from tracer.model.content import Bools, Content, Ints, Spots
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,103 +21,66 @@ class ViewOptions:
     unfolded: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the nodes of a call are drawn: within the closed call `box`, or freely in `frame` (None: the top)."""
-
-    frame: str | None
-    box: str | None
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Visibility:
-    """What the options make of a graph. `uses` are a parameter's box keys by the call that uses it, earliest first."""
+    """What the options make of a graph, by the numbers of its content.
 
-    graph: nx.MultiDiGraph
-    options: ViewOptions
-    calls: dict[str, Call]
-    places: dict[str | None, Place]
-    uses: dict[str, dict[str | None, str]]
-    hidden: frozenset[str]
+    `closed_by` (c + 1,) is the closed call that each call is drawn as or within, -1 for an open one, and last the same
+    of the top; `is_shown` (c,) are the calls that are not left out, `has_inside` (c,) those with others in them.
+    `is_drawn` (m,) are the spots with a box of their own, `is_hidden` (m,) ops that links pass through.
+    """
 
-    def place_of(self, node: str) -> Place:
-        """Of an op, an input or an output."""
-        return self.places[call_of(self.graph, node, self.calls)]
-
-
-def visibility(graph: nx.MultiDiGraph, options: ViewOptions) -> Visibility:
-    calls = _shown_calls(graph, options)
-    places = _places(calls, options.open_groups)
-    uses = _parameter_uses(graph, calls)
-    hidden = frozenset() if options.show_bookkeeping else _hidden_ops(graph, options, calls, places, uses)
-    return Visibility(graph, options, calls, places, uses, hidden)
+    closed_by: Ints
+    is_shown: Bools
+    has_inside: Bools
+    is_drawn: Bools
+    is_hidden: Bools
 
 
-def call_of(graph: nx.MultiDiGraph, node: str, calls: dict[str, Call]) -> str | None:
-    """The innermost call that made a node, None outside any."""
-    key: str | None = graph.nodes[node].get("call_key")
-    return key if key in calls else None
+def visibility(content: Content, spots: Spots, options: ViewOptions) -> Visibility:
+    is_shown = shown_calls(content, options)
+    has_inside = np.zeros(len(content.calls) + 1, dtype=np.bool_)
+    has_inside[content.callers[is_shown]] = True
+    closed_by = _closed_by(content, is_shown, has_inside, options.open_groups)
+    is_free = closed_by[spots.owners] < 0
+    is_hidden = is_free & hidden_spots(content, spots, options)
+    is_drawn = is_free & ~is_hidden
+    if not options.show_parameters:
+        is_drawn &= ~spots.is_parameter
+    return Visibility(closed_by, is_shown, has_inside[:-1], is_drawn, is_hidden)
 
 
-def _shown_calls(graph: nx.MultiDiGraph, options: ViewOptions) -> dict[str, Call]:
+def shown_calls(content: Content, options: ViewOptions) -> Bools:
     """All calls, or those with grad; where there is nothing but forward-only calls they are shown in any case."""
-    calls = call_tree(graph)
-    if options.show_forward_only or not graph:
-        return calls
-    shown: dict[str, Call] = {}
-    for key, call in calls.items():
-        if call.state != NO_GRAD and (call.parent is None or call.parent in shown):
-            shown[key] = call
-    return shown
+    is_shown = np.ones(len(content.calls) + 1, dtype=np.bool_)
+    if not options.show_forward_only and content.keys:
+        callers = content.callers.tolist()
+        for number, call in enumerate(content.calls):
+            is_shown[number] = call.state != NO_GRAD and is_shown[callers[number]]
+    return is_shown[:-1]
 
 
-def _places(calls: dict[str, Call], open_groups: frozenset[str]) -> dict[str | None, Place]:
-    places: dict[str | None, Place] = {None: Place(None, None)}
-    callers = {call.parent for call in calls.values()}
-    for key, call in calls.items():
-        above = places[call.parent]
-        if above.box is not None:
-            places[key] = above
-        elif key in open_groups and (call.state == LIVE or key in callers):
-            places[key] = Place(key, None)
-        else:
-            places[key] = Place(above.frame, key)
-    return places
+def hidden_spots(content: Content, spots: Spots, options: ViewOptions) -> Bools:
+    """Bookkeeping ops in calls with something else in them: none is drawn where those are open."""
+    if options.show_bookkeeping:
+        return np.zeros(len(spots.keys), dtype=np.bool_)
+    is_filled = np.zeros(len(content.calls) + 1, dtype=np.bool_)
+    is_filled[-1] = True
+    is_filled[content.callers[shown_calls(content, options)]] = True
+    fills = ~spots.is_bookkeeping
+    if not options.show_parameters:
+        fills &= ~spots.is_parameter
+    is_filled[spots.owners[fills]] = True
+    return spots.is_bookkeeping & is_filled[spots.owners]
 
 
-def _parameter_uses(graph: nx.MultiDiGraph, calls: dict[str, Call]) -> dict[str, dict[str | None, str]]:
-    """The first use has the parameter's own key, the others `name@call key`."""
-    position: dict[str | None, int] = {key: index for index, key in enumerate(calls)}
-    position[None] = len(calls)
-    uses: dict[str, dict[str | None, str]] = {}
-    for key, kind in graph.nodes(data="kind"):
-        if kind == "parameter":
-            users = {call_of(graph, user, calls) for user in graph.successors(key)} or {None}
-            ordered = sorted(users, key=position.__getitem__)
-            uses[key] = {call: f"{key}@{call or ''}" for call in ordered}
-            uses[key][ordered[0]] = key
-    return uses
-
-
-def _hidden_ops(
-    graph: nx.MultiDiGraph,
-    options: ViewOptions,
-    calls: dict[str, Call],
-    places: dict[str | None, Place],
-    uses: dict[str, dict[str | None, str]],
-) -> frozenset[str]:
-    """Bookkeeping ops that would be drawn in a frame with something else in it."""
-    filled: set[str | None] = {call.parent for call in calls.values()} | {None}
-    if options.show_parameters:
-        filled.update(call for calls_using in uses.values() for call in calls_using)
-    candidates: list[tuple[str, str | None]] = []
-    for key, node in graph.nodes.items():
-        if node["kind"] == "parameter":
-            continue
-        call = call_of(graph, key, calls)
-        if node["kind"] == "op" and node["op"] in BOOKKEEPING_OPS:
-            if places[call].box is None:
-                candidates.append((key, call))
-        else:
-            filled.add(call)
-    return frozenset(key for key, call in candidates if call in filled)
+def _closed_by(content: Content, is_shown: Bools, has_inside: Bools, open_groups: frozenset[str]) -> Ints:
+    closed = [-1] * (len(content.calls) + 1)
+    callers, shown, inside = content.callers.tolist(), is_shown.tolist(), has_inside.tolist()
+    for number, call in enumerate(content.calls):
+        above = closed[callers[number]]
+        if above >= 0:
+            closed[number] = above
+        elif shown[number] and not (call.key in open_groups and (call.state == LIVE or inside[number])):
+            closed[number] = number
+    return np.array(closed, dtype=np.int64)
