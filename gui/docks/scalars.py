@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QTimer, Slot
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, Qt, QTimer, Slot
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
+from gui import format as fmt
 from gui.appearance import Appearance
 from gui.docks.dock import Dock
 from gui.docks.scalar_list import ScalarList
@@ -58,6 +59,8 @@ class ScalarsDock(Dock):
         self.model.shown_changed.connect(self._rebuild)
         self._redraw_timer.timeout.connect(self._redraw)
         self.strip.step_picked.connect(self._session.go_to)
+        self.strip.menu_requested.connect(self._open_menu)
+        self._session.pinned_changed.connect(self._mark_pinned)
         self._session.tape_changed.connect(self._start_over)
         self._session.steps_appended.connect(self._grow)
         self._session.scalars_appended.connect(self._grow)
@@ -72,6 +75,27 @@ class ScalarsDock(Dock):
             self.stack.start_over()
         self.model.clear()
         self._grow()
+
+    @Slot()
+    def _mark_pinned(self) -> None:
+        self.strip.set_pinned(self._session.pinned_step)
+
+    @Slot(int, QPoint)
+    def _open_menu(self, step: int, place: QPoint) -> None:
+        menu = self.step_menu(step)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(place)
+
+    def step_menu(self, step: int) -> QMenu:
+        """What can be done with a step of the strip."""
+        menu, session = QMenu(self), self._session
+        menu.addAction(self.tr("Show step {0}").format(fmt.count(step))).triggered.connect(lambda: session.go_to(step))
+        if session.pinned_step == step:
+            text, pinned = self.tr("Stop comparing with step {0}"), None
+        else:
+            text, pinned = self.tr("Compare with step {0}"), step
+        menu.addAction(text.format(fmt.count(step))).triggered.connect(lambda: session.pin(pinned))
+        return menu
 
     @Slot()
     def _mark_incidents(self) -> None:

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QHelpEvent, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QHelpEvent,
+    QImage,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPolygonF,
+)
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from gui import format as fmt
@@ -43,6 +53,7 @@ class StructureStrip(QWidget):
     """A step fills the pixels half a step to either side of it."""
 
     step_picked = Signal(int)
+    menu_requested = Signal(int, QPoint)  # of a step, where on the screen
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -50,6 +61,7 @@ class StructureStrip(QWidget):
         self._timeline = Timeline()
         self._span = Span(0, 1, 0, 1)
         self._step = -1
+        self._pinned: int | None = None
         self._incidents: dict[int, str] = {}
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -83,6 +95,12 @@ class StructureStrip(QWidget):
             self._step = step
             self.update()
 
+    def set_pinned(self, step: int | None) -> None:
+        """Marks the step that the others are compared with."""
+        if step != self._pinned:
+            self._pinned = step
+            self.update()
+
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         left, right = round(self._span.left_px), round(self._span.right_px)
@@ -95,7 +113,10 @@ class StructureStrip(QWidget):
         below = MARK_HEIGHT + BAND_HEIGHT + 1
         shape_changes = self._timeline.shape_changes_between(*visible)
         self._paint_marks(painter, shape_changes, self._theme.muted_text, below, SHAPE_MARK_HEIGHT)
-        self._paint_cursor(painter)
+        if self._pinned is not None:
+            self._paint_frame(painter, self._pinned, self._theme.accent, Qt.PenStyle.DashLine)
+        if self._step >= 0:
+            self._paint_frame(painter, self._step, self._theme.text, Qt.PenStyle.SolidLine)
         self._paint_incidents(painter)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -127,10 +148,16 @@ class StructureStrip(QWidget):
             fmt.count(step), fmt.count(structure + 1), fmt.count(self._timeline.structure_count), share
         )
 
-    def _pick(self, x_px: float) -> None:
-        step = round(float(self._span.step_at(x_px)))
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         if len(self._timeline):
-            self.step_picked.emit(max(0, min(step, len(self._timeline) - 1)))
+            self.menu_requested.emit(self._step_at(event.pos().x()), event.globalPos())
+
+    def _pick(self, x_px: float) -> None:
+        if len(self._timeline):
+            self.step_picked.emit(self._step_at(x_px))
+
+    def _step_at(self, x_px: float) -> int:
+        return max(0, min(round(float(self._span.step_at(x_px))), len(self._timeline) - 1))
 
     def _show_tip(self, place: QPoint, global_place: QPoint) -> None:
         step = round(float(self._span.step_at(place.x() + 0.5)))
@@ -168,13 +195,14 @@ class StructureStrip(QWidget):
             half, depth = INCIDENT_PX / 2, INCIDENT_PX
             painter.drawPolygon(QPolygonF([QPointF(x_px - half, 0), QPointF(x_px + half, 0), QPointF(x_px, depth)]))
 
-    def _paint_cursor(self, painter: QPainter) -> None:
-        if self._step < 0:
-            return
-        center = float(self._span.px_at(self._step))
+    def _paint_frame(self, painter: QPainter, step: int, color: str, style: Qt.PenStyle) -> None:
+        """A frame around a step, at least wide enough to be seen."""
+        center = float(self._span.px_at(step))
         width = max(self._span.px_per_step, 4.0)
         frame = QRectF(center - width / 2, MARK_HEIGHT - 2.0, width, BAND_HEIGHT + 4.0)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        for color, line_px in ((self._theme.plot_background, 4.0), (self._theme.text, 1.5)):
-            painter.setPen(QPen(QColor(color), line_px))
-            painter.drawRect(frame)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(QColor(self._theme.plot_background), 4.0))
+        painter.drawRect(frame)
+        painter.setPen(QPen(QColor(color), 1.5, style))
+        painter.drawRect(frame)
