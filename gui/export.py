@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QThread, Signal
 
-from gui.canvas.snapshot import heading_of
+from gui.canvas.snapshot import heading_of, heading_of_two
 from gui.drawing import Drawing
 from gui.formats import exporter, format_names
 from tracer import Tape
@@ -34,6 +34,8 @@ def export_drawing(drawing: Drawing, tape: Path, name: str, out: Path) -> None:
     module = exporter(name)
     if hasattr(module, "paint"):
         heading = heading_of(drawing.step, len(drawing.graph))
+        if drawing.diff:
+            heading = heading_of_two(drawing.step.index, drawing.question.compared_step, drawing.diff)
         module.paint(drawing.scene, heading, out, drawing.question.theme)
         return
     with Tape(tape) as opened:

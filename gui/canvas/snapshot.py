@@ -5,15 +5,18 @@ from pathlib import Path
 
 from PySide6.QtGui import QGuiApplication
 
+from gui import format as fmt
 from gui.canvas.picture import Heading
 from gui.canvas.scene import Scene, scene_for
 from gui.colorings import DEFAULT, colorings
 from gui.fonts import load_fonts
 from gui.theme import Theme
-from tracer import Tape
+from tracer import GraphDiff, Tape
 from tracer.errors import ExportError
 from tracer.layout import lay_out
+from tracer.model.diff import diff
 from tracer.model.records import Step
+from tracer.model.union import Union
 from tracer.model.view_builder import ViewOptions, build_view, default_open
 
 
@@ -24,6 +27,28 @@ def snapshot(tape: Tape, step: int, theme: Theme) -> tuple[Scene, Heading]:
     view = build_view(graph, ViewOptions(open_groups=default_open(graph)))
     scene = scene_for(lay_out(view), graph, None, colorings()[DEFAULT], theme)
     return scene, heading_of(tape.steps[step], len(graph))
+
+
+def comparison(tape: Tape, step: int, against: int, theme: Theme) -> tuple[Scene, Heading]:
+    """The graphs of two steps in one, opened as `snapshot` does: what the second step adds, lacks or changes is marked.
+
+    Raises TapeError where one of them has no graph.
+    """
+    ensure_application()
+    union, graphs = Union(), (tape.graph(against), tape.graph(step))
+    for graph, index in zip(graphs, (against, step), strict=True):
+        union.add(graph, tape.step(index).topology_id)
+    view = build_view(union.graph, ViewOptions(open_groups=default_open(union.graph)))
+    changes = diff(*graphs)
+    scene = scene_for(lay_out(view), graphs[1], changes, colorings()[DEFAULT], theme)
+    return scene, heading_of_two(step, against, changes)
+
+
+def heading_of_two(step: int, against: int, changes: GraphDiff) -> Heading:
+    """Both step numbers; then how many nodes differ."""
+    counts = {"added": len(changes.added), "removed": len(changes.removed), "changed": len(changes.changed)}
+    details = [f"{fmt.plural(count, 'node')} {what}" for what, count in counts.items() if count]
+    return Heading(f"Step {step} against step {against}", "  ·  ".join(details) or "Same graph")
 
 
 def heading_of(step: Step, node_count: int) -> Heading:
