@@ -31,7 +31,7 @@ VIEWPORT = (800.0, 600.0)
 
 
 def scene_of(graph: nx.MultiDiGraph, opened: Iterable[str] | None = None) -> Scene:
-    options = ViewOptions(everything(graph) if opened is None else frozenset(opened))
+    options = ViewOptions(everything(graph) if opened is None else frozenset(opened), folds_repeats=False)
     return scene_for(lay_out(build_view(graph, options)), graph, None, colorings()[DEFAULT], LIGHT)
 
 

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from tests.model.graph_maker import everything, perceptron, unrolled
 from tracer.layout import lay_out
-from tracer.model.focus import BOTH, DIRECTIONS, DOWNSTREAM, MOST_HOPS, UPSTREAM, Focus, focused
+from tracer.model.focus import BOTH, DIRECTIONS, DOWNSTREAM, MOST_HOPS, UPSTREAM, Focus, focused, focused_on
 from tracer.model.view import View
 from tracer.model.view_builder import ViewOptions, build_view
 
 
 def view_of(graph: nx.MultiDiGraph, opened: frozenset[str] | None = None) -> View:
-    return build_view(graph, ViewOptions(everything(graph) if opened is None else opened))
+    return build_view(graph, ViewOptions(everything(graph) if opened is None else opened, folds_repeats=False))
 
 
 def keys(view: View) -> set[str]:
@@ -61,6 +61,19 @@ def test_a_frame_is_all_that_is_in_it() -> None:
 def test_what_is_not_there_leaves_the_view_as_it_is() -> None:
     view = view_of(perceptron(3))
     assert focused(view, ["nothing"], 1) is view
+
+
+def test_a_focus_in_a_closed_module_is_on_the_module() -> None:
+    graph = perceptron(4)
+    view = view_of(graph, frozenset({"#0"}))
+    part = focused_on(view, graph, Focus("fc1#0/AddmmBackward0:0", 1, DOWNSTREAM))
+    assert keys(part) == {"fc1#0", "fc2#0"}
+
+
+def test_without_a_focus_the_view_is_whole() -> None:
+    graph = perceptron(2)
+    view = view_of(graph)
+    assert focused_on(view, graph, None) is view
 
 
 @pytest.mark.parametrize(("asked", "given"), [(0, 1), (3, 3), (1000, MOST_HOPS)])

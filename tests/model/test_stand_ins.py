@@ -24,7 +24,9 @@ def nested() -> nx.MultiDiGraph:
 
 
 def stand_ins(graph: nx.MultiDiGraph, *opened: str) -> StandIns:
-    return StandIns(build_view(graph, ViewOptions(frozenset(opened), show_bookkeeping=True)), graph)
+    return StandIns(
+        build_view(graph, ViewOptions(frozenset(opened), show_bookkeeping=True, folds_repeats=False)), graph
+    )
 
 
 @pytest.mark.parametrize("key", ["encoder#0", "encoder.a#0", "encoder.a#0/AddmmBackward0:0", "encoder.a.weight"])
@@ -71,6 +73,27 @@ def test_to_see_a_call_it_stays_closed_itself() -> None:
 
 def test_to_see_a_parameter_the_call_that_uses_it_is_opened() -> None:
     assert stand_ins(nested(), "#0").to_open("encoder.a.weight") == {"encoder#0", "encoder.a#0"}
+
+
+@pytest.mark.parametrize("key", ["fc3#0", "fc3.bias", "fc3#0/AddmmBackward0:0"])
+def test_a_closed_fold_stands_for_all_its_copies(key: str) -> None:
+    graph = perceptron(5)
+    assert StandIns(build_view(graph, ViewOptions(frozenset({"#0"}))), graph).of(key) == ("fc1#0",)
+
+
+def test_in_an_open_fold_the_copy_drawn_stands_for_the_others() -> None:
+    graph = perceptron(5)
+    drawn = StandIns(build_view(graph, ViewOptions(everything(graph))), graph)
+    assert drawn.of("fc3#0") == ("fc1#0",)
+    assert drawn.of("fc3.bias") == ("fc1.bias",)
+    assert drawn.to_open("fc3.bias") == drawn.to_open("fc3#0") == frozenset()
+
+
+def test_to_see_into_a_copy_the_copy_drawn_is_opened() -> None:
+    graph = perceptron(5)
+    drawn = StandIns(build_view(graph, ViewOptions(frozenset({"#0"}))), graph)
+    assert drawn.to_open("fc3#0") == frozenset()
+    assert "fc1#0" in drawn.to_open("fc3.bias")
 
 
 @given(st.sampled_from([nested(), perceptron(), unrolled(3)]), st.data())

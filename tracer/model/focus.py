@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+import networkx as nx
+
+from tracer.model.stand_ins import StandIns
 from tracer.model.view import Box, Group, Link, View
 
 UPSTREAM, DOWNSTREAM, BOTH = "upstream", "downstream", "both"
@@ -21,6 +24,11 @@ class Focus:
     def with_hops(self, hops: int) -> "Focus":
         """As many as make sense."""
         return replace(self, hops=min(max(hops, FEWEST_HOPS), MOST_HOPS))
+
+
+def focused_on(view: View, graph: nx.MultiDiGraph, focus: Focus | None) -> View:
+    """The view of a graph reduced to a focus: to what stands for it, where it is not drawn itself."""
+    return view if focus is None else focused(view, StandIns(view, graph).of(focus.key), focus.hops, focus.direction)
 
 
 def focused(view: View, keys: Iterable[str], hops: int, direction: str = BOTH) -> View:

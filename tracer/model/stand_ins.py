@@ -1,6 +1,7 @@
 """What is drawn for something that is not drawn itself: a closed call for its content, a fold for its copies."""
 
 from collections.abc import Mapping
+from functools import cached_property
 
 import networkx as nx
 
@@ -23,7 +24,6 @@ class StandIns:
                 if member != box.key:
                     self._boxes.setdefault(member, []).append(box.key)
         self._parents = {group.key: group.parent for group in view.groups}
-        self._content = self._drawn_content()
 
     def of(self, key: str) -> tuple[str, ...]:
         """The boxes, or the one frame, that show a node, a call, or a box by its own key; none where nothing does.
@@ -39,8 +39,8 @@ class StandIns:
         while at is not None:
             if at in self._frames or at in self._boxes:
                 return (at,) if at in self._frames else tuple(self._boxes[at])
-            if at in self._content:
-                return (self._content[at],)
+            if at in self._samples:
+                return (self._counterpart(at, self._samples[at]),)
             at = self._calls[at].parent
         return ()
 
@@ -52,21 +52,27 @@ class StandIns:
         return [box for box in self._drawn.values() if shown[0] in self._around(box.key)]
 
     def to_open(self, key: str) -> frozenset[str]:
-        """The closed calls to open so that a node or a call is drawn by itself.
+        """The closed calls to open so that a node or a call is drawn by itself, or as the copy that its fold draws.
 
-        What this opens may be folded in turn, or the copy of a fold that another copy is drawn for: ask again of the
-        next view, until there is nothing more to open.
+        What this opens may be folded in turn: ask again of the next view, until there is nothing more to open.
         """
-        call = self._call_of(key)
-        around = self._calls_around(key if key in self._calls else call)
-        if key not in self._calls and call is not None:
-            around.append(call)
         shown = self.of(key)
         drawn = next(iter(shown), "")
-        if drawn in self._calls and drawn not in self._frames and key not in shown:
-            is_inside = key not in self._calls or len(self._calls_around(key)) > len(self._calls_around(drawn))
-            around += [drawn] if is_inside else []
-        return frozenset(around) - self._frames
+        if key in shown or drawn in self._frames or drawn not in self._calls:
+            return frozenset()
+        around = self.calls_around(key)
+        if key in self._calls and len(around) <= len(self.calls_around(drawn)):
+            return frozenset()
+        return frozenset((drawn, *around)) - self._frames
+
+    def calls_around(self, key: str) -> list[str]:
+        """The calls that a node or a call lies in, from the inside out."""
+        chain = []
+        at = self._calls[key].parent if key in self._calls else self._call_of(key)
+        while at is not None:
+            chain.append(at)
+            at = self._calls[at].parent
+        return chain
 
     def _call_of(self, key: str) -> str | None:
         """The call that made a node, or that uses a parameter first."""
@@ -78,38 +84,26 @@ class StandIns:
                 return call
         return None
 
-    def _calls_around(self, call: str | None) -> list[str]:
-        chain = []
-        at = None if call is None or call not in self._calls else self._calls[call].parent
-        while at is not None:
-            chain.append(at)
-            at = self._calls[at].parent
-        return chain
-
-    def _drawn_content(self) -> dict[str, str]:
-        """For calls that are not drawn the box or innermost frame that holds all that is drawn of their nodes."""
-        content: dict[str, str] = {}
+    @cached_property
+    def _samples(self) -> dict[str, str]:
+        """A box that shows something of it, for every call that made nodes."""
+        samples: dict[str, str] = {}
         for node, call in self._graph.nodes(data="call_key"):
-            boxes = self._boxes.get(node)
-            if call is not None and boxes is not None and call not in self._frames and call not in self._boxes:
-                self._join(content, call, boxes[0])
+            if call is not None and call not in samples and node in self._boxes:
+                samples[call] = self._boxes[node][0]
         for key in reversed(list(self._calls)):
             above = self._calls[key].parent
-            if key in content and above is not None and above not in self._frames and above not in self._boxes:
-                self._join(content, above, content[key])
-        return content
+            if key in samples and above is not None:
+                samples.setdefault(above, samples[key])
+        return samples
 
-    def _join(self, content: dict[str, str], call: str, drawn: str) -> None:
-        held = content.get(call)
-        common = drawn if held is None else self._common(held, drawn)
-        if common is not None:
-            content[call] = common
-
-    def _common(self, first: str, second: str) -> str | None:
-        if first == second:
-            return first
-        around = set(self._around(first))
-        return next((key for key in self._around(second) if key in around), None)
+    def _counterpart(self, call: str, drawn: str) -> str:
+        """What is drawn in place of a call, of which something is drawn: as deep as the call, or what holds it all."""
+        depth = len(self.calls_around(call))
+        at: str | None = drawn
+        while at is not None and (at not in self._calls or len(self.calls_around(at)) > depth):
+            at = self._drawn[at].group if at in self._drawn else self._parents[at]
+        return drawn if at is None else at
 
     def _around(self, key: str) -> list[str]:
         """The key itself, if it is a frame, and the frames around it, from the inside out."""
