@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from gui.drawing import Drawing, DrawingOptions, Undrawn
+from gui.marks import NO_MARKS, Marks
 from gui.series import Series
 from gui.timeline import Timeline
 from tracer import Batch, Event, Step
@@ -20,6 +21,9 @@ FOLLOW_INTERVAL_MSECS = 66
 INCIDENTS = ("not_finite", "capture_failed")
 """Kinds of events that the user has to know of."""
 
+VIEW_OPTIONS = frozenset({"open_calls", "focus"})
+"""Options that say which part of the graph is in view."""
+
 RUN_STATES = ("none", "starting", "running", "paused", "ended")
 
 
@@ -29,6 +33,7 @@ class Session(QObject):
     `stop_reason` is why the run is paused, and "abrupt" where it ended without closing its tape; `exception` is the
     event of what ended it, None where it went well. `sampling` is what the tape says is recorded of each step;
     `undrawn` is why the shown step has no `drawing`, None while it has one or is being drawn.
+    `marks` are what is highlighted beside the selection, which is one key.
     `pinned_step` is the one that all others are compared with, None while it is the step on screen before.
     `incidents` are the events the user has to know of, in order: a loss that is not finite, a capture that failed.
     """
@@ -40,6 +45,8 @@ class Session(QObject):
     events_appended = Signal(object)  # tuple[Event, ...]
     structure_added = Signal()
     selection_changed = Signal(str)
+    marks_changed = Signal()
+    leaving = Signal()  # the user is about to look elsewhere, everything is still as it was
     revealed = Signal(str)  # the user wants to see this key
     drawing_changed = Signal()
     pinned_changed = Signal()
@@ -59,6 +66,7 @@ class Session(QObject):
         self.drawing: Drawing | None = None
         self.undrawn: Undrawn | None = None
         self.selection = ""
+        self.marks = NO_MARKS
         self.run_state = "none"
         self.stop_reason = ""
         self.exception: Event | None = None
@@ -160,8 +168,15 @@ class Session(QObject):
             self.selection = key
             self.selection_changed.emit(key)
 
+    def mark(self, marks: Marks) -> None:
+        """Highlights something beside the selection, NO_MARKS for nothing."""
+        if marks != self.marks:
+            self.marks = marks
+            self.marks_changed.emit()
+
     def reveal(self, key: str) -> None:
         """Selects something that may be out of sight, and asks for it to be brought into view."""
+        self.leaving.emit()
         self.select(key)
         self.revealed.emit(key)
 
@@ -203,6 +218,8 @@ class Session(QObject):
         """Changes fields of `options`."""
         options = replace(self.options, **changes)
         if options != self.options:
+            if not VIEW_OPTIONS.isdisjoint(changes):
+                self.leaving.emit()
             self.options = options
             self.options_changed.emit()
 
@@ -210,7 +227,8 @@ class Session(QObject):
         self._follow_timer.stop()
         self.tape, self.meta = None, {}
         self.timeline, self.series = Timeline(), {}
-        self.options = replace(self.options, open_calls=None)
+        self.options = replace(self.options, open_calls=None, focus=None)
+        self.marks = NO_MARKS
         self.drawing, self.undrawn = None, None
         self.selection, self.step, self.follows_live = "", -1, False
         self.pinned_step = None
@@ -225,6 +243,7 @@ class Session(QObject):
         self.incidents_changed.emit()
         self.follow_changed.emit(self.follows_live)
         self.selection_changed.emit(self.selection)
+        self.marks_changed.emit()
         self.pinned_changed.emit()
         self.step_changed.emit(self.step)
         self.drawing_changed.emit()
