@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
-from functools import lru_cache
 
 import networkx as nx
 import numpy as np
@@ -154,12 +153,6 @@ class SearchIndex:
         numbered = self._numbered.where(fits) if "#" in query.text else np.zeros(len(self._call_keys), np.bool_)
         found: Bools = own | numbered | self._classes.where(fits)
         return found
-
-
-@lru_cache(maxsize=2)
-def index_of(graph: nx.MultiDiGraph) -> SearchIndex:
-    """The index of a graph, kept for as long as it is searched."""
-    return SearchIndex(graph)
 
 
 def _title_of_op(name: str) -> str:

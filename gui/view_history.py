@@ -26,7 +26,6 @@ class ViewState:
 
     look: Look = Look()
     open_calls: frozenset[str] | None = None
-    unfolded: frozenset[str] = frozenset()
     focus: Focus | None = None
     selection: str = ""
 

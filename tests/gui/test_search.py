@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gui.search import Column, Query, SearchIndex, index_of, query_of
+from gui.search import Column, Query, SearchIndex, query_of
 from tests.model.graph_maker import GraphMaker, unrolled
 
 
@@ -98,10 +98,6 @@ def test_an_unknown_prefix_is_part_of_the_text() -> None:
 
 def test_an_empty_graph_has_nothing_to_find() -> None:
     assert found(nx.MultiDiGraph(module_calls=[]), "a") == []
-
-
-def test_the_index_of_a_graph_is_made_once(graph: nx.MultiDiGraph) -> None:
-    assert index_of(graph) is index_of(graph)
 
 
 @given(st.lists(st.text("abAB", max_size=3)), st.text("ab", min_size=1, max_size=2))
