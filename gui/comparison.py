@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
-import networkx as nx
-
 from gui.canvas.colors import colored
-from gui.canvas.fit import fit
+from gui.canvas.fit import Fit
 from gui.canvas.scene import Scene
 from gui.canvas.states import states_before
 from gui.coloring import Coloring
@@ -39,10 +37,9 @@ def compared_step(step: int, pinned: int | None, shown: tuple[int, int] | None, 
 
 
 def scene_before(
-    after: Scene, graph: nx.MultiDiGraph, coloring: Coloring, theme: Theme, statistics: Statistics | None = None
+    after: Scene, fitted: Fit, coloring: Coloring, theme: Theme, statistics: Statistics | None = None
 ) -> Scene:
-    """The compared step, whose graph this is, from its own point of view: what the shown step `after` lacks is removed
-    from it, what that one adds is not there yet."""
-    fitted = fit(after.layout, graph)
+    """The compared step, whose graph `fitted` is of, from its own point of view: what the shown step `after` lacks is
+    removed from it, what that one adds is not there yet."""
     states = states_before(fitted, after.states)
     return Scene(fitted, states, colored(fitted, states, coloring, statistics, theme))

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QThread, Signal
 
-from gui.drawing import Drafter, Question, Undrawn
+from gui.drafter import Drafter
+from gui.drawing import Question, Undrawn
 from tracer import Tape
 from tracer.errors import TapeError
 from tracer.layout import Cancelled

@@ -1,23 +1,27 @@
 """Boxes: flat batches from afar, shapes with titles and badges from near."""
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QFont, QPainter, QPen
+from PySide6.QtGui import QBrush, QColor, QPainter, QPen
 
 from gui.canvas.batches import draw_rects
 from gui.canvas.detail import Detail
 from gui.canvas.geometry import Floats, Ints
 from gui.canvas.labels import Labels
+from gui.canvas.lettering import Lettering
+from gui.canvas.presence import Presence
 from gui.canvas.scene import Scene
 from gui.canvas.states import MARKS, State
 from gui.coloring import ALARM
-from gui.fonts import text_font
 from gui.scales import alarm_swatch
-from gui.theme import Swatch, Theme
+from gui.theme import Swatch, Theme, mix
 from tracer.model.view import DETACHED, NO_GRAD, OPAQUE, Box
 
 _PADDING = 5.0
 _CHEVRON_ROOM = 9.0
+_SHEET_STEP = 3.0
+_QUIET = 0.45  # of its colour is left of a bookkeeping op
 _BADGE_RADIUS = 7.5
 _INNER_GAP = 3.0  # between the two borders of an opaque op
 # Two lines of text need this height.
@@ -27,20 +31,24 @@ _TWO_LINES = 33.0
 class BoxPainter:
     """Paints the boxes of one scene. `rects` are passed to each call, so that an animation may move them."""
 
-    def __init__(self, scene: Scene, theme: Theme) -> None:
+    def __init__(self, scene: Scene, theme: Theme, presence: Presence, lettering: Lettering) -> None:
         self._scene = scene
         self._theme = theme
-        self._titles = Labels(text_font(theme.sizes.box_title, QFont.Weight.Medium))
-        self._quiet_titles = Labels(text_font(theme.sizes.box_subtitle + 1))
-        self._subtitles = Labels(text_font(theme.sizes.box_subtitle))
+        self._is_shown = presence.boxes
+        self._lettering = lettering
+        # Bookkeeping ops step back in a paler version of their colour, numbered after all others.
+        is_quiet = scene.fit.quiet & (scene.states == State.PRESENT)
+        self._colors = scene.colors.astype(np.int16) + np.int16(len(scene.swatches)) * is_quiet
         self._pens: dict[int, _Pens] = {}  # as they are asked for: from afar none is
         self._alarm = QColor(alarm_swatch(theme).strong)
         self._alarms = np.flatnonzero(scene.coloration.alarms)
         self._alarming = frozenset(self._alarms.tolist())
-        self._opaque = np.array([row for row, box in enumerate(scene.boxes) if box.trait == OPAQUE], dtype=np.int64)
+        self._opaque = scene.fit.opaque
+        self._folded = scene.fit.folded
 
     def paint(self, painter: QPainter, rects: Floats, rows: Ints, detail: Detail, scale: float) -> None:
-        """Paint the boxes of these rows at these rectangles (n, 4)."""
+        """Paint the boxes of these rows, as far as they are shown, at these rectangles (n, 4)."""
+        rows = rows[self._is_shown[rows]]
         if detail < Detail.SHAPES:
             self._paint_batches(painter, rects, rows, detail, scale)
             return
@@ -50,11 +58,12 @@ class BoxPainter:
 
     def _paint_batches(self, painter: QPainter, rects: Floats, rows: Ints, detail: Detail, scale: float) -> None:
         """One call a colour; what changed comes last, and never smaller than 3 pixels, so that it is seen from afar."""
-        colors = self._scene.colors[rows]
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        present = np.unique(colors).tolist()
-        for color in sorted(present, key=lambda color: (State.ADDED <= color <= State.CHANGED, color)):
-            batch = rects[rows[colors == color]]
+        if detail == Detail.OUTLINES and len(self._folded):
+            self._paint_sheet_batch(painter, rects[np.intersect1d(rows, self._folded)])
+        batches = _by_color(self._colors[rows], rows)
+        for color in sorted(batches, key=lambda color: (State.ADDED <= color <= State.CHANGED, color)):
+            batch = rects[batches[color]]
             if State.ADDED <= color <= State.CHANGED:
                 batch = _at_least(batch, 3.0 / scale)
             self._set_batch_colors(painter, color, detail)
@@ -66,10 +75,20 @@ class BoxPainter:
             painter.setBrush(self._alarm)
             draw_rects(painter, _at_least(rects[np.intersect1d(rows, self._alarms)], 5.0 / scale))
 
+    def _swatch(self, color: int) -> Swatch:
+        plain = self._scene.swatches
+        return plain[color] if color < len(plain) else _quiet(plain[color - len(plain)], self._theme)
+
     def _pens_of(self, color: int) -> "_Pens":
         if color not in self._pens:
-            self._pens[color] = _Pens(self._scene.swatches[color])
+            self._pens[color] = _Pens(self._swatch(color))
         return self._pens[color]
+
+    def _paint_sheet_batch(self, painter: QPainter, rects: Floats) -> None:
+        painter.setPen(QPen(QColor(self._theme.kinds["module"].border), 0))
+        painter.setBrush(QColor(self._theme.canvas))
+        for number in (2, 1):
+            draw_rects(painter, rects + np.array([number * _SHEET_STEP, number * _SHEET_STEP, 0.0, 0.0]))
 
     def _paint_opaque_batch(self, painter: QPainter, rects: Floats, rows: Ints, detail: Detail, scale: float) -> None:
         """The double border from afar; dark specks from further away."""
@@ -86,7 +105,7 @@ class BoxPainter:
         draw_rects(painter, _smaller(rects[rows], 2.0 / scale))
 
     def _set_batch_colors(self, painter: QPainter, color: int, detail: Detail) -> None:
-        swatch = self._scene.swatches[color]
+        swatch = self._swatch(color)
         if detail == Detail.FLAT:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(swatch.strong))
@@ -97,12 +116,14 @@ class BoxPainter:
     def _paint_one(self, painter: QPainter, row: int, rect: QRectF, detail: Detail) -> None:
         box = self._scene.boxes[row]
         state = State(self._scene.states[row])
-        pens = self._pens_of(int(self._scene.colors[row]))
+        pens = self._pens_of(int(self._colors[row]))
         is_graphless = box.trait in (DETACHED, NO_GRAD)
         marking = pens if state == State.PRESENT else self._pens_of(state)
         painter.setPen(marking.dashed_outline_of(state) if is_graphless else marking.outline_of(state))
         painter.setBrush(Qt.BrushStyle.NoBrush if state == State.GHOST else pens.fill)
         radius = corner_radius(box, rect, self._theme)
+        if box.fold:
+            paint_sheets(painter, rect, radius, _SHEET_STEP)
         painter.drawRoundedRect(rect, radius, radius)
         if box.trait == OPAQUE:
             paint_inner_border(painter, rect, radius, pens.muted_text)
@@ -118,13 +139,14 @@ class BoxPainter:
         if box.can_open:
             _paint_chevron(painter, QPointF(left + 4.0, rect.center().y()), pens.muted_text)
             left += _CHEVRON_ROOM
-        titles = self._quiet_titles if box.kind == "parameter" else self._titles
+        lettering = self._lettering
+        titles = lettering.quiet_titles if box.kind == "parameter" else lettering.titles
         has_subtitle = bool(box.subtitle) and rect.height() >= _TWO_LINES and detail == Detail.ALL
         middle = rect.center().y() - rect.height() * (0.17 if has_subtitle else 0.0)
         _paint_line(painter, titles, box.title, rect, left, middle, pens.text)
         if has_subtitle:
             middle = rect.center().y() + rect.height() * 0.21
-            _paint_line(painter, self._subtitles, box.subtitle, rect, left, middle, pens.muted_text)
+            _paint_line(painter, lettering.subtitles, box.subtitle, rect, left, middle, pens.muted_text)
 
 
 class _Pens:
@@ -161,6 +183,12 @@ class _Pens:
 def corner_radius(box: Box, rect: QRectF, theme: Theme) -> float:
     """Parameters are pills; everything else has the theme's small round corners."""
     return rect.height() / 2 if box.kind in ("parameter", "input") else float(theme.sizes.radius)
+
+
+def paint_sheets(painter: QPainter, rect: QRectF, radius: float, step: float) -> None:
+    """The sheets behind a box or frame that is drawn for several, in the pen and brush of the painter."""
+    for number in (2, 1):
+        painter.drawRoundedRect(rect.translated(number * step, number * step), radius, radius)
 
 
 def paint_inner_border(painter: QPainter, rect: QRectF, radius: float, color: QColor, gap: float = _INNER_GAP) -> None:
@@ -209,6 +237,19 @@ def _paint_line(
     painter.setFont(labels.font)
     painter.setPen(color)
     painter.drawText(QPointF(max(rect.center().x() - width / 2, left), middle + labels.middle), fitted)
+
+
+def _by_color(colors: NDArray[np.int16], rows: Ints) -> dict[int, Ints]:
+    """The rows of each colour, in their order."""
+    order = np.argsort(colors, kind="stable")
+    present, starts = np.unique(colors[order], return_index=True)
+    return dict(zip(present.tolist(), np.split(rows[order], starts[1:]), strict=True))
+
+
+def _quiet(swatch: Swatch, theme: Theme) -> Swatch:
+    """Half way to the canvas, its text muted."""
+    fill, border, strong = (mix(color, theme.canvas, _QUIET) for color in (swatch.fill, swatch.border, swatch.strong))
+    return Swatch(fill, border, theme.muted_text, theme.muted_text, strong)
 
 
 def _smaller(rects: Floats, gap: float) -> Floats:

@@ -114,14 +114,13 @@ class GraphCanvas(QWidget):
         before = self._renderer
         self._motion.stop()
         self._hover = NOTHING
-        self._frame.clear()
+        self._frame.outdate()
         self.legend.set_scene(scene, self._theme)
         if scene is None:
             self._renderer = None
         else:
             is_same_layout = before is not None and before.scene.layout is scene.layout
-            curves = before.curves if before is not None and is_same_layout else None
-            self._renderer = Renderer(scene, self._theme, curves)
+            self._renderer = Renderer(scene, self._theme, before)
             if not is_same_layout:
                 self._move_to_layout(before, self._renderer, animate)
         self._toggled_key = ""

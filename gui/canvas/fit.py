@@ -1,7 +1,7 @@
 """How a layout fits the graph of a step: what of it the step has, under which labels; alike for steps of one graph."""
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.layout.result import Layout
+from tracer.model.bookkeeping import BOOKKEEPING_OPS
 from tracer.model.call_flow import flow_links
 from tracer.model.call_tree import Call, call_tree
-from tracer.model.view import Box, Group, View
+from tracer.model.view import OPAQUE, Box, Group, View
 from tracer.model.view_builder import with_labels_of
 
 
@@ -21,7 +22,9 @@ class Fit:
     """`boxes` and `groups` are those of the layout, as the step has them: shapes, counts, traits.
 
     `nodes` are the keys of the step's graph, `calls` its call tree. `is_present` (n,) follows the boxes,
-    `links_present` (k,) the links of `layout.view`: whether the step has any of what they stand for.
+    `links_present` (k,) the links of `layout.view`: whether the step has any of what they stand for. `quiet` (n,) are
+    the bookkeeping ops, `opaque` and `folded` the rows of such boxes.
+    `link_texts` are filled as they are asked for, by link: see `LinkShapes`.
     """
 
     layout: Layout
@@ -32,6 +35,10 @@ class Fit:
     groups: tuple[Group, ...]
     is_present: NDArray[np.bool_]
     links_present: NDArray[np.bool_]
+    quiet: NDArray[np.bool_]
+    opaque: NDArray[np.int64]
+    folded: NDArray[np.int64]
+    link_texts: dict[int, str] = field(default_factory=dict)
 
 
 def fit(layout: Layout, graph: nx.MultiDiGraph) -> Fit:
@@ -41,7 +48,17 @@ def fit(layout: Layout, graph: nx.MultiDiGraph) -> Fit:
     view = with_labels_of(layout.view, graph, calls)
     is_present = np.array([_is_present(box, nodes, calls) for box in view.boxes], dtype=np.bool_)
     links_present = _links_present(view, graph, calls)
-    return Fit(layout, graph, nodes, calls, view.boxes, view.groups, is_present, links_present)
+    quiet = np.array([_is_quiet(box, graph, nodes) for box in view.boxes], dtype=np.bool_)
+    opaque = np.array([row for row, box in enumerate(view.boxes) if box.trait == OPAQUE], dtype=np.int64)
+    folded = np.array([row for row, box in enumerate(view.boxes) if box.fold], dtype=np.int64)
+    return Fit(layout, graph, nodes, calls, view.boxes, view.groups, is_present, links_present, quiet, opaque, folded)
+
+
+def _is_quiet(box: Box, graph: nx.MultiDiGraph, nodes: Set[str]) -> bool:
+    """Whether it only looks at the same numbers differently."""
+    if box.kind != "op":
+        return False
+    return any(graph.nodes[node]["op"] in BOOKKEEPING_OPS for node in box.members[:1] if node in nodes)
 
 
 def _is_present(box: Box, nodes: Set[str], calls: Mapping[str, Call]) -> bool:

@@ -1,4 +1,7 @@
-"""The last picture of the graph, a little larger than the view: panning is one copy, zooming one scaled copy."""
+"""The last picture of the graph, a little larger than the view: panning is one copy, zooming one scaled copy.
+
+What lies under the boxes is kept as a picture of its own: in new colours only the boxes are painted again.
+"""
 
 import time
 
@@ -18,6 +21,9 @@ class Frame:
 
     def __init__(self) -> None:
         self._pixmap: QPixmap | None = None
+        self._ground: QPixmap | None = None
+        self._renderer: Renderer | None = None
+        self._is_stale = True
         self._camera = Camera()
         self._viewport = (0, 0)
         self._pixel_ratio = 1.0
@@ -25,7 +31,11 @@ class Frame:
 
     def clear(self) -> None:
         """Forget the picture."""
-        self._pixmap = None
+        self._pixmap = self._ground = self._renderer = None
+
+    def outdate(self) -> None:
+        """The scene has changed: the picture is to be painted anew, as far as it differs."""
+        self._is_stale = True
 
     def can_stand_in(self, viewport: tuple[int, int], pixel_ratio: float) -> bool:
         """Whether there is a picture that may be shown scaled or shifted for a moment."""
@@ -33,7 +43,7 @@ class Frame:
 
     def is_sharp(self, camera: Camera, viewport: tuple[int, int], pixel_ratio: float) -> bool:
         """Whether the picture covers the view of this camera pixel by pixel."""
-        if not self.can_stand_in(viewport, pixel_ratio) or camera.scale != self._camera.scale:
+        if self._is_stale or not self.can_stand_in(viewport, pixel_ratio) or camera.scale != self._camera.scale:
             return False
         dx, dy = self._camera.to_view(camera.x, camera.y)
         return abs(dx) <= MARGIN_PX and abs(dy) <= MARGIN_PX
@@ -43,17 +53,34 @@ class Frame:
         started = time.perf_counter()
         width, height = viewport[0] + 2 * MARGIN_PX, viewport[1] + 2 * MARGIN_PX
         size = QSize(round(width * pixel_ratio), round(height * pixel_ratio))
-        pixmap = self._pixmap if self._pixmap is not None and self._pixmap.size() == size else QPixmap(size)
-        pixmap.setDevicePixelRatio(pixel_ratio)
-        pixmap.fill(QColor(renderer.theme.canvas))
-        painter = QPainter(pixmap)
         wide = camera.panned(MARGIN_PX, MARGIN_PX)
-        painter.scale(wide.scale, wide.scale)
-        painter.translate(-wide.x, -wide.y)
-        renderer.paint(painter, wide.visible((width, height)), wide.scale)
+        area = wide.visible((width, height))
+        if not self._has_ground(renderer, camera, size, pixel_ratio):
+            self._ground = _sized(self._ground, size, pixel_ratio)
+            self._ground.fill(QColor(renderer.theme.canvas))
+            painter = _looking(self._ground, wide)
+            renderer.paint_ground(painter, area, wide.scale)
+            painter.end()
+        assert self._ground is not None
+        self._pixmap = _sized(self._pixmap, size, pixel_ratio)
+        painter = QPainter(self._pixmap)
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
+        painter.drawPixmap(0, 0, self._ground)
         painter.end()
-        self._pixmap, self._camera, self._viewport, self._pixel_ratio = pixmap, camera, viewport, pixel_ratio
+        painter = _looking(self._pixmap, wide)
+        renderer.paint_front(painter, area, wide.scale)
+        painter.end()
+        self._renderer, self._is_stale = renderer, False
+        self._camera, self._viewport, self._pixel_ratio = camera, viewport, pixel_ratio
         self.is_slow = time.perf_counter() - started > _SLOW_SECS
+
+    def _has_ground(self, renderer: Renderer, camera: Camera, size: QSize, pixel_ratio: float) -> bool:
+        return (
+            self._ground is not None
+            and self._renderer is not None
+            and (self._ground.size(), self._pixel_ratio, self._camera) == (size, pixel_ratio, camera)
+            and renderer.has_ground_of(self._renderer)
+        )
 
     def draw(self, painter: QPainter, camera: Camera) -> None:
         """Copy the picture to where this camera sees it; scaled, if the zoom differs."""
@@ -68,3 +95,18 @@ class Frame:
         target = QRectF(x, y, width * factor, height * factor)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, factor != 1.0)
         painter.drawPixmap(target, self._pixmap, QRectF(self._pixmap.rect()))
+
+
+def _sized(pixmap: QPixmap | None, size: QSize, pixel_ratio: float) -> QPixmap:
+    """A pixmap of that size, the one there is if it will do."""
+    if pixmap is None or pixmap.size() != size:
+        pixmap = QPixmap(size)
+    pixmap.setDevicePixelRatio(pixel_ratio)
+    return pixmap
+
+
+def _looking(pixmap: QPixmap, camera: Camera) -> QPainter:
+    painter = QPainter(pixmap)
+    painter.scale(camera.scale, camera.scale)
+    painter.translate(-camera.x, -camera.y)
+    return painter

@@ -9,6 +9,7 @@ from tracer.layout.result import Layout
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 Area = tuple[float, float, float, float]
 """x, y, width, height in scene units."""
 ARROW_LENGTH = 7.0

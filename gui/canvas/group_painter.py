@@ -2,30 +2,33 @@
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPen
+from PySide6.QtGui import QColor, QPainter, QPen
 
 from gui.canvas.batches import draw_rects
+from gui.canvas.box_painter import paint_sheets
 from gui.canvas.detail import Detail
+from gui.canvas.figure import Figure
 from gui.canvas.geometry import Floats, Ints
-from gui.canvas.labels import Labels
+from gui.canvas.lettering import Lettering
+from gui.canvas.presence import Presence
 from gui.canvas.scene import Scene
-from gui.fonts import text_font
 from gui.theme import Theme
-from tracer.model.call_tree import LIVE
 
 _PADDING = 10.0
 _CHEVRON_ROOM = 12.0
+_SHEET_STEP = 4.0
 
 
 class GroupPainter:
     """Paints the frames of one scene, outermost first."""
 
-    def __init__(self, scene: Scene, theme: Theme) -> None:
+    def __init__(self, scene: Scene, theme: Theme, figure: Figure, presence: Presence, lettering: Lettering) -> None:
         self._groups = scene.groups
         self._theme = theme
-        self._depths = np.array(_depths(scene), dtype=np.int64)
-        self._is_ghost = _ghosts(scene)
-        self._titles = Labels(text_font(theme.sizes.group_title, QFont.Weight.DemiBold))
+        self._depths = figure.depths
+        self._is_shown = presence.groups
+        self._is_ghost = presence.ghost_groups.tolist()
+        self._titles = lettering.group_titles
         self._border = QPen(QColor(theme.group_border), 1.0)
         self._ghost_border = QPen(QColor(theme.ghost.border), 1.0)
         self._ghost_border.setDashPattern([4.0, 3.0])
@@ -33,7 +36,8 @@ class GroupPainter:
         self._graphless_border.setDashPattern([5.0, 3.0])
 
     def paint(self, painter: QPainter, rects: Floats, rows: Ints, detail: Detail) -> None:
-        """Paint the frames of these rows at these rectangles (m, 4)."""
+        """Paint the frames of these rows, as far as they are shown, at these rectangles (m, 4)."""
+        rows = rows[self._is_shown[rows]]
         if detail == Detail.FLAT:
             self._paint_flat(painter, rects, rows)
             return
@@ -43,12 +47,15 @@ class GroupPainter:
             frame = QRectF(*rect)
             painter.setPen(self._border_of(row))
             painter.setBrush(self._fill(row))
+            if self._groups[row].fold:
+                paint_sheets(painter, frame, radius, _SHEET_STEP)
             painter.drawRoundedRect(frame, radius, radius)
 
     def paint_titles(self, painter: QPainter, rects: Floats, rows: Ints, detail: Detail) -> None:
         """Paint the title bars' texts: after the links, which may run through a title bar."""
         if detail < Detail.SHAPES:
             return
+        rows = rows[self._is_shown[rows]]
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         for row, rect in zip(rows.tolist(), rects[rows].tolist(), strict=True):
             self._paint_title(painter, row, QRectF(*rect))
@@ -88,25 +95,3 @@ class GroupPainter:
 
     def _fill_of_depth(self, depth: int) -> str:
         return self._theme.group_fills[min(depth, len(self._theme.group_fills) - 1)]
-
-
-def _depths(scene: Scene) -> list[int]:
-    """How many frames lie around each frame. Groups come parents first."""
-    depth_of: dict[str | None, int] = {None: -1}
-    for group in scene.layout.view.groups:
-        depth_of[group.key] = depth_of[group.parent] + 1
-    return [depth_of[group.key] for group in scene.layout.view.groups]
-
-
-def _ghosts(scene: Scene) -> list[bool]:
-    """Whether each frame holds nothing of the current step, and is no call that ran in it without making a graph.
-    Parents come first, so their content is known last.
-    """
-    view = scene.layout.view
-    alive = {box.group for box, is_here in zip(view.boxes, scene.fit.is_present.tolist(), strict=True) if is_here}
-    for group in reversed(view.groups):
-        if group.key in alive:
-            alive.add(group.parent)
-    filled = {box.group for box in view.boxes} | {group.parent for group in view.groups}
-    ran = {key for key, call in scene.calls.items() if call.state != LIVE}
-    return [group.key in filled and group.key not in alive and group.key not in ran for group in view.groups]

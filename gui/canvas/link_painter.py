@@ -1,24 +1,22 @@
 """Links: straight hairlines from afar, smooth curves with arrow heads and counts from near."""
 
 import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QPen
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 
 from gui.canvas.batches import draw_lines
 from gui.canvas.detail import MAX_LABELS, Detail
-from gui.canvas.geometry import ARROW_LENGTH, Area, Curves, Floats, Ints, flattened, stretches_in
-from gui.canvas.labels import Labels
+from gui.canvas.figure import Figure
+from gui.canvas.geometry import ARROW_LENGTH, Area, Floats, Ints, flattened, stretches_in
+from gui.canvas.lettering import Lettering
+from gui.canvas.link_shapes import SHAPES_FROM_SCALE, LinkShapes
+from gui.canvas.presence import Presence
 from gui.canvas.scene import Scene
-from gui.canvas.states import MARKS, State
-from gui.fonts import text_font
 from gui.theme import Theme, mix
-from tracer.layout.sizes import FRAME_HEAD
 
 _HEAD_HALF_WIDTH = 3.6
 _PIECES = {Detail.OUTLINES: 6, Detail.SHAPES: 12, Detail.TITLES: 16, Detail.ALL: 20}
 _COUNT_PLACES = (0.5, 0.4, 0.6, 0.3, 0.7, 0.2)
-_CLEAR_OF_BORDER = 9.0
 _SMOOTH_LINES = 24_000
 # A path is smoother than lines laid end to end, and several times slower.
 _MOST_PATHS = 400
@@ -29,27 +27,22 @@ FAINT_EDGE = 0.35
 class LinkPainter:
     """Paints the links of one scene."""
 
-    def __init__(self, scene: Scene, curves: Curves, theme: Theme) -> None:
+    def __init__(self, scene: Scene, theme: Theme, figure: Figure, presence: Presence, lettering: Lettering) -> None:
         self._scene = scene
-        self._curves = curves
+        self._curves = figure.curves
         self._theme = theme
-        self._is_drawn = scene.links_present | _links_at(scene, (State.REMOVED,))
-        self._is_faint = _faint_links(scene)
+        self._is_shown = presence.links
+        self._is_faint = presence.faint_links
         self._faint_edge = mix(theme.edge, theme.canvas, FAINT_EDGE)
-        self._counts = np.array([link.count for link in scene.layout.view.links], dtype=np.int64)
-        top, bottom = scene.layout.groups[:, 1], scene.layout.groups[:, 1] + scene.layout.groups[:, 3]
-        heads = np.stack([top - _CLEAR_OF_BORDER, top + FRAME_HEAD + _CLEAR_OF_BORDER], axis=1)
-        feet = np.stack([bottom - _CLEAR_OF_BORDER, bottom + _CLEAR_OF_BORDER], axis=1)
-        self._taken = np.concatenate([heads, feet])
-        self._labels = Labels(text_font(theme.sizes.box_subtitle, QFont.Weight.Medium))
+        self._counts = figure.counts
+        self._taken = figure.taken
+        self._labels = lettering.counts
+        self._shapes = LinkShapes(scene.fit, figure, lettering)
 
     def paint(self, painter: QPainter, area: Area, detail: Detail, scale: float, as_paths: bool = False) -> None:
-        """Paint the links that touch an area; `as_paths` gives true curves, for vector files.
-
-        Links that the step lacks are shown where a box was just removed; all those of a union would be a thicket.
-        """
+        """Paint the links that touch an area; `as_paths` gives true curves, for vector files."""
         stretches = stretches_in(self._curves, area)
-        stretches = stretches[self._is_drawn[self._curves.link[stretches]]]
+        stretches = stretches[self._is_shown[self._curves.link[stretches]]]
         present = self._scene.links_present[self._curves.link[stretches]]
         faint = present & self._is_faint[self._curves.link[stretches]]
         if detail < Detail.SHAPES:
@@ -62,6 +55,8 @@ class LinkPainter:
         self._paint_near(painter, stretches[present & ~faint], self._pen(self._theme.edge, 1.0), detail, as_paths)
         if detail == Detail.ALL:
             self._paint_counts(painter, np.unique(self._curves.link[stretches]))
+        if detail == Detail.ALL and scale >= SHAPES_FROM_SCALE and not as_paths:
+            self._shapes.paint(painter, np.unique(self._curves.link[stretches[present]]), area, self._theme)
 
     def paint_highlight(self, painter: QPainter, links: Ints, color: str, detail: Detail, scale: float) -> None:
         """Paint some links again, stronger, over the picture."""
@@ -143,20 +138,6 @@ class LinkPainter:
         pen.setCapStyle(Qt.PenCapStyle.FlatCap)
         pen.setDashPattern([4.0, 4.0])
         return pen
-
-
-def _links_at(scene: Scene, states: tuple[State, ...]) -> NDArray[np.bool_]:
-    """The links that begin or end at a box in one of the states."""
-    view = scene.layout.view
-    meant = {box.key for box, state in zip(view.boxes, scene.states.tolist(), strict=True) if state in states}
-    return np.array([link.source in meant or link.target in meant for link in view.links], dtype=np.bool_)
-
-
-def _faint_links(scene: Scene) -> NDArray[np.bool_]:
-    """Those that step back: where only changes are to be seen, all that touch none."""
-    if not scene.changes_only:
-        return np.zeros(len(scene.layout.view.links), dtype=np.bool_)
-    return ~_links_at(scene, tuple(MARKS))
 
 
 def _paths(control: Floats, links: Ints) -> list[QPainterPath]:

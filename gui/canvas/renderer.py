@@ -1,46 +1,74 @@
-"""Paints a scene on any QPainter: the screen, the minimap, PNG and SVG all come from here."""
+"""Paints a scene on any QPainter: the screen, the minimap, PNG, SVG and PDF all come from here."""
 
 import numpy as np
 from PySide6.QtGui import QPainter
 
 from gui.canvas.box_painter import BoxPainter
 from gui.canvas.detail import MAX_LABELS, Detail, detail_at
-from gui.canvas.geometry import Area, Curves, Floats, Ints, curves_of, rows_in
+from gui.canvas.figure import figure_of
+from gui.canvas.geometry import Area, Curves, Floats, Ints, rows_in
 from gui.canvas.group_painter import GroupPainter
+from gui.canvas.lettering import Lettering
 from gui.canvas.link_painter import LinkPainter
+from gui.canvas.presence import presence_of
 from gui.canvas.scene import Scene
 from gui.theme import Theme
 
-_DEFAULT_BOX_HEIGHT = 36.0
-
 
 class Renderer:
-    """Paints one scene in one theme.
+    """Paints one scene in one theme; `before`, a renderer of the same thread, hands on what it measured of texts.
 
     The painter's transform maps scene units to its device, and `scale` says how many pixels one becomes. `area` limits
     what is painted, in scene units; nothing outside it costs time.
     """
 
-    def __init__(self, scene: Scene, theme: Theme, curves: Curves | None = None) -> None:
+    def __init__(self, scene: Scene, theme: Theme, before: "Renderer | None" = None) -> None:
         self.scene = scene
         self.theme = theme
-        self.curves = curves_of(scene.layout) if curves is None else curves
-        heights = scene.layout.boxes[:, 3]
-        self._box_height = float(np.median(heights)) if len(heights) else _DEFAULT_BOX_HEIGHT
-        self._groups = GroupPainter(scene, theme)
-        self._links = LinkPainter(scene, self.curves, theme)
-        self._boxes = BoxPainter(scene, theme)
+        self.figure = figure_of(scene.layout)
+        self.presence = presence_of(scene, self.figure)
+        self.lettering = before.lettering if before is not None and before.theme is theme else Lettering(theme)
+        self._groups = GroupPainter(scene, theme, self.figure, self.presence, self.lettering)
+        self._links = LinkPainter(scene, theme, self.figure, self.presence, self.lettering)
+        self._boxes = BoxPainter(scene, theme, self.presence, self.lettering)
+
+    @property
+    def curves(self) -> Curves:
+        return self.figure.curves
 
     def paint(self, painter: QPainter, area: Area, scale: float, most_labels: float = MAX_LABELS) -> None:
         """Frames, links and boxes of the area, with the detail that the zoom and the number of boxes in it allow."""
-        rows = rows_in(self.scene.layout.boxes, area)
-        detail = detail_at(scale, self._box_height, len(rows), most_labels)
+        self.paint_ground(painter, area, scale, most_labels)
+        self.paint_front(painter, area, scale, most_labels)
+
+    def paint_ground(self, painter: QPainter, area: Area, scale: float, most_labels: float = MAX_LABELS) -> None:
+        """What lies under the boxes: frames and links."""
+        detail = self.detail(area, scale, most_labels)
         groups = self.scene.layout.groups
         frames = rows_in(groups, area)
         self.paint_groups(painter, groups, frames, detail)
         self._links.paint(painter, area, detail, scale)
         self.paint_titles(painter, groups, frames, detail)
-        self._boxes.paint(painter, self.scene.layout.boxes, rows, detail, scale)
+
+    def paint_front(self, painter: QPainter, area: Area, scale: float, most_labels: float = MAX_LABELS) -> None:
+        """The boxes."""
+        boxes = self.scene.layout.boxes
+        detail = self.detail(area, scale, most_labels)
+        self._boxes.paint(painter, boxes, rows_in(boxes, area), detail, scale)
+
+    def has_ground_of(self, other: "Renderer") -> bool:
+        """Whether what lies under the boxes looks the same."""
+        ours, theirs = self.presence, other.presence
+        return (
+            self.figure is other.figure
+            and self.theme is other.theme
+            and (self.scene.fit is other.scene.fit or self.scene.groups == other.scene.groups)
+            and np.array_equal(self.scene.links_present, other.scene.links_present)
+            and np.array_equal(ours.links, theirs.links)
+            and np.array_equal(ours.faint_links, theirs.faint_links)
+            and np.array_equal(ours.groups, theirs.groups)
+            and np.array_equal(ours.ghost_groups, theirs.ghost_groups)
+        )
 
     def paint_everything(self, painter: QPainter) -> None:
         """The whole scene in full detail with true curves: for vector files."""
@@ -72,6 +100,7 @@ class Renderer:
         """Some links again, stronger, over the picture."""
         self._links.paint_highlight(painter, links, color, self.detail(area, scale), scale)
 
-    def detail(self, area: Area, scale: float) -> Detail:
+    def detail(self, area: Area, scale: float, most_labels: float = MAX_LABELS) -> Detail:
         """The level of detail of an area at a zoom."""
-        return detail_at(scale, self._box_height, len(rows_in(self.scene.layout.boxes, area)))
+        in_sight = len(rows_in(self.scene.layout.boxes, area))
+        return detail_at(scale, self.figure.box_height, in_sight, most_labels)

@@ -27,13 +27,15 @@ class Scene:
     """A layout coloured for one step.
 
     `states`, uint8 (n,), follow the boxes of `fit`, as `coloration` does.
-    `changes_only` tells that what did not change is to step back, links too.
+    `changes_only` tells that what did not change is to step back, links too; `shows_ghosts` that what the step lacks
+    is drawn in its place.
     """
 
     fit: Fit
     states: NDArray[np.uint8]
     coloration: Coloration
     changes_only: bool = False
+    shows_ghosts: bool = True
 
     @property
     def layout(self) -> Layout:

@@ -8,7 +8,8 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from gui.appearance import Appearance
-from gui.drawing import Drafter, DrawingOptions, Question
+from gui.drafter import Drafter
+from gui.drawing import DrawingOptions, Question
 from gui.findings import find
 from gui.theme import DARK, LIGHT
 from gui.windows.inside import InsideWindow

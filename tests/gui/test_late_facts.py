@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gui.drawing import ON_THE_WAY, Drafter, Drawing, DrawingOptions, Question
+from gui.drafter import Drafter
+from gui.drawing import ON_THE_WAY, Drawing, DrawingOptions, Question
 from gui.measurements import measured_call
 from gui.tables import content_of
 from gui.theme import LIGHT

@@ -1,0 +1,49 @@
+"""The graphs of a tape's steps and what differs between them, each read or made once."""
+
+from collections.abc import Hashable
+
+import networkx as nx
+
+from gui.recent import Recent
+from tracer import GraphDiff, Step, Tape
+from tracer.model.diff import diff, diff_of_calls
+
+CACHED_GRAPHS, CACHED_DIFFS = 64, 256
+
+
+class StepGraphs:
+    """Of one tape, in the thread that opened it."""
+
+    def __init__(self, tape: Tape) -> None:
+        self._tape = tape
+        self._graphs: Recent[nx.MultiDiGraph] = Recent(CACHED_GRAPHS)
+        self._diffs: Recent[GraphDiff] = Recent(CACHED_DIFFS)
+
+    def of(self, step: Step) -> nx.MultiDiGraph:
+        """The graph of a step: the same object for all steps that share it. Raises TapeError where it has none."""
+        key = key_of(step), self._tape.lines_digest(step.index)
+        return self._graphs.get(key, lambda: self._tape.graph(step.index))
+
+    def has_lines(self, step: Step) -> bool:
+        """Whether source lines are known."""
+        return self._tape.lines_digest(step.index) is not None
+
+    def diff(self, before: Step, after: Step) -> GraphDiff | None:
+        """What leads from one step to the other; None where one has no graph."""
+        if not before.topology_id or not after.topology_id:
+            return None
+        return self._diffs.get((key_of(before), key_of(after)), lambda: self._compare(before, after))
+
+    def _compare(self, before: Step, after: Step) -> GraphDiff:
+        compare = diff_of_calls if before.shape_id == after.shape_id else diff
+        return compare(self.of(before), self.of(after))
+
+
+def key_of(step: Step) -> Hashable:
+    """Steps of one shape share their graph, unless forward-only passes add module calls of their own."""
+    return step.index if evaluations(step) else step.shape_id
+
+
+def evaluations(step: Step) -> int:
+    """How many forward-only passes it has."""
+    return sum(one.kind == "forward" for one in step.passes)
