@@ -83,8 +83,8 @@ class Coloration:
     """Colours of boxes: `colors` uint8 (n,) are indices into `swatches`; `legend` explains those that occur, `bar` the
     colours of a scale.
 
-    `alarms` bool (n,) tells the boxes that get the mark ALARM beside their colour. `note` is what else the legend says
-    in one sentence; `is_unmeasured` where it says why nothing is coloured.
+    `alarms` bool (n,), or empty, tells the boxes that get the mark ALARM beside their colour. `note` is what else the
+    legend says in one sentence; `is_unmeasured` where it says why nothing is coloured.
     """
 
     colors: NDArray[np.uint8]

@@ -20,10 +20,10 @@ from gui.canvas.scene import Scene, scene_for
 from gui.canvas.selection import Selection, links_to_mark
 from gui.canvas.states import State, box_states
 from gui.canvas.tooltip import tooltip_of
-from gui.coloring import Coloring, Subject
+from gui.coloring import Subject
 from gui.colorings import DEFAULT, colorings
 from gui.colorings.op_type import family_of
-from gui.theme import DARK, LIGHT
+from gui.theme import LIGHT
 from tracer.layout import Layout, lay_out
 from tracer.model.diff import GraphDiff
 from tracer.model.view import Box, Group, Link, View
@@ -308,23 +308,6 @@ def test_a_scene_of_many_categories_keeps_its_colour_indices_in_range() -> None:
 
 
 # -- colourings
-
-
-@pytest.mark.parametrize("coloring", colorings().values(), ids=lambda coloring: coloring.NAME)
-def test_every_colouring_labels_and_colours_every_kind_of_box(coloring: Coloring) -> None:
-    assert coloring.NAME and coloring.TITLE[0].isupper()
-    kinds = ("op", "parameter", "input", "output", "module")
-    boxes = tuple(box(f"{kind}#0/AddBackward0:0", kind) for kind in kinds)
-    graph = nx.MultiDiGraph(module_calls=[])
-    graph.add_nodes_from((each.key, {"kind": each.kind, "op": "AddBackward0"}) for each in boxes)
-    is_present = np.array([True, True, True, True, False])
-    for theme in (LIGHT, DARK):
-        coloration = coloring.colored(Subject(boxes, is_present, graph), theme)
-        assert all(coloration.swatches[color].fill.startswith("#") for color in coloration.colors[is_present])
-
-
-def test_the_default_colouring_comes_first() -> None:
-    assert next(iter(colorings())) == DEFAULT
 
 
 @pytest.mark.parametrize(
