@@ -153,7 +153,43 @@ SPECS = (
         "mdi6.content-copy",
         "Copy the file and line that made the selected node",
     ),
-    ActionSpec("find_row", "Find in statistics…", ("Ctrl+F",), "", "Filter the tables of what was measured"),
+    ActionSpec(
+        "find", "Find in graph…", ("Ctrl+F",), "mdi6.magnify", "Find ops, modules, parameters and shapes in this step"
+    ),
+    ActionSpec("find_next", "Find next", ("F3",), "mdi6.chevron-down", "Show the next of what was found"),
+    ActionSpec(
+        "find_previous", "Find previous", ("Shift+F3",), "mdi6.chevron-up", "Show the one before of what was found"
+    ),
+    ActionSpec("find_row", "Find in statistics…", ("Ctrl+Shift+F",), "", "Filter the tables of what was measured"),
+    ActionSpec("back", "Back", ("Alt+Left",), "mdi6.arrow-left", "Look where you looked before"),
+    ActionSpec("forward", "Forward", ("Alt+Right",), "mdi6.arrow-right", "Look where you went back from"),
+    ActionSpec(
+        "mark_upstream", "Highlight ancestors", ("Ctrl+Up",), "", "Highlight all that flows into the selected box"
+    ),
+    ActionSpec(
+        "mark_downstream",
+        "Highlight descendants",
+        ("Ctrl+Down",),
+        "",
+        "Highlight all that the selected box flows into",
+    ),
+    ActionSpec(
+        "mark_path",
+        "Highlight path to…",
+        ("Shift+P",),
+        "",
+        "Highlight what lies between the selected box and the one you click next; or click that with Shift",
+    ),
+    ActionSpec("clear_marks", "Clear highlights", ("Ctrl+Backspace",), "", "Highlight nothing but the selection"),
+    ActionSpec(
+        "focus", "Focus on selection", ("O",), "mdi6.image-filter-center-focus", "Show only what is near the selection"
+    ),
+    ActionSpec("focus_more", "One hop more", ("Alt+Up",), "mdi6.plus", "Show more around what is focused on"),
+    ActionSpec("focus_less", "One hop less", ("Alt+Down",), "mdi6.minus", "Show less around what is focused on"),
+    ActionSpec(
+        "focus_turn", "Turn focus", ("Shift+O",), "", "Show what is upstream, downstream, or both, one after the other"
+    ),
+    ActionSpec("leave_focus", "Leave focus", ("Alt+O",), "mdi6.close", "Show the whole graph again"),
     ActionSpec("next_coloring", "Next colouring", ("K",), "", "Colour by what comes next in the list"),
     ActionSpec("previous_coloring", "Previous colouring", ("Shift+K",), "", "Colour by what comes before in the list"),
     ActionSpec("legend", "Show legend", (), "", "Explain the colours in a corner of the graph", True),
@@ -255,6 +291,13 @@ class Actions(QObject):
         enabled |= dict.fromkeys(self.names(UNTIL), enabled["continue"])
         enabled |= dict.fromkeys(("next_coloring", "previous_coloring"), session.tape is not None)
         enabled["find_row"] = session.tape is not None
+        enabled |= dict.fromkeys(("find", "find_next", "find_previous"), has_graph)
+        enabled |= dict.fromkeys(
+            ("mark_upstream", "mark_downstream", "mark_path", "focus"), has_graph and bool(session.selection)
+        )
+        enabled["clear_marks"] = bool(session.marks)
+        is_focused = session.options.focus is not None
+        enabled |= dict.fromkeys(("focus_more", "focus_less", "focus_turn", "leave_focus"), is_focused)
         is_told = self._can_control and state in ("running", "paused")
         enabled |= dict.fromkeys((*self.names(LEVEL), "trace_sources"), is_told)
         enabled |= dict.fromkeys(("open_source", "copy_source"), source_of(session) is not None)
@@ -306,6 +349,7 @@ class Actions(QObject):
             session.drawing_changed,
             session.pinned_changed,
             session.options_changed,
+            session.marks_changed,
             session.sampling_changed,
             session.incidents_changed,
         ):

@@ -46,6 +46,7 @@ class GraphCanvas(QWidget):
     back_requested = Signal()  # with the mouse's own button
     forward_requested = Signal()
     highlight_dismissed = Signal()  # by Escape
+    leaving = Signal()  # a jump away from this view, which is still as it was
     camera_changed = Signal(object)  # Camera
     resized = Signal()
     hover_changed = Signal(object)  # Hit: what the mouse points at
@@ -174,6 +175,7 @@ class GraphCanvas(QWidget):
     def fit(self) -> None:
         """Show the whole graph, never larger than 100 %."""
         if self._renderer is not None:
+            self.leaving.emit()
             self._set_camera(fitted((0.0, 0.0, *self._renderer.scene.layout.size), self._viewport()))
 
     def center_on(self, key: str) -> None:
@@ -192,6 +194,7 @@ class GraphCanvas(QWidget):
         """Show the selected box or group as large as is useful."""
         rect = self.rect_of(self._selection.key)
         if rect is not None:
+            self.leaving.emit()
             x, y, width, height = rect
             around = (x - 80.0, y - 80.0, width + 160.0, height + 160.0)
             self._set_camera(fitted(around, self._viewport(), max_scale=1.5))

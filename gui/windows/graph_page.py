@@ -16,9 +16,8 @@ from gui.theme import Theme
 from gui.windows.changes_bar import ChangesBar
 from gui.windows.incident_bar import IncidentBar
 from gui.windows.inside import InsideWindow
+from gui.windows.navigation import Navigation
 from gui.windows.side_by_side import SideBySide
-from tracer.model.call_keys import call_keys
-from tracer.model.view_builder import box_of
 
 
 class GraphPage(QWidget):
@@ -38,8 +37,6 @@ class GraphPage(QWidget):
         self.canvas = self.panes.shown.canvas
         self.bar = ChangesBar(session, actions, appearance.theme)
         self.incidents = IncidentBar(session, appearance.theme)
-        self._owners: dict[str, str] = {}
-        self._layout_of_owners: object = None
         self._differing: tuple[str, ...] = ()
         self._is_applying = False
         self.insides: list[InsideWindow] = []
@@ -50,6 +47,10 @@ class GraphPage(QWidget):
         column.addWidget(self.bar)
         column.addWidget(self.panes, 1)
         self._connect()
+        # After what gives the canvases their scenes: it puts marks on these and moves the cameras over them.
+        self.navigation = Navigation(session, actions, self.panes.canvases, appearance.theme, self)
+        column.insertWidget(column.count() - 1, self.navigation.breadcrumbs)
+        column.insertWidget(column.count() - 1, self.navigation.focus_bar)
         self._show()
 
     def _connect(self) -> None:
@@ -58,7 +59,6 @@ class GraphPage(QWidget):
         self._session.options_changed.connect(self._show_arrangement)
         self._session.run_state_changed.connect(self._show_placeholder)
         self._session.selection_changed.connect(self._apply_selection)
-        self._session.revealed.connect(self._reveal)
         self.bar.requested.connect(self.changes_requested)
         self.incidents.origin_requested.connect(self.origin_requested)
         for canvas in self.panes.canvases:
@@ -146,11 +146,6 @@ class GraphPage(QWidget):
             self._mark_box(self._box_key(key))
 
     @Slot(str)
-    def _reveal(self, key: str) -> None:
-        if self.canvas.scene is not None:
-            self.canvas.center_on(self._box_key(key))
-
-    @Slot(str)
     def _on_box_selected(self, box_key: str) -> None:
         if not self._is_applying:
             # First in both canvases: a parameter may have many boxes, and this one is meant.
@@ -183,6 +178,7 @@ class GraphPage(QWidget):
         self.panes.dress(theme)
         self.bar.dress(theme)
         self.incidents.dress(theme)
+        self.navigation.dress(theme)
 
     def _box_key(self, key: str) -> str:
         scene = self.canvas.scene
@@ -190,25 +186,8 @@ class GraphPage(QWidget):
             return ""
         if self._node_key(self.canvas.selected_key) == key:
             return self.canvas.selected_key
-        view = scene.layout.view
-        if self._layout_of_owners is not scene.layout:
-            self._layout_of_owners = scene.layout
-            self._owners = box_of(view) | {box.key: box.key for box in view.boxes} | {g.key: g.key for g in view.groups}
-        return self._owners.get(key) or self._nearest_call(key)
-
-    def _nearest_call(self, key: str) -> str:
-        """What is drawn around a call or node that is not drawn itself: a closed module or a frame."""
-        drawing = self._session.drawing
-        if drawing is None:
-            return ""
-        calls, keys = drawing.graph.graph["module_calls"], call_keys(drawing.graph)
-        call_key = drawing.graph.nodes[key].get("call_key") if key in drawing.graph else key
-        number = keys.index(call_key) if call_key in keys else None
-        while number is not None:
-            if keys[number] in self._owners:
-                return self._owners[keys[number]]
-            number = calls[number]["parent"]
-        return ""
+        stand_ins = self.navigation.navigator.stand_ins
+        return next(iter(stand_ins.of(key)), "") if stand_ins is not None else ""
 
     def _node_key(self, box_key: str) -> str:
         """A parameter drawn again is `name@call`: its node is its only member."""

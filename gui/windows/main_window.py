@@ -114,6 +114,7 @@ class MainWindow(QMainWindow):
         workbench.asked.connect(self._on_asked)
         self.graph.changes_requested.connect(self._show_changes)
         self.graph.origin_requested.connect(self.commands.go_to_origin)
+        self.graph.navigation.navigator.told.connect(self.statusBar().showMessage)
         self.actions_["next_difference"].triggered.connect(self.graph.next_difference)
         self.actions_["previous_difference"].triggered.connect(self.graph.previous_difference)
         self.actions_["link_cameras"].toggled.connect(self._link_cameras)

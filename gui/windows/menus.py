@@ -25,6 +25,14 @@ MENUS = (
         ),
     ),
     (
+        "&Navigate",
+        (
+            *("find", "find_next", "find_previous", "", "back", "forward", ""),
+            *("mark_upstream", "mark_downstream", "mark_path", "clear_marks", ""),
+            *("focus", "focus_more", "focus_less", "focus_turn", "leave_focus"),
+        ),
+    ),
+    (
         "&Compare",
         (
             *("compare", "side_by_side", "link_cameras", ""),
@@ -37,7 +45,7 @@ HELP = ("shortcuts", "about")
 RUN_TOOLS = ("continue", "pause", "step", "stop")
 BACK_TOOLS = ("previous_change", "first", "previous")
 FORWARD_TOOLS = ("next", "last", "next_change")
-GRAPH_TOOLS = ("fit", "open_all", "close_all", "parameters")
+GRAPH_TOOLS = ("find", "fit", "open_all", "close_all", "parameters")
 FILE_TOOLS = ("", "export")
 
 
