@@ -1,6 +1,6 @@
 """What boxes stand for in one graph: nodes, parameters, calls. Found once, so that colouring a step is numpy alone."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
 from weakref import WeakKeyDictionary, ref
 
@@ -107,7 +107,7 @@ class BoxIndex:
     @cached_property
     def calls(self) -> Holding:
         """Module calls by key: a closed module has its own."""
-        return Holding(self._calls(box)[0] for box in self.boxes)
+        return Holding(own for own, _ in self._calls_of_boxes)
 
     @cached_property
     def outputs(self) -> Holding:
@@ -115,16 +115,14 @@ class BoxIndex:
         graph = self._graph()
         made = {} if graph is None else output_ops(graph, self._parents)
         return Holding(
-            dict.fromkeys(made[member] for member in box.members if member in made)
-            if box.kind == "op"
-            else self._calls(box)[0]
-            for box in self.boxes
+            dict.fromkeys(made[member] for member in box.members if member in made) if box.kind == "op" else own
+            for box, (own, _) in zip(self.boxes, self._calls_of_boxes, strict=True)
         )
 
     @cached_property
     def inner_calls(self) -> Holding:
         """Module calls by key: a closed module has its own and those below that made nodes."""
-        return Holding(self._calls(box)[1] for box in self.boxes)
+        return Holding(inner for _, inner in self._calls_of_boxes)
 
     @cached_property
     def parameter_counts(self) -> Floats:
@@ -138,8 +136,16 @@ class BoxIndex:
 
     @cached_property
     def is_folded(self) -> Bools:
-        """Whether a box is drawn for all copies of a fold."""
-        return np.array([bool(box.fold) for box in self.boxes], dtype=np.bool_)
+        """Whether a box is drawn for several copies that the graph has, in a fold or the frame of one."""
+        folded = (
+            len(own) > 1 if box.kind == "module" else sum(member in self._nodes for member in box.members) > 1
+            for box, (own, _) in zip(self.boxes, self._calls_of_boxes, strict=True)
+        )
+        return np.fromiter(folded, dtype=np.bool_, count=len(self.boxes))
+
+    @cached_property
+    def _calls_of_boxes(self) -> list[tuple[Collection[str], Collection[str]]]:
+        return [self._calls(box) for box in self.boxes]
 
     def _members(self, box: Box, kind: str) -> list[str]:
         nodes = self._nodes
@@ -150,7 +156,7 @@ class BoxIndex:
             return ()
         return dict.fromkeys(_parameter_name(key, self._nodes[key]) for key in self._members(box, "parameter"))
 
-    def _calls(self, box: Box) -> tuple[Iterable[str], Iterable[str]]:
+    def _calls(self, box: Box) -> tuple[Collection[str], Collection[str]]:
         """The call that a closed module stands for, those of all copies if it is a fold; and with all below them."""
         if box.kind != "module":
             return (), ()

@@ -21,8 +21,6 @@ Bools = NDArray[np.bool_]
 ALARM = "!"
 """The mark of a box whose value is NaN or infinite."""
 
-SPOILT = "NaN or Inf"
-
 MOST_LABELS = 250
 """Colours are bytes, and some belong to the states; what comes later shares the last one's."""
 
@@ -113,11 +111,12 @@ class Coloring(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """How numbers are coloured and told. `text` writes one on the colour bar; `lacking` is said of boxes without one.
+    """How numbers are coloured and told. `text` writes one on the colour bar.
 
     `scale` is for quantities whose bounds are known; the others have one from the smallest to the largest number. Zero
-    has a colour of its own, as on a logarithmic scale it has no place, but not between two signs. `folds` says what the
-    number of a fold is: its copies' "sum", "greatest" or "mean".
+    has a colour of its own, as on a logarithmic scale it has no place, but not between two signs. `lacking`, `zero` and
+    `spoilt` are said of the boxes without a number, of those that have zero, and of those with an alarm instead.
+    `folds` says what the number of a fold is: its copies' "sum", "greatest" or "mean".
     """
 
     text: Callable[[float], str]
@@ -129,6 +128,7 @@ class Quantity:
     scale: Scale | None = None
     lacking: str = "Not measured"
     zero: str = "Zero"
+    spoilt: str = "NaN or Inf"
 
 
 def by_number(
@@ -149,13 +149,13 @@ def by_number(
     if not quantity.is_signed:
         colors[numbers == 0] = _ZERO
     colors[alarms] = _ALARM
-    swatches = (theme.neutral, alarm_swatch(theme), theme.kinds["op"], *ramp(quantity.ramp, theme))
+    swatches = (theme.neutral, alarm_swatch(theme), theme.kinds["module"], *ramp(quantity.ramp, theme))
     counts = np.bincount(colors[subject.is_present], minlength=_FIRST)
     bar = None
     if scale is not None and counts[_FIRST:].any():
         bar = ColorBar(tuple(swatch.fill for swatch in swatches[_FIRST:]), scale.ticks(quantity.text))
     labels = {
-        _ALARM: f"{SPOILT}: {fmt.plural(int(counts[_ALARM]), 'box', 'boxes')}",
+        _ALARM: f"{quantity.spoilt}: {fmt.plural(int(counts[_ALARM]), 'box', 'boxes')}",
         _ZERO: quantity.zero,
         _NONE: quantity.lacking,
     }

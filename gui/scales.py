@@ -42,8 +42,8 @@ _RAMPS = {
 }
 # From the Okabe-Ito blue over the quiet middle to their vermilion; lightness falls on both sides alike.
 _SIGNED = {
-    False: ("#004a7c", "#0072b2", "#6aaed6", "#c3ddec", "#f1f2f4", "#f6d3b8", "#eb9a5e", "#d55e00", "#8f3d00"),
-    True: ("#8fd3ff", "#45a9e6", "#1f77ad", "#24506f", "#333840", "#70462a", "#b0591a", "#ee7d26", "#ffb57d"),
+    False: ("#004a7c", "#0072b2", "#6aaed6", "#bfd9ea", "#e4e6ea", "#f3cdb0", "#eb9a5e", "#d55e00", "#8f3d00"),
+    True: ("#8fd3ff", "#45a9e6", "#1f77ad", "#2a5574", "#434a55", "#754a2d", "#b0591a", "#ee7d26", "#ffb57d"),
 }
 _ALARMS = {
     False: ("#f7b3be", "#e8637a", "#c8102e", "#8c0a20"),

@@ -13,7 +13,7 @@ NAME = "not_finite"
 TITLE = "NaN and Inf"
 GROUP, ORDER, LEVEL = "activations", 3, "statistics"
 
-QUANTITY = Quantity(fmt.magnitude, "greatest", "alarm", zero="All finite")
+QUANTITY = Quantity(fmt.magnitude, "greatest", "alarm", zero="All finite", spoilt="Parameters not finite")
 
 
 def colored(subject: Subject, theme: Theme) -> Coloration:

@@ -215,6 +215,7 @@ def test_an_op_of_a_folded_frame_shows_all_its_copies() -> None:
     keys = boxes[0].members[1:]
     subject = subject_of(TURNS, boxes=(Box(keys[0], "op", "Mul", "", "cell#0", keys),), graph=graph)
     assert_coloured("backward_time", subject, {keys[0]: 6e-4})
+    assert colorings()["backward_time"].colored(subject, LIGHT).note == "×n: sum of all copies"
 
 
 @pytest.mark.parametrize(
