@@ -1,8 +1,12 @@
 """What every dock has in common: a name the window's layout is remembered by, and a title that a tab replaces."""
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import QTimer, Slot
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+REFRESH_MSECS = 30
+"""So long after the graph a dock follows it: what the user looks at comes first, and a step that is left again at once
+costs nothing."""
 
 
 class Dock(QDockWidget):
@@ -13,11 +17,20 @@ class Dock(QDockWidget):
         self.setObjectName(name)
         self.setWidget(content)
         self._no_title = QWidget()
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(REFRESH_MSECS)
+        self._soon.timeout.connect(self.refresh)
         self.dockLocationChanged.connect(self.refresh_title)
         self.topLevelChanged.connect(self.refresh_title)
 
     def refresh(self) -> None:
         """Brings the content up to date; called when the dock comes into view. Out of view it may stay behind."""
+
+    @Slot()
+    def refresh_soon(self) -> None:
+        """Brings it up to date when the graph has been painted."""
+        self._soon.start()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

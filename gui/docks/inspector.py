@@ -28,7 +28,7 @@ class InspectorDock(Dock):
         self._dress(appearance.theme)
         appearance.theme_changed.connect(self._dress)
         session.selection_changed.connect(self.refresh)
-        session.drawing_changed.connect(self.refresh)
+        session.drawing_changed.connect(self.refresh_soon)
         session.run_state_changed.connect(self.refresh)
         session.incidents_changed.connect(self.refresh)
         self.tree.key_activated.connect(session.reveal)

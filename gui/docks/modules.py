@@ -1,6 +1,7 @@
 """The module calls of the shown step as a tree; selecting one selects it in the graph, a double click goes there."""
 
-from PySide6.QtCore import QModelIndex, Qt, Slot
+from PySide6.QtCore import QModelIndex, QSignalBlocker, Qt, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTreeView
 
 from gui.appearance import Appearance
@@ -10,12 +11,16 @@ from gui.models.modules import ModuleModel
 from gui.models.tree import KEY_ROLE
 from gui.session import Session
 
+MOST_NARROW_PX = 24
+LEAST_SHARE = 0.22
+"""So much of the width the classes keep where the names would need all of it."""
+
 
 class ModulesDock(Dock):
     def __init__(self, session: Session, appearance: Appearance) -> None:
         self._session = session
         self.model = ModuleModel()
-        self.tree = _module_tree(self.model)
+        self.tree = ModuleTree(self.model)
         super().__init__("modules", ModulesDock.tr("Modules"), self.tree)
         self.model.setParent(self)
         self._closed: set[str] = set()
@@ -25,7 +30,7 @@ class ModulesDock(Dock):
         self.tree.selectionModel().currentChanged.connect(self._on_current_changed)
         self.tree.doubleClicked.connect(self._on_activated)
         self.tree.activated.connect(self._on_activated)
-        session.drawing_changed.connect(self.refresh)
+        session.drawing_changed.connect(self.refresh_soon)
         session.selection_changed.connect(self._select)
 
     @Slot()
@@ -47,7 +52,8 @@ class ModulesDock(Dock):
     @Slot()
     def _unfold(self) -> None:
         """Opens everything that the user did not close; hundreds of calls of a loop stay readable as rows."""
-        self.tree.expandAll()
+        with QSignalBlocker(self.tree):  # it is not the user who opens them
+            self.tree.expandAll()
         for key in self._closed:
             index = self.model.find(key)
             if index.isValid():
@@ -72,19 +78,39 @@ class ModulesDock(Dock):
         self._session.reveal(index.data(KEY_ROLE))
 
 
-def _module_tree(model: ModuleModel) -> QTreeView:
-    tree = QTreeView()
-    tree.setModel(model)
-    tree.setUniformRowHeights(True)
-    tree.setIndentation(14)
-    tree.setExpandsOnDoubleClick(False)
-    tree.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    tree.setTextElideMode(Qt.TextElideMode.ElideRight)
-    tree.setAccessibleName(tree.tr("Module calls"))
-    TreeKeys(tree)
-    header = tree.header()
-    header.setStretchLastSection(False)
-    header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
-    header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
-    header.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
-    return tree
+class ModuleTree(QTreeView):
+    """As wide as its dock, whatever the names: the names get what the numbers need not, the classes a part of it."""
+
+    def __init__(self, model: ModuleModel) -> None:
+        super().__init__()
+        self.setModel(model)
+        self.setUniformRowHeights(True)
+        self.setIndentation(14)
+        self.setExpandsOnDoubleClick(False)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setAccessibleName(self.tr("Module calls"))
+        TreeKeys(self)
+        header = self.header()
+        header.setStretchLastSection(False)
+        header.setMinimumSectionSize(MOST_NARROW_PX)
+        for section, mode in enumerate((QHeaderView.ResizeMode.Stretch, *2 * (QHeaderView.ResizeMode.Fixed,))):
+            header.setSectionResizeMode(section, mode)
+        model.modelReset.connect(self.fit_columns)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.fit_columns()
+
+    @Slot()
+    def fit_columns(self) -> None:
+        """Measures the rows in sight only: there may be thousands."""
+        width = self.viewport().width()
+        ops = max(self.sizeHintForColumn(2), self.header().sectionSizeHint(2))
+        wanted = max(self.sizeHintForColumn(1), self.header().sectionSizeHint(1))
+        left = width - ops - self.sizeHintForColumn(0)
+        classes = max(min(wanted, left), min(wanted, round(width * LEAST_SHARE)))
+        for section, size in ((1, classes), (2, ops)):
+            if self.columnWidth(section) != size:
+                self.header().resizeSection(section, size)

@@ -175,6 +175,7 @@ def test_a_link_in_the_inspector_leads_on(opened: MainWindow) -> None:
 
 def test_choosing_a_module_selects_its_box(qtbot: QtBot, opened: MainWindow) -> None:
     dock = opened.modules
+    qtbot.waitUntil(lambda: dock.model.find("cell#0").isValid())
     index = dock.model.find("cell#0")
     qtbot.mouseClick(dock.tree.viewport(), Qt.MouseButton.LeftButton, pos=dock.tree.visualRect(index).center())
     assert index.data(KEY_ROLE) == "cell#0"
@@ -241,6 +242,7 @@ def test_every_theme_dresses_the_window(opened: MainWindow, appearance: Appearan
 
 def test_left_and_right_in_a_tree_fold_rows_and_keep_the_step(qtbot: QtBot, opened: MainWindow) -> None:
     tree = opened.modules.tree
+    qtbot.waitUntil(lambda: opened.modules.model.rowCount() > 0)
     tree.setFocus()
     tree.setCurrentIndex(opened.modules.model.index(0, 0))
     qtbot.keyClick(tree, Qt.Key.Key_Left)
