@@ -1,0 +1,282 @@
+"""How long the app takes from a click on a step to the painted frame, and how long its window stands still meanwhile.
+
+    python -m benchmarks.stepping
+
+Real tapes, recorded here by `tapescope run`: a residual network of unlike blocks of which each structure leaves some
+out. Wall milliseconds in the event loop of the real window, 1280 × 800 offscreen, every module open: from the call that
+a click leads to until the frame with that step has been painted. A heartbeat of 1 ms in the main thread shows the
+longest time that nothing else could happen there. The new structures come from a training that waits for each click.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PySide6.QtCore import QElapsedTimer, QEvent, QEventLoop, QObject, QSettings, Qt, QTimer
+from PySide6.QtWidgets import QApplication
+
+from gui.application import make_application, make_window
+from gui.settings import Settings
+from gui.windows.main_window import MainWindow
+from tracer.launch import command as tapescope
+
+KNOWN_BOXES, NEW_BOXES, LONG_BOXES = 2_000, 1_000, 10_000
+KNOWN_MS, NEW_MS, BLOCKED_MS = 16.0, 250.0, 30.0
+BOXES_A_BLOCK = 9.4
+STRUCTURES, CLICKS, NEW_CLICKS = 6, 60, 8
+WAIT_MSECS = 20_000
+
+SCRIPT = """
+import random
+import sys
+import torch
+from torch import nn
+
+class Narrow(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(8, 8)
+
+    def forward(self, x):
+        return x + self.linear(x).relu()
+
+class Wide(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm, self.up, self.down = nn.LayerNorm(8), nn.Linear(8, 16), nn.Linear(16, 8)
+
+    def forward(self, x):
+        return x + self.down(nn.functional.gelu(self.up(self.norm(x))))
+
+class Gated(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gate, self.value = nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x):
+        return x * self.gate(x).sigmoid() + self.value(x).tanh()
+
+class Patchwork(nn.Module):
+    def __init__(self, count):
+        super().__init__()
+        draw = random.Random(0)
+        self.blocks = nn.ModuleList(draw.choice((Narrow, Wide, Gated))() for _ in range(count))
+
+    def forward(self, x, left_out):
+        for number, block in enumerate(self.blocks):
+            if number not in left_out:
+                x = block(x)
+        return x.square().mean()
+
+torch.manual_seed(0)
+torch.set_num_threads(1)
+model = Patchwork(int(sys.argv[1]))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+for line in sys.stdin:
+    draw = random.Random(int(line))
+    optimizer.zero_grad()
+    left_out = set(draw.sample(range(len(model.blocks)), len(model.blocks) // 20))
+    model(torch.randn(4, 8), left_out).backward()
+    optimizer.step()
+"""
+"""Trains a step for each line of its input: the seed of what is left out."""
+
+
+class Heartbeat(QObject):
+    """The longest time between two turns of the event loop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._clock = QElapsedTimer()
+        self._timer = QTimer(self)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.setInterval(1)
+        self._timer.timeout.connect(self._beat)
+        self.longest_ms = 0.0
+
+    def start(self) -> None:
+        self.longest_ms = 0.0
+        self._clock.start()
+        self._timer.start()
+
+    def stop(self) -> float:
+        self._beat()
+        self._timer.stop()
+        return self.longest_ms
+
+    def _beat(self) -> None:
+        self.longest_ms = max(self.longest_ms, self._clock.nsecsElapsed() / 1e6)
+        self._clock.start()
+
+
+class Watch(QObject):
+    """Waits in the event loop until the window has painted a step."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__()
+        self._window = window
+        self._loop = QEventLoop()
+        self._step = -1
+        self._heartbeat = Heartbeat()
+        self._guard = QTimer(self)
+        self._guard.setSingleShot(True)
+        self._guard.setInterval(WAIT_MSECS)
+        self._guard.timeout.connect(self._loop.quit)
+        window.graph.canvas.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        drawing = self._window.workbench.session.drawing
+        if event.type() == QEvent.Type.Paint and drawing is not None and drawing.step.index == self._step:
+            self._step = -1
+            # The rest of the window is painted in the same go.
+            QTimer.singleShot(0, self._loop.quit)
+        return False
+
+    def show(self, step: int) -> tuple[float, float]:
+        """Goes to a step; milliseconds until it was painted, and the longest that the loop stood still."""
+        self._step = step
+        self._heartbeat.start()
+        self._guard.start()
+        started = time.perf_counter()
+        self._window.workbench.session.go_to(step)
+        self._loop.exec()
+        elapsed = (time.perf_counter() - started) * 1_000
+        self._guard.stop()
+        assert self._step == -1, f"step {step} was not painted within {WAIT_MSECS} ms"
+        return elapsed, self._heartbeat.stop()
+
+    def rest(self, msecs: int = 60) -> None:
+        """Lets the loop run, as between two clicks."""
+        QTimer.singleShot(msecs, self._loop.quit)
+        self._loop.exec()
+
+
+def main() -> int:
+    app = make_application()
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "patchwork.py"
+        script.write_text(SCRIPT)
+        measure_known(app, script)
+        measure_new(app, script)
+        measure_long(app, script)
+    return 0
+
+
+def measure_known(app: QApplication, script: Path) -> None:
+    tape = script.with_name("known.tape")
+    steps = [number % STRUCTURES for number in range(3 * STRUCTURES)]
+    with training(script, tape, KNOWN_BOXES) as seeds:
+        seeds.write("".join(f"{seed}\n" for seed in steps))
+    with shown(app, tape) as window:
+        watch = Watch(window)
+        boxes = _open_all(window, watch)
+        order = [5 * click % len(steps) for click in range(1, CLICKS + STRUCTURES + 1)]
+        figures = []
+        for number, step in enumerate(order):
+            figures.append(watch.show(step)) if number >= STRUCTURES else watch.show(step)
+            watch.rest()
+    _report(f"known structure, {boxes:,} boxes", figures, KNOWN_MS)
+
+
+def measure_new(app: QApplication, script: Path) -> None:
+    tape = script.with_name("new.tape")
+    with training(script, tape, NEW_BOXES) as seeds:
+        seeds.write("0\n")
+        seeds.flush()
+        _wait_for(lambda: tape.exists() and tape.stat().st_size > 0)
+        with shown(app, tape) as window:
+            watch, session = Watch(window), window.workbench.session
+            boxes = _open_all(window, watch)
+            figures = []
+            for seed in range(1, NEW_CLICKS + 1):
+                seeds.write(f"{seed}\n")
+                seeds.flush()
+                while len(session.timeline) <= seed:
+                    watch.rest(5)
+                watch.rest()
+                figures.append(watch.show(seed))
+                watch.rest(400)
+            window.workbench.session.end()
+    _report(f"new structure, {boxes:,} boxes", figures, NEW_MS)
+
+
+def measure_long(app: QApplication, script: Path) -> None:
+    """Whether the window stands still while a long layout is under way in its thread."""
+    tape = script.with_name("long.tape")
+    with training(script, tape, LONG_BOXES) as seeds:
+        seeds.write("0\n1\n")
+    with shown(app, tape) as window:
+        watch, heartbeat = Watch(window), Heartbeat()
+        heartbeat.start()
+        started = time.perf_counter()
+        boxes = _open_all(window, watch)
+        seconds, longest = time.perf_counter() - started, heartbeat.stop()
+        print(f"opening all of {boxes:,} boxes: {seconds:.2f} s, loop still for at most {_told(longest, BLOCKED_MS)}")
+
+
+def _open_all(window: MainWindow, watch: Watch) -> int:
+    """Opens every module; how many boxes are drawn then."""
+    session = window.workbench.session
+    while session.drawing is None:
+        watch.rest(5)
+    session.open_all_calls()
+    while not session.drawing.open_calls >= session.drawing.calls:
+        watch.rest(5)
+    watch.rest(400)
+    return len(session.drawing.scene.layout.boxes)
+
+
+@contextmanager
+def training(script: Path, tape: Path, boxes: int) -> Iterator:
+    """A recorded run that trains a step for each line written."""
+    words = ["run", "--headless", "-o", str(tape), str(script), str(round(boxes / BOXES_A_BLOCK))]
+    with subprocess.Popen(tapescope(*words), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        assert process.stdin is not None
+        yield process.stdin
+        process.stdin.close()
+        process.wait()
+
+
+@contextmanager
+def shown(app: QApplication, tape: Path) -> Iterator[MainWindow]:
+    settings = Settings(QSettings(str(tape.with_suffix(".ini")), QSettings.Format.IniFormat))
+    settings.theme = "light"
+    window = make_window(app, settings)
+    window.resize(1280, 800)
+    window.show()
+    window.workbench.open_tape(tape)
+    window.workbench.session.wish_for(0)
+    try:
+        yield window
+    finally:
+        window.workbench.close_tape()
+        window.close()
+        window.deleteLater()
+
+
+def _wait_for(is_there) -> None:
+    while not is_there():
+        time.sleep(0.01)
+
+
+def _report(title: str, figures: list[tuple[float, float]], limit_ms: float) -> None:
+    elapsed, blocked = (list(column) for column in zip(*figures, strict=True))
+    median, worst = statistics.median(elapsed), max(elapsed)
+    print(f"{title}: median {_told(median, limit_ms)}, worst {worst:.1f} ms of {len(elapsed)} clicks")
+    print(f"    loop still for at most {_told(max(blocked), BLOCKED_MS)}, median {statistics.median(blocked):.1f} ms")
+
+
+def _told(found: float, limit: float) -> str:
+    return f"{found:.1f} ms ({'met' if found <= limit else 'missed'}, at most {limit:.0f})"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
