@@ -15,17 +15,17 @@ from gui.canvas.canvas import GraphCanvas
 from gui.canvas.hit_testing import Hit
 from gui.canvas.states import State
 from gui.differences import differing_boxes
+from gui.session import Session
 from gui.settings import Settings
-from gui.theme import DARK
+from gui.theme import DARK, LIGHT
 from gui.windows.main_window import MainWindow
 from gui.windows.run_pill import RunPill
 from gui.workbench import Workbench
-from tracer import Event, Tape
+from tracer import Batch, Event, Tape
 from tracer.launch import command as tapescope
 from tracer.model.diff import diff
 
 SOON_MSECS = 10_000
-JSON_IS_NONE = "json is no picture; tapescope diff compares two steps as text or JSON."
 
 
 def wait_for_drawing(qtbot: QtBot, window: MainWindow) -> None:
@@ -310,11 +310,12 @@ def test_a_step_of_the_strip_is_pinned_from_its_menu(opened: MainWindow) -> None
     assert session.pinned_step is None
 
 
-def test_a_run_paused_at_another_structure_does_not_call_it_new(qtbot: QtBot, opened: MainWindow) -> None:
-    session = opened.workbench.session
-    session._set_run_state("running", "")
-    session._append_events((Event(0, 5, "stopped", {"condition": "topology_changed"}, 0),))
-    assert opened.findChild(RunPill).text().endswith("Paused: structure changed")
+def test_a_run_paused_at_another_structure_does_not_call_it_new(qtbot: QtBot) -> None:
+    session = Session()
+    pill = RunPill(session, LIGHT)
+    qtbot.addWidget(pill)
+    session.append(Batch((), (Event(1, "stopped", 5, 0, {"condition": "topology_changed"}),), {}))
+    assert pill.text().endswith("Paused: structure changed")
 
 
 def export(*words: str) -> subprocess.CompletedProcess[str]:
