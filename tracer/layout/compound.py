@@ -9,7 +9,7 @@ from tracer.layout.frames import Frame, LayoutCache, place_frames
 from tracer.layout.homes import Homes
 from tracer.layout.nesting import Nesting, take_apart
 from tracer.layout.result import Layout
-from tracer.layout.sizes import box_size
+from tracer.layout.routing import Point
 from tracer.layout.watch import Watch
 from tracer.model.view import View
 
@@ -40,8 +40,8 @@ def lay_out(
         return Layout(view, np.zeros((0, 4)), np.zeros((0, 4)), np.zeros((0, 2)), np.zeros(1, np.int64), (0.0, 0.0))
     nesting = take_apart(view, watch)
     watch.expect(sum(scope.weight for scope in nesting.scopes) * WITH_REST)
-    frames = place_frames(view, nesting.scopes, Homes(previous), cache or LayoutCache(), watch)
-    boxes, groups, origins = _rectangles(view, nesting, frames, watch)
+    frames, sizes = place_frames(view, nesting, Homes(previous), cache or LayoutCache(), watch)
+    boxes, groups, origins = _rectangles(nesting, frames, sizes, watch)
     watch.check()
     points, starts = _polylines(nesting, frames, origins)
     watch.end()
@@ -66,22 +66,27 @@ def _centres(rectangles: Floats) -> Floats:
     return rectangles[:, :2] + rectangles[:, 2:] / 2
 
 
-def _rectangles(view: View, nesting: Nesting, frames: list[Frame], watch: Watch) -> tuple[Floats, Floats, Floats]:
+def _rectangles(
+    nesting: Nesting, frames: list[Frame], sizes: list[tuple[float, float]], watch: Watch
+) -> tuple[Floats, Floats, Floats]:
     """Boxes, groups, and for each scope what to add to the x and y of its content; from the outermost in."""
-    boxes = len(view.boxes)
-    sizes = [box_size(box) for box in view.boxes] + [(frame.width, frame.height) for frame in frames]
-    corners = [(0.0, 0.0)] * len(sizes)
+    scene = len(frames) - 1
+    boxes = len(sizes) - len(frames)
     origins = [(0.0, 0.0)] * len(frames)
-    for number in [len(frames) - 1, *range(len(frames) - 1)]:
+    origins[scene] = frames[scene].shift
+    centres: list[Point] = [(0.0, 0.0)] * (boxes + scene)
+    for number in [scene, *range(scene)]:
         watch.check()
-        left, top = corners[boxes + number]
-        shift_x, shift_y = frames[number].shift
-        origins[number] = left + shift_x, top + shift_y
-        for item, (x, y) in zip(nesting.scopes[number].items, frames[number].content.centres, strict=False):
-            width, height = sizes[item]
-            corners[item] = left + shift_x + x - width / 2, top + shift_y + y - height / 2
-    rectangles = np.column_stack([np.array(corners), np.array(sizes)])
-    return rectangles[:boxes], rectangles[boxes:-1], np.array(origins)
+        frame = frames[number]
+        if number != scene:
+            x, y = centres[boxes + number]
+            origins[number] = x - frame.width / 2 + frame.shift[0], y - frame.height / 2 + frame.shift[1]
+        left, top = origins[number]
+        for item, (x, y) in zip(nesting.scopes[number].items, frame.content.centres, strict=False):
+            centres[item] = left + x, top + y
+    spans = np.array(sizes[:-1])
+    rectangles = np.hstack([np.array(centres) - spans / 2, spans])
+    return rectangles[:boxes], rectangles[boxes:], np.array(origins)
 
 
 def _polylines(nesting: Nesting, frames: list[Frame], origins: Floats) -> tuple[Floats, Ints]:

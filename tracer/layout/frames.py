@@ -1,11 +1,12 @@
 """Every frame laid out by itself, from the innermost out; in the one around it, it is a box with ports."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tracer.layout.homes import Homes
 from tracer.layout.layered import Edge
 from tracer.layout.level import Level, PlacedLevel, place_level
-from tracer.layout.nesting import ENTRY, EXIT, Scope
+from tracer.layout.nesting import ENTRY, EXIT, Nesting, Scope
 from tracer.layout.sizes import FRAME_HEAD, FRAME_PAD, box_size, frame_width
 from tracer.layout.watch import Watch
 from tracer.model.view import View
@@ -35,92 +36,92 @@ class Frame:
     exits: dict[int, float]
 
 
-def place_frames(view: View, scopes: list[Scope], homes: Homes, cache: LayoutCache, watch: Watch) -> list[Frame]:
-    """The frames in the order of `scopes`, the scene last. Equal levels are laid out once; the cache is renewed."""
-    placing = _Placing(view, homes)
+def place_frames(
+    view: View, nesting: Nesting, homes: Homes, cache: LayoutCache, watch: Watch
+) -> tuple[list[Frame], list[tuple[float, float]]]:
+    """The frames in the order of the scopes, the scene last; and width and height of boxes and frames.
+
+    Equal levels are laid out once; the cache is renewed.
+    """
+    placing = _Placing(view, nesting, homes)
     levels: dict[Level, PlacedLevel] = {}
     for number in [*reversed(range(len(view.groups))), len(view.groups)]:
-        scope = scopes[number]
+        scope = nesting.scopes[number]
         watch.begin(scope.weight)
         level = placing.level(scope, number)
-        if level not in levels:
-            levels[level] = cache.levels.get(level) or place_level(level, watch)
-        placing.finish(scope, number, levels[level])
+        placed = levels.get(level)
+        if placed is None:
+            placed = levels[level] = cache.levels.get(level) or place_level(level, watch)
+        placing.finish(scope, number, placed)
         watch.finish(scope.weight)
     cache.levels = levels
-    return [placing.frames[number] for number in range(len(scopes))]
+    return [placing.frames[number] for number in range(len(nesting.scopes))], placing.sizes
 
 
 class _Placing:
     """Turns scopes into levels and placed levels into frames. `frames` are those finished, by number."""
 
-    def __init__(self, view: View, homes: Homes) -> None:
-        self.view = view
+    def __init__(self, view: View, nesting: Nesting, homes: Homes) -> None:
+        self.groups = view.groups
+        self.boxes = len(view.boxes)
+        self.place = nesting.place
         self.homes = homes
         self.frames: dict[int, Frame] = {}
+        self.sizes = [box_size(box) for box in view.boxes] + [(0.0, 0.0)] * len(nesting.scopes)
+        self.centres = homes.centres(view.boxes)
+        self.weights = [PARAMETER_WEIGHT if box.kind == "parameter" else DATA_WEIGHT for box in view.boxes]
 
     def level(self, scope: Scope, number: int) -> Level:
         """The level of a scope whose inner frames are finished."""
-        frame_key = self.view.groups[number].key if number < len(self.view.groups) else None
-        place = {item: index for index, item in enumerate(scope.items)}
-        first_exit = len(scope.items) + len(scope.entries)
-        edges = []
-        for start, end, source in scope.pieces:
-            edges.append(
-                Edge(
-                    len(scope.items) + scope.entries[source] if start == ENTRY else place[start],
-                    first_exit + scope.exits[source] if end == EXIT else place[end],
-                    self._port(start, source, is_entry=False),
-                    self._port(end, source, is_entry=True),
-                    PARAMETER_WEIGHT if self.view.boxes[source].kind == "parameter" else DATA_WEIGHT,
-                )
-            )
+        frame_key = self.groups[number].key if number < len(self.groups) else None
+        centres, sizes, boxes = self.centres, self.sizes, self.boxes
         return Level(
-            sizes=tuple(self._size(item) for item in scope.items),
+            sizes=tuple([sizes[item] for item in scope.items]),
             entries=len(scope.entries),
             exits=len(scope.exits),
-            edges=tuple(edges),
-            homes=tuple(self._home(item, frame_key) for item in scope.items),
+            edges=tuple(self._edges(scope)),
+            homes=tuple(
+                [centres[item] if item < boxes else self._home_of_frame(item, frame_key) for item in scope.items]
+            ),
         )
+
+    def _edges(self, scope: Scope) -> Iterator[Edge]:
+        """Its pieces, attached to inner frames where their ports are."""
+        place, boxes, frames, weights = self.place, self.boxes, self.frames, self.weights
+        first_entry = len(scope.items)
+        first_exit = first_entry + len(scope.entries)
+        for start, end, source in scope.pieces:
+            if 0 <= start < boxes and 0 <= end < boxes:
+                yield Edge(place[start], place[end], 0.0, 0.0, weights[source])
+                continue
+            first = first_entry + scope.entries[source] if start == ENTRY else place[start]
+            last = first_exit + scope.exits[source] if end == EXIT else place[end]
+            exit_offset = 0.0 if start < boxes else frames[start - boxes].exits[source]
+            entry_offset = 0.0 if end < boxes else frames[end - boxes].entries[source]
+            yield Edge(first, last, exit_offset, entry_offset, weights[source])
 
     def finish(self, scope: Scope, number: int, content: PlacedLevel) -> None:
         """Draws the frame around a level: centred, below the title, with some room at the sides."""
         span = content.right - content.left
-        is_scene = number == len(self.view.groups)
-        width = span + 2 * FRAME_PAD if is_scene else frame_width(self.view.groups[number], span)
+        is_scene = number == len(self.groups)
+        width = span + 2 * FRAME_PAD if is_scene else frame_width(self.groups[number], span)
         head = FRAME_PAD if is_scene else FRAME_HEAD
         shift = (width - span) / 2 - content.left, head
         first_entry, first_exit = len(scope.items), len(scope.items) + len(scope.entries)
         side = shift[0] - width / 2
+        height = content.height + head + (0.0 if scope.exits else FRAME_PAD)
+        self.sizes[self.boxes + number] = width, height
         self.frames[number] = Frame(
             content,
             width,
-            content.height + head + (0.0 if scope.exits else FRAME_PAD),
+            height,
             shift,
             {source: content.centres[first_entry + port][0] + side for source, port in scope.entries.items()},
             {source: content.centres[first_exit + port][0] + side for source, port in scope.exits.items()},
         )
 
-    def _frame_of(self, item: int) -> Frame | None:
-        """The frame an item is, None for a box."""
-        return self.frames[item - len(self.view.boxes)] if item >= len(self.view.boxes) else None
-
-    def _size(self, item: int) -> tuple[float, float]:
-        frame = self._frame_of(item)
-        return box_size(self.view.boxes[item]) if frame is None else (frame.width, frame.height)
-
-    def _port(self, end: int, source: int, is_entry: bool) -> float:
-        """Where a piece is attached to its end, right of its centre."""
-        frame = None if end in (ENTRY, EXIT) else self._frame_of(end)
-        if frame is None:
-            return 0.0
-        return frame.entries[source] if is_entry else frame.exits[source]
-
-    def _home(self, item: int, around: str | None) -> float | None:
-        """Where the centre of an item must be for it, or the content of the frame it is, to stay in place."""
-        frame = self._frame_of(item)
-        if frame is None:
-            return self.homes.centre(self.view.boxes[item].key, around)
-        key = self.view.groups[item - len(self.view.boxes)].key
+    def _home_of_frame(self, item: int, around: str | None) -> float | None:
+        """Where the centre of a frame must be for it, or its content, to stay in place."""
+        frame, key = self.frames[item - self.boxes], self.groups[item - self.boxes].key
         left = self.homes.left(key, around)
         return self.homes.centre(key, around) if left is None else round(left - frame.shift[0] + frame.width / 2, 1)

@@ -1,6 +1,9 @@
 """Where things were in the previous layout, so that what stays moves little."""
 
+from collections.abc import Sequence
+
 from tracer.layout.result import Layout
+from tracer.model.view import Box
 
 Span = tuple[float, float]  # left side, width
 
@@ -20,12 +23,16 @@ class Homes:
             self._spans[group.key] = x, width
             self._frames[group.key] = x
 
+    def centres(self, boxes: Sequence[Box]) -> list[float | None]:
+        """`centre` of each box."""
+        if not self._spans:
+            return [None] * len(boxes)
+        return [self.centre(box.key, box.group) for box in boxes]
+
     def centre(self, key: str, frame: str | None) -> float | None:
         """Centre x of a box or frame, measured from the left side of the frame it lies in; None if either is new."""
-        if key not in self._spans or frame not in self._frames:
-            return None
-        x, width = self._spans[key]
-        return round(x + width / 2 - self._frames[frame], 1)
+        span, left = self._spans.get(key), self._frames.get(frame)
+        return None if span is None or left is None else round(span[0] + span[1] / 2 - left, 1)
 
     def left(self, key: str, frame: str | None) -> float | None:
         """Left side of a frame that was a frame before, measured from that of the frame it lies in."""

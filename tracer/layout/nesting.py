@@ -37,28 +37,45 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Nesting:
-    """`scopes` has one scope per frame, then the scene's. `paths` are the (scope, piece) of each link."""
+    """`scopes` has one scope per frame, then the scene's; `place` says which of its scope's items each item is. `paths`
+    are the (scope, piece) of each link.
+    """
 
     scopes: list[Scope]
+    place: list[int]
     paths: list[list[tuple[int, int]]]
 
 
 def take_apart(view: View, watch: Watch) -> Nesting:
-    boxes, frames = len(view.boxes), len(view.groups)
-    frame_number = {group.key: index for index, group in enumerate(view.groups)}
+    frames = len(view.groups)
+    frame_number: dict[str | None, int] = {group.key: index for index, group in enumerate(view.groups)}
+    frame_number[None] = frames
     scopes = [Scope() for _ in range(frames + 1)]
-    inside = [frames if box.group is None else frame_number[box.group] for box in view.boxes]
-    inside += [frames if group.parent is None else frame_number[group.parent] for group in view.groups]
+    inside = [frame_number[box.group] for box in view.boxes]
+    inside += [frame_number[group.parent] for group in view.groups]
+    place = []
     for item, scope in enumerate(inside):
+        place.append(len(scopes[scope].items))
         scopes[scope].items.append(item)
+    return Nesting(scopes, place, _paths(view, scopes, inside, watch))
+
+
+def _paths(view: View, scopes: list[Scope], inside: list[int], watch: Watch) -> list[list[tuple[int, int]]]:
+    boxes, frames = len(view.boxes), len(view.groups)
     around = [_frames_around(boxes + frame, inside, boxes, frames) for frame in range(frames)]
     around.append([])
     number = {box.key: index for index, box in enumerate(view.boxes)}
     paths = []
     for link in view.links:
         watch.check()
-        paths.append(_path(number[link.source], number[link.target], scopes, inside, around, boxes))
-    return Nesting(scopes, paths)
+        source, target = number[link.source], number[link.target]
+        scope = inside[source]
+        if scope == inside[target]:
+            pieces = scopes[scope].pieces
+            paths.append([(scope, pieces.setdefault((source, target, source), len(pieces)))])
+        else:
+            paths.append(_path(source, target, scopes, inside, around, boxes))
+    return paths
 
 
 def _frames_around(item: int, inside: list[int], boxes: int, scene: int) -> list[int]:

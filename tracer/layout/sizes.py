@@ -1,5 +1,7 @@
 """All lengths of a drawing, in scene units (one pixel at 100 %). Text is estimated: a layout knows no fonts."""
 
+from functools import cache
+
 from tracer.model.view import Box, Group
 
 TITLE_CHAR, SUBTITLE_CHAR = 7.2, 6.0
@@ -27,9 +29,14 @@ FRAME_HEAD = 26.0  # room for a frame's title
 
 def box_size(box: Box) -> tuple[float, float]:
     """Width and height of a box."""
-    text = max(len(box.title) * TITLE_CHAR, len(box.subtitle) * SUBTITLE_CHAR)
+    return _box_size(box.kind, len(box.title), len(box.subtitle))
+
+
+@cache
+def _box_size(kind: str, title_length: int, subtitle_length: int) -> tuple[float, float]:
+    text = max(title_length * TITLE_CHAR, subtitle_length * SUBTITLE_CHAR)
     width = -(-(text + 2 * TEXT_PAD) // WIDTH_STEP) * WIDTH_STEP
-    return min(max(width, MIN_WIDTH), MAX_WIDTH), HEIGHTS[box.kind]
+    return min(max(width, MIN_WIDTH), MAX_WIDTH), HEIGHTS[kind]
 
 
 def frame_width(group: Group, content_width: float) -> float:
