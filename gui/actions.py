@@ -138,6 +138,15 @@ SPECS = (
     ActionSpec(
         "bookkeeping", "Show views and transposes", ("B",), "", "Draw ops that only look at the same numbers", True
     ),
+    ActionSpec(
+        "ghosts",
+        "Show what this step lacks",
+        ("G",),
+        "",
+        "Draw what other steps have and this one lacks, faintly, in its place",
+        True,
+    ),
+    ActionSpec("animate", "Animate changes", (), "", "Let the graph slide from one layout to the next", True),
     ActionSpec("forward_only", "Show forward-only calls", ("N",), "", "Draw module calls that ran without grad", True),
     ActionSpec(
         "open_source",

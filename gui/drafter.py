@@ -12,7 +12,7 @@ import networkx as nx
 
 from gui.canvas.emphasis import changes_only
 from gui.canvas.figure import figure_of
-from gui.canvas.fit import Fit, fit
+from gui.canvas.fit import Fit, fit, fit_against
 from gui.canvas.scene import Scene, scene_of
 from gui.colorings import colorings
 from gui.comparison import NOTHING_BEFORE, Counterpart, scene_before
@@ -22,6 +22,7 @@ from gui.step_graphs import StepGraphs, evaluations, key_of
 from tracer import GraphDiff, Step, Tape
 from tracer.errors import TapeError
 from tracer.layout import Layout, LayoutCache, lay_out
+from tracer.model.call_tree import call_tree
 from tracer.model.focus import Focus, focused_on
 from tracer.model.statistics import Statistics
 from tracer.model.union import Union
@@ -44,9 +45,12 @@ class Measured:
 class Drafter:
     """Draws steps of one tape, in the thread that made it."""
 
-    def __init__(self, tape: Tape, cancelled: Callable[[], bool]) -> None:
+    def __init__(
+        self, tape: Tape, cancelled: Callable[[], bool], progress: Callable[[float], None] | None = None
+    ) -> None:
         self._tape = tape
         self._cancelled = cancelled
+        self._progress = progress
         self._graphs = StepGraphs(tape)
         self._union = Union()
         self._in_union: set[Hashable] = set()
@@ -55,6 +59,7 @@ class Drafter:
         self._fits: Recent[Fit] = Recent(CACHED_FITS)
         self._scenes: Recent[Scene] = Recent(CACHED_SCENES)
         self._opened: Recent[frozenset[str]] = Recent(CACHED_LAYOUTS)
+        self._opened_before: dict[Hashable, frozenset[str]] = {}
         self._calls: frozenset[str] = frozenset()
         self._last_layout: Layout | None = None
         self._layout_cache = LayoutCache()
@@ -87,6 +92,7 @@ class Drafter:
             measured.missing,
             measured.step,
             self._counterpart(question, scene, before) if question.options.side_by_side else None,
+            call_tree(self._union.graph),
         )
 
     def undrawn(self, question: Question, why: str) -> Undrawn:
@@ -99,6 +105,9 @@ class Drafter:
     def fit(self, layout: Layout, graph: nx.MultiDiGraph) -> Fit:
         """How a layout fits a graph; the same object for all steps that share it."""
         return self._fits.get((layout, graph), lambda: fit(layout, graph))
+
+    def _fit_against(self, fitted: Fit, before: nx.MultiDiGraph) -> Fit:
+        return self._fits.get((fitted, before), lambda: fit_against(fitted, set(before)))
 
     def _known_calls(self) -> frozenset[str]:
         if not self._calls:
@@ -119,6 +128,8 @@ class Drafter:
     ) -> Scene:
         """The same object wherever nothing of it would differ."""
         fitted = self.fit(layout, self._graphs.of(step))
+        if before is not None:
+            fitted = self._fit_against(fitted, self._graphs.of(before))
         numbers = None if measured.statistics is None else measured.step
         compared = None if before is None else key_of(before)
         options = question.options
@@ -188,16 +199,33 @@ class Drafter:
     def _view_options(self, options: DrawingOptions) -> ViewOptions:
         opened = options.open_calls
         if opened is None:
-            opened = self._default_open(options.shows_parameters, options.shows_bookkeeping)
-        return ViewOptions(opened, options.shows_parameters, options.shows_bookkeeping, options.shows_forward_only)
-
-    def _default_open(self, shows_parameters: bool, shows_bookkeeping: bool) -> frozenset[str]:
-        return self._opened.get(
-            (shows_parameters, shows_bookkeeping),
-            lambda: default_open(
-                self._union.graph, show_parameters=shows_parameters, show_bookkeeping=shows_bookkeeping
-            ),
+            opened = self._default_open(options)
+        return ViewOptions(
+            opened,
+            options.shows_parameters,
+            options.shows_bookkeeping,
+            options.shows_forward_only,
+            options.folds_repeats,
+            options.unfolded,
         )
+
+    def _default_open(self, options: DrawingOptions) -> frozenset[str]:
+        """What was open by default stays so while the union grows, as long as that is good to look at."""
+        key = options.shows_parameters, options.shows_bookkeeping, options.folds_repeats, options.unfolded
+
+        def choose() -> frozenset[str]:
+            opened = default_open(
+                self._union.graph,
+                show_parameters=options.shows_parameters,
+                show_bookkeeping=options.shows_bookkeeping,
+                folds_repeats=options.folds_repeats,
+                unfolded=options.unfolded,
+                before=self._opened_before.get(key),
+            )
+            self._opened_before[key] = opened
+            return opened
+
+        return self._opened.get(key, choose)
 
     def _layout(self, options: ViewOptions, focus: Focus | None) -> Layout:
         self._last_layout = self._layouts.get((options, focus), lambda: self._lay_out(options, focus))
@@ -205,6 +233,8 @@ class Drafter:
 
     def _lay_out(self, options: ViewOptions, focus: Focus | None) -> Layout:
         view = focused_on(build_view(self._union.graph, options), self._union.graph, focus)
-        layout = lay_out(view, self._last_layout, cache=self._layout_cache, cancelled=self._cancelled)
+        layout = lay_out(
+            view, self._last_layout, cache=self._layout_cache, cancelled=self._cancelled, progress=self._progress
+        )
         figure_of(layout)
         return layout

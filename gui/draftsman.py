@@ -1,6 +1,7 @@
 """The thread that draws: takes the latest question, answers it with a finished scene."""
 
 import threading
+import time
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QThread, Signal
@@ -11,6 +12,9 @@ from tracer import Tape
 from tracer.errors import TapeError
 from tracer.layout import Cancelled
 
+LONG_SECS = 0.2
+"""A drawing that takes longer says how far it is."""
+
 
 class Draftsman(QThread):
     """Keeps one question waiting, the latest; a drawing under way is given up only for other options, or at the end.
@@ -20,6 +24,7 @@ class Draftsman(QThread):
 
     drawn = Signal(object)  # Drawing
     failed = Signal(object)  # Undrawn
+    progressed = Signal(float)  # of a drawing that takes long: 0 to 1, and less than 0 at its end
 
     def __init__(self, tape: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -27,12 +32,19 @@ class Draftsman(QThread):
         self._changed = threading.Condition()
         self._waiting: Question | None = None
         self._current: Question | None = None
+        self._given_up: Question | None = None
         self._is_finishing = False
+        self._started = 0.0
+        self._has_told = False
 
     def ask(self, question: Question) -> None:
         with self._changed:
             self._waiting = question
             self._changed.notify()
+
+    def give_up(self) -> None:
+        """Lets go of the drawing under way; there will be no answer to it."""
+        self._given_up = self._current
 
     def finish(self) -> None:
         """Ends the thread and waits for it, some milliseconds."""
@@ -47,7 +59,7 @@ class Draftsman(QThread):
             return
         try:
             with Tape(self._path) as tape:
-                drafter = Drafter(tape, self._is_unwanted)
+                drafter = Drafter(tape, self._is_unwanted, self._tell)
                 while question is not None:
                     self._answer(drafter, question)
                     question = self._next_question()
@@ -56,12 +68,21 @@ class Draftsman(QThread):
                 self.failed.emit(Undrawn(question, None, str(error)))
 
     def _answer(self, drafter: Drafter, question: Question) -> None:
+        self._started, self._has_told = time.monotonic(), False
         try:
             self.drawn.emit(drafter.draw(question))
         except Cancelled:
             pass
         except (TapeError, IndexError) as error:
             self.failed.emit(drafter.undrawn(question, str(error)))
+        finally:
+            if self._has_told:
+                self.progressed.emit(-1.0)
+
+    def _tell(self, share: float) -> None:
+        if time.monotonic() - self._started > LONG_SECS:
+            self._has_told = True
+            self.progressed.emit(share)
 
     def _next_question(self) -> Question | None:
         """Waits for a question; None at the end."""
@@ -74,4 +95,5 @@ class Draftsman(QThread):
     def _is_unwanted(self) -> bool:
         waiting, current = self._waiting, self._current
         has_other_options = waiting is not None and current is not None and waiting.options != current.options
-        return self._is_finishing or has_other_options
+        is_given_up = current is not None and self._given_up is current
+        return self._is_finishing or is_given_up or has_other_options

@@ -90,6 +90,24 @@ class Settings:
         self._store.setValue("links_cameras", linked)
 
     @property
+    def shows_ghosts(self) -> bool:
+        """Whether what a step lacks is drawn in its place."""
+        return self._flag("shows_ghosts", True)
+
+    @shows_ghosts.setter
+    def shows_ghosts(self, shown: bool) -> None:
+        self._store.setValue("shows_ghosts", shown)
+
+    @property
+    def animates(self) -> bool:
+        """Whether the graph slides from one layout to the next."""
+        return self._flag("animates", True)
+
+    @animates.setter
+    def animates(self, animated: bool) -> None:
+        self._store.setValue("animates", animated)
+
+    @property
     def folds_legend(self) -> bool:
         """Whether the title alone of the legend is shown."""
         return self._flag("folds_legend", False)

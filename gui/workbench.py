@@ -1,5 +1,6 @@
 """What stands behind the window: opens tapes, runs training, has steps drawn, and tells the session of it all."""
 
+from dataclasses import fields, replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -28,6 +29,7 @@ class Workbench(QObject):
     exported = Signal(str)
     asked = Signal(str)  # a command was sent whose effect comes later, one sentence
     reach_changed = Signal()
+    layout_progressed = Signal(float)  # of a layout that takes long: 0 to 1, less than 0 when it is over
 
     def __init__(self, settings: Settings, appearance: Appearance, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -37,6 +39,7 @@ class Workbench(QObject):
             shows_parameters=settings.shows_parameters,
             shows_bookkeeping=settings.shows_bookkeeping,
             shows_forward_only=settings.shows_forward_only,
+            shows_ghosts=settings.shows_ghosts,
             side_by_side=settings.side_by_side,
         )
         self.control = RunControl(self)
@@ -125,6 +128,17 @@ class Workbench(QObject):
             self._process.stop()
         elif self._process is not None:
             self._process.terminate()
+
+    @Slot()
+    def cancel_drawing(self) -> None:
+        """Gives up a layout that takes long; what is drawn stays as it is on screen."""
+        if self._draftsman is None:
+            return
+        self._draftsman.give_up()
+        drawn = (
+            self._drawn.options if self._drawn is not None else replace(self.session.options, open_calls=frozenset())
+        )
+        self.session.set_options(**{field.name: getattr(drawn, field.name) for field in fields(drawn)})
 
     def export(self, name: str, out: Path) -> None:
         """Writes the shown step in a format, in a thread; `exported` or `failed` says how it went."""
@@ -268,6 +282,7 @@ class Workbench(QObject):
         self._draftsman = Draftsman(path, self)
         self._draftsman.drawn.connect(self._on_drawn)
         self._draftsman.failed.connect(self._on_not_drawn)
+        self._draftsman.progressed.connect(self.layout_progressed)
         self._draftsman.start()
         self._follower = Follower(path, self)
         self._follower.opened.connect(self._on_opened)

@@ -1,5 +1,7 @@
 """The widget that shows a scene and says what the user did with it."""
 
+from collections.abc import Callable
+
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
@@ -17,6 +19,7 @@ from gui.canvas.minimap import Minimap
 from gui.canvas.motion import Motion
 from gui.canvas.navigation import sibling, walk
 from gui.canvas.overlay import paint_box_outline, paint_group_outline, paint_links
+from gui.canvas.progress_pill import ProgressPill
 from gui.canvas.renderer import Renderer
 from gui.canvas.rows import box_row, group_row, rect_of, start_point
 from gui.canvas.scene import Scene
@@ -42,6 +45,7 @@ class GraphCanvas(QWidget):
     group_toggled = Signal(str)  # key of a module call to open or close
     box_activated = Signal(str)  # double click or Enter on a box that does not open in place
     zoom_changed = Signal(float)
+    cancel_requested = Signal()  # of the layout that is under way
     second_chosen = Signal(str)  # key of a box or frame that was clicked with Shift or Ctrl
     back_requested = Signal()  # with the mouse's own button
     forward_requested = Signal()
@@ -82,6 +86,8 @@ class GraphCanvas(QWidget):
         self._motion = Motion(self)
         self._rest.timeout.connect(self.update)
         self._motion.moved.connect(self.update)
+        self.progress = ProgressPill(theme, self)
+        self.progress.cancelled.connect(self.cancel_requested)
         self._minimap.center_requested.connect(self._center_on_point)
         Interaction(self)
 
@@ -134,10 +140,27 @@ class GraphCanvas(QWidget):
     def set_theme(self, theme: Theme) -> None:
         """Paint in another theme. Box colours come with the scene: set one made with the same theme as well."""
         self._theme = theme
+        self.progress.set_theme(theme)
         scene = self.scene
         if scene is not None:
             self.set_scene(scene, animate=False)
         self.update()
+
+    def set_animated(self, is_animated: bool) -> None:
+        """Whether what moves slides."""
+        self.animates = is_animated
+        if not is_animated:
+            self._motion.stop()
+
+    def set_progress(self, share: float) -> None:
+        """How far the layout to be shown next is, 0 to 1; less than 0 where none is under way."""
+        self.progress.set_share(share)
+        self._place_progress()
+
+    def _place_progress(self) -> None:
+        """In the middle of the lower edge."""
+        pill = self.progress
+        pill.move((self.width() - pill.width()) // 2, self.height() - pill.height() - self._theme.sizes.margin)
 
     def set_legend_visible(self, is_visible: bool) -> None:
         """Show or hide the legend."""
@@ -345,7 +368,8 @@ class GraphCanvas(QWidget):
         point = self._camera.to_scene(position.x(), position.y())
         title_height = float(self._theme.sizes.group_title_height)
         tolerance = _LINK_TOLERANCE_PX / self._camera.scale
-        return hit(self._renderer.scene.layout, self._renderer.curves, point, tolerance, title_height)
+        renderer = self._renderer
+        return hit(renderer.scene.layout, renderer.curves, point, tolerance, title_height, renderer.presence)
 
     def key_of(self, found: Hit) -> str:
         """The key of a box or frame that was hit, "" for anything else."""
@@ -365,16 +389,35 @@ class GraphCanvas(QWidget):
 
     def walk(self, direction: str) -> None:
         """Move the selection along the graph and keep it in sight."""
-        if self.scene is not None:
-            self._walk_to(walk(self.scene.layout, self._selection.key, direction, self.scene.links_present))
+        scene = self.scene
+        if scene is not None:
+            self._walk_to(self._next_shown(lambda key: walk(scene.layout, key, direction, scene.links_present)))
 
     def focusNextPrevChild(self, is_next: bool) -> bool:
         """Tab goes through the siblings of the selection; from the last, or without a selection, to the next widget."""
-        key = "" if self._layout is None else sibling(self._layout, self._selection.key, forwards=is_next)
+        layout = self._layout
+        key = "" if layout is None else self._next_shown(lambda key: sibling(layout, key, forwards=is_next))
         if not key:
             return super().focusNextPrevChild(is_next)
         self._walk_to(key)
         return True
+
+    def _next_shown(self, onwards: Callable[[str], str]) -> str:
+        """The first on a way from the selection that is no hidden ghost; the selection where the way ends before."""
+        key, passed = self._selection.key, set[str]()
+        while key not in passed:
+            passed.add(key)
+            key = onwards(key)
+            if not key or self._is_shown(key):
+                return key
+        return self._selection.key
+
+    def _is_shown(self, key: str) -> bool:
+        if self._renderer is None or self._layout is None:
+            return False
+        row, group = box_row(self._layout, key), group_row(self._layout, key)
+        presence = self._renderer.presence
+        return bool(presence.boxes[row]) if row >= 0 else group >= 0 and bool(presence.groups[group])
 
     def _walk_to(self, key: str) -> None:
         self.select(key)
@@ -424,7 +467,7 @@ class GraphCanvas(QWidget):
             paint_box_outline(painter, renderer, self._hover.index, self._camera, is_selected=False)
         elif self._hover.what == "group":
             paint_group_outline(painter, renderer, self._hover.index, self._camera, is_selected=False)
-        if not self._selection.key:
+        if not self._selection.key or not self._is_shown(self._selection.key):
             return
         layout = renderer.scene.layout
         row, group = box_row(layout, self._selection.key), group_row(layout, self._selection.key)
@@ -436,5 +479,6 @@ class GraphCanvas(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         if not self._has_moved:
             self._open()
+        self._place_progress()
         self._view_changed()
         self.resized.emit()

@@ -179,6 +179,8 @@ class Interaction(QObject):
             canvas.activate(canvas.selected_key)
         elif key == Qt.Key.Key_Escape and canvas.highlight is not None:
             canvas.highlight_dismissed.emit()
+        elif key == Qt.Key.Key_Escape and canvas.progress.isVisible():
+            canvas.cancel_requested.emit()
         elif key == Qt.Key.Key_Escape and canvas.selection:
             canvas.select("")
         else:

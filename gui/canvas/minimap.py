@@ -1,6 +1,6 @@
 """The whole graph in a corner, with a frame around what the canvas shows."""
 
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
@@ -11,6 +11,7 @@ from gui.canvas.renderer import Renderer
 _LEAST_SIDE, _MOST_WIDTH, _LEAST_ROOM = 64, 176, 72
 _INSET = 8.0
 _LEAST_FRAME = 5.0
+_REST_MS = 120
 
 
 class Minimap(QWidget):
@@ -25,10 +26,21 @@ class Minimap(QWidget):
         self._renderer: Renderer | None = None
         self._view: Area = (0.0, 0.0, 0.0, 0.0)
         self._pixmap: QPixmap | None = None
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_REST_MS)
+        self._rest.timeout.connect(self._repaint)
 
     def set_renderer(self, renderer: Renderer | None) -> None:
-        """Show another scene."""
-        self._renderer = renderer
+        """Show another scene. Of the same layout the last picture stands in until the steps come to rest."""
+        before, self._renderer = self._renderer, renderer
+        if before is not None and renderer is not None and before.figure is renderer.figure:
+            self._rest.start()
+            return
+        self._repaint()
+
+    def _repaint(self) -> None:
+        self._rest.stop()
         self._pixmap = None
         self.update()
 

@@ -133,6 +133,11 @@ class Commands(QObject):
         actions["bookkeeping"].toggled.connect(self._show_bookkeeping)
         actions["forward_only"].setChecked(session.options.shows_forward_only)
         actions["forward_only"].toggled.connect(self._show_forward_only)
+        actions["ghosts"].setChecked(session.options.shows_ghosts)
+        actions["ghosts"].toggled.connect(self._show_ghosts)
+        session.options_changed.connect(self._show_options)
+        actions["animate"].setChecked(self._workbench.settings.animates)
+        actions["animate"].toggled.connect(self._remember_animation)
         self._show_coloring()
         session.options_changed.connect(self._show_coloring)
         for name in actions.names(COLOR):
@@ -311,6 +316,22 @@ class Commands(QObject):
     def _show_forward_only(self, is_shown: bool) -> None:
         self._workbench.settings.shows_forward_only = is_shown
         self._workbench.session.set_options(shows_forward_only=is_shown)
+
+    @Slot(bool)
+    def _show_ghosts(self, is_shown: bool) -> None:
+        self._workbench.settings.shows_ghosts = is_shown
+        self._workbench.session.set_options(shows_ghosts=is_shown)
+
+    @Slot()
+    def _show_options(self) -> None:
+        """The options may change without a click: a layout that was given up takes them back."""
+        options = self._workbench.session.options
+        for name in ("parameters", "bookkeeping", "forward_only", "ghosts"):
+            self._actions[name].setChecked(getattr(options, f"shows_{name}"))
+
+    @Slot(bool)
+    def _remember_animation(self, is_on: bool) -> None:
+        self._workbench.settings.animates = is_on
 
     @Slot(bool)
     def _show_side_by_side(self, is_shown: bool) -> None:

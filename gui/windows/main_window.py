@@ -112,6 +112,11 @@ class MainWindow(QMainWindow):
         workbench.failed.connect(self._warn)
         workbench.exported.connect(self._on_exported)
         workbench.asked.connect(self._on_asked)
+        workbench.layout_progressed.connect(self.graph.canvas.set_progress)
+        self.graph.canvas.cancel_requested.connect(workbench.cancel_drawing)
+        for canvas in self.graph.panes.canvases:
+            canvas.set_animated(workbench.settings.animates)
+            self.actions_["animate"].toggled.connect(canvas.set_animated)
         self.graph.changes_requested.connect(self._show_changes)
         self.graph.origin_requested.connect(self.commands.go_to_origin)
         self.graph.navigation.navigator.told.connect(self.statusBar().showMessage)

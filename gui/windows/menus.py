@@ -20,7 +20,7 @@ MENUS = (
         (
             *("fit", "zoom_in", "zoom_out", "actual_size", "zoom_selection", ""),
             *("toggle_call", "open_all", "close_all", "default_depth", ""),
-            *("parameters", "bookkeeping", "forward_only", "", "legend", "minimap", ""),
+            *("parameters", "bookkeeping", "forward_only", "ghosts", "", "legend", "minimap", ""),
             *("open_source", "copy_source", "find_row"),
         ),
     ),
@@ -65,6 +65,7 @@ def fill_menu_bar(bar: QMenuBar, actions: Actions, view_menu: QMenu) -> None:
             _fill(menu.addMenu(bar.tr("Colour by")), color_names(), actions)
     view_menu.addSeparator()
     _fill(view_menu.addMenu(bar.tr("Theme")), THEMES, actions)
+    _fill(view_menu, ("animate",), actions)
     bar.addMenu(view_menu)
     _fill(bar.addMenu(bar.tr("&Help")), HELP, actions)
 
