@@ -16,7 +16,7 @@ from gui.marks import Marks
 from tracer.layout.result import Layout
 from tracer.model.stand_ins import StandIns
 
-_VEIL_ALPHA = 190
+_VEIL_ALPHA = 160
 _TINT_ALPHA = 38
 _GAP_PX = 2.0
 _SMALLEST_PX = 5.0
@@ -25,12 +25,13 @@ _MOST_ROUNDED = 1_500
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Highlight:
-    """Rows of one layout: marked boxes, frames, and the links that join marked boxes."""
+    """Rows of one layout: marked boxes and frames, the links that join marked boxes, the frames around these."""
 
     layout: Layout
     boxes: Ints
     groups: Ints
     links: Ints
+    around: Ints
     dims_others: bool
 
 
@@ -47,7 +48,20 @@ def highlight_of(scene: Scene, stand_ins: StandIns, marks: Marks) -> Highlight:
     joins = np.zeros(0, np.int64)
     if marks.dims_others and len(rows.sources):
         joins = np.flatnonzero(scene.links_present & is_marked[rows.sources] & is_marked[rows.targets])
-    return Highlight(layout, np.flatnonzero(is_marked), groups, joins, marks.dims_others)
+    boxes = np.flatnonzero(is_marked)
+    around = _frames_around(layout, boxes) if marks.dims_others else np.zeros(0, np.int64)
+    return Highlight(layout, boxes, groups, joins, around, marks.dims_others)
+
+
+def _frames_around(layout: Layout, boxes: Ints) -> Ints:
+    view = layout.view
+    keys = {view.boxes[row].group for row in boxes.tolist()}
+    rows = []
+    for row in range(len(view.groups) - 1, -1, -1):  # parents first
+        if view.groups[row].key in keys:
+            keys.add(view.groups[row].parent)
+            rows.append(row)
+    return np.array(rows[::-1], np.int64)
 
 
 def paint_highlight(painter: QPainter, renderer: Renderer, highlight: Highlight, area: Area, camera: Camera) -> None:
@@ -59,7 +73,7 @@ def paint_highlight(painter: QPainter, renderer: Renderer, highlight: Highlight,
     theme, scale = renderer.theme, camera.scale
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, len(boxes) <= _MOST_ROUNDED)
     accent = QColor(theme.accent)
-    painter.setPen(QPen(accent, 1.6))
+    painter.setPen(QPen(accent, 1.2 if highlight.dims_others else 1.8))
     painter.setBrush(Qt.BrushStyle.NoBrush if highlight.dims_others else _tint(accent))
     _draw_outlines(painter, _on_screen(rects[boxes], camera), theme.sizes.radius * scale)
     groups = np.intersect1d(highlight.groups, rows_in(highlight.layout.groups, area), assume_unique=True)
@@ -78,6 +92,8 @@ def _paint_veil(
     painter.translate(-camera.x, -camera.y)
     renderer.paint_highlight(painter, highlight.links, renderer.theme.accent, area, camera.scale)
     detail = renderer.detail(area, camera.scale)
+    frames = np.intersect1d(highlight.around, rows_in(highlight.layout.groups, area), assume_unique=True)
+    renderer.paint_titles(painter, highlight.layout.groups, frames, detail)
     renderer.paint_boxes(painter, highlight.layout.boxes, boxes, detail, camera.scale)
     painter.restore()
 

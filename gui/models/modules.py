@@ -32,6 +32,7 @@ class ModuleModel(QAbstractItemModel):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._calls: tuple[_Call, ...] = ()
+        self._numbers: dict[str, int] = {}
         self._top: tuple[int, ...] = ()
 
     def set_graph(self, graph: nx.MultiDiGraph | None) -> None:
@@ -40,12 +41,13 @@ class ModuleModel(QAbstractItemModel):
             return
         self.beginResetModel()
         self._calls = calls
+        self._numbers = {call.key: number for number, call in enumerate(calls)}
         self._top = tuple(number for number, call in enumerate(calls) if call.parent is None)
         self.endResetModel()
 
     def find(self, key: str) -> QModelIndex:
         """The row of a call by its key (see `call_keys`), invalid if there is no such call."""
-        found = next((number for number, call in enumerate(self._calls) if call.key == key), None)
+        found = self._numbers.get(key)
         return QModelIndex() if found is None else self._index(found)
 
     def index(self, row: int, column: int, parent: Index = _ROOT) -> QModelIndex:

@@ -10,10 +10,23 @@ from gui.models.tree import Index
 _ROOT = QModelIndex()
 
 
+GRAPH_KEYS = (
+    ("In the graph: along links", "Up   Down"),
+    ("In the graph: box or frame beside the selected one", "Tab   Shift+Tab"),
+    ("In the graph: open or close", "Return"),
+    ("In the graph: path from the selected box to another", "Shift+Click   Ctrl+Click"),
+    ("In the graph: clear highlights, then the selection, then leave the focus", "Esc"),
+)
+"""What the graph itself understands, without an action."""
+
+
 class ShortcutModel(QAbstractTableModel):
-    def __init__(self, actions: Iterable[QAction]) -> None:
+    """`more` are keys without an action: what they do, and which they are."""
+
+    def __init__(self, actions: Iterable[QAction], more: Iterable[tuple[str, str]] = ()) -> None:
         super().__init__()
-        self._rows = [(action.text().rstrip("…"), _keys(action)) for action in actions if action.shortcuts()]
+        rows = [(action.text().rstrip("…"), _keys(action)) for action in actions if action.shortcuts()]
+        self._rows = [*rows, *((self.tr(what), self.tr(keys)) for what, keys in more)]
 
     def rowCount(self, parent: Index = _ROOT) -> int:
         return 0 if parent.isValid() else len(self._rows)

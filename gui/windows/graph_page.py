@@ -1,6 +1,7 @@
 """The graph of the shown step: a line that says what changed, and under it the canvas, or two side by side."""
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from gui.actions import Actions
@@ -68,11 +69,20 @@ class GraphPage(QWidget):
             canvas.box_activated.connect(self.open_inside)
         self._session.tape_changed.connect(self._close_insides)
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape that had nothing else to clear leaves the focus."""
+        if event.key() == Qt.Key.Key_Escape and self._session.options.focus is not None:
+            self.navigation.navigator.leave_focus()
+        else:
+            super().keyPressEvent(event)
+
     @Slot(str)
     def open_inside(self, key: str) -> None:
-        """Shows what is inside an opaque node of the shown step, where that is known."""
-        drawing = self._session.drawing
+        """Shows what is inside an opaque node of the shown step, else of the one beside it, where that is known."""
+        drawing, beside = self._session.drawing, self.panes.compared.canvas.scene
         inside = inside_of(drawing, key)
+        if inside is None and beside is not None and key in beside.graph:
+            inside = beside.graph.nodes[key].get("inside")
         if drawing is None or inside is None:
             return
         self.insides = [window for window in self.insides if window.isVisible()]

@@ -4,7 +4,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHeaderView, QTableView, QVBoxLayout, QWidget
 
 from gui.actions import Actions
-from gui.models.shortcuts import ShortcutModel
+from gui.models.shortcuts import GRAPH_KEYS, ShortcutModel
 
 
 class ShortcutsDialog(QDialog):
@@ -12,7 +12,7 @@ class ShortcutsDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle(self.tr("Keyboard shortcuts"))
         self.resize(460, 560)
-        self._model = ShortcutModel(actions)
+        self._model = ShortcutModel(actions, GRAPH_KEYS)
         table = QTableView()
         table.setModel(self._model)
         table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)

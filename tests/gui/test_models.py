@@ -80,3 +80,8 @@ def test_shortcut_model_lists_what_has_keys(qtbot: QtBot, qtmodeltester: ModelTe
     model = ShortcutModel([with_keys, without])
     qtmodeltester.check(model)
     assert (model.rowCount(), model.data(model.index(0, 0)), model.data(model.index(0, 1))) == (1, "Open", "Ctrl+O")
+
+
+def test_shortcut_model_lists_keys_without_an_action_last() -> None:
+    model = ShortcutModel([], [("Next box", "Tab")])
+    assert (model.data(model.index(0, 0)), model.data(model.index(0, 1))) == ("Next box", "Tab")
