@@ -39,21 +39,15 @@ def _calls_text(diff: GraphDiff) -> str:
 
 
 def step_text(step: Step, node_count: int | None, timeline: Timeline) -> str:
-    """A step in one short line: see `details_of`."""
-    return " · ".join([f"Step {fmt.count(step.index)}", *details_of(step, node_count, timeline)])
-
-
-def details_of(step: Step, node_count: int | None, timeline: Timeline) -> list[str]:
-    """Loss, structure, size and duration of a step; `node_count` is None without a graph."""
-    parts = []
+    """A step in one short line; `node_count` is None without a graph."""
+    parts = [f"Step {fmt.count(step.index)}"]
     if "loss" in step.scalars:
         parts.append(f"Loss {fmt.number(step.scalars['loss'])}")
     if node_count is not None:
         number = fmt.count(timeline.structure(step.index) + 1)
         parts.append(f"Structure {number} of {fmt.count(timeline.structure_count)}")
         parts.append(fmt.plural(node_count, "node"))
-    parts.append(fmt.duration(step.duration_secs))
-    return parts
+    return " · ".join(parts)
 
 
 def differing_boxes(scene: Scene) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
-"""What changed from the step shown before to the one shown now, as lists of keys that lead to the graph."""
+"""What changed from the compared step to the one shown now, as lists of keys that lead to the graph."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QHeaderView
@@ -13,6 +13,7 @@ from gui.models.tree import Block, Row, SectionModel
 from gui.names import Names
 from gui.session import Session
 from tracer import GraphDiff
+from tracer.model.call_keys import unmarked
 
 MOST_ROWS = 500
 
@@ -38,23 +39,47 @@ class ChangesDock(Dock):
         if not self.isVisible():
             return
         drawing = self._session.drawing
-        if drawing is None or drawing.diff is None:
+        if drawing is None or drawing.question.compared_step < 0:
             self.model.set_blocks(())
             return
         steps = drawing.question.compared_step, drawing.step.index
-        self.model.set_blocks(change_blocks(drawing.diff, steps, Names(drawing.graph)))
+        if drawing.diff is None:
+            self.model.set_blocks((_why_none(steps),))
+        else:
+            self.model.set_blocks(change_blocks(drawing.diff, steps, Names(drawing.graph)))
 
 
 def change_blocks(diff: GraphDiff, steps: tuple[int, int], names: Names) -> tuple[Block, ...]:
     """Which steps are compared, then the added, removed and changed nodes, each list bounded."""
     counts = {"added": len(diff.added), "removed": len(diff.removed), "changed": len(diff.changed)}
     summary = " · ".join(f"{fmt.count(count)} {what}" for what, count in counts.items() if count) or "No change"
-    heading = Block(f"Step {fmt.count(steps[0])} → step {fmt.count(steps[1])}", (Row((summary, "")),))
-    parts = (("Added", diff.added), ("Removed", diff.removed), ("Changed", diff.changed))
+    heading = Block(_title(steps), (Row((summary, "")),))
+    parts = (
+        ("Added", diff.added),
+        ("Removed", diff.removed),
+        ("Changed", diff.changed),
+        ("Forward-only calls added", _forward_only(diff.calls_added)),
+        ("Forward-only calls removed", _forward_only(diff.calls_removed)),
+    )
     lists = (
         Block(f"{title} ({fmt.count(len(keys))})", _rows(sorted(keys), diff, names)) for title, keys in parts if keys
     )
     return heading, *lists
+
+
+def _why_none(steps: tuple[int, int]) -> Block:
+    if steps[0] == steps[1]:
+        return Block(_title(steps), (Row(("The same step; show another to see what differs", "")),))
+    return Block(_title(steps), (Row((f"Step {fmt.count(steps[0])} has no graph to compare with", "")),))
+
+
+def _title(steps: tuple[int, int]) -> str:
+    return f"Step {fmt.count(steps[0])} → step {fmt.count(steps[1])}"
+
+
+def _forward_only(calls: Iterable[str]) -> list[str]:
+    """The other calls come and go with their nodes."""
+    return [key for key in calls if unmarked(key)[1]]
 
 
 def _rows(keys: Sequence[str], diff: GraphDiff, names: Names) -> tuple[Row, ...]:

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QWidget
 
 from gui import format as fmt
 from gui.actions import Actions
-from gui.differences import details_of, verdict
+from gui.differences import verdict
 from gui.drawing import Drawing
 from gui.session import Session
 from gui.theme import Swatch, Theme
@@ -105,8 +105,15 @@ class ChangesBar(QWidget):
         if drawing is None or self._session.options.side_by_side:
             self.details.setText("")
             return
-        nodes = drawing.graph.number_of_nodes()
-        self.details.setText(" · ".join(details_of(drawing.step, nodes, self._session.timeline)))
+        step, timeline = drawing.step, self._session.timeline
+        parts = (
+            self.tr("Structure {0} of {1}").format(
+                fmt.count(timeline.structure(step.index) + 1), fmt.count(timeline.structure_count)
+            ),
+            fmt.plural(drawing.graph.number_of_nodes(), "node"),
+            fmt.duration(step.duration_secs),
+        )
+        self.details.setText(" · ".join(parts))
 
     def _show_compared(self, drawing: Drawing | None) -> None:
         """While the user types, the number under the cursor must not change."""

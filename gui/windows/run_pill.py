@@ -44,7 +44,8 @@ class RunPill(QLabel):
 
     def _words(self, state: str) -> str:
         if state == "paused":
-            reasons = {"pause": "", "step": self.tr(" after a step"), "topology_changed": self.tr(": structure changed")}
+            changed = self.tr(": structure changed")
+            reasons = {"pause": "", "step": self.tr(" after a step"), "topology_changed": changed}
             reason = self._session.stop_reason
             return self.tr("Paused") + reasons.get(reason, f": {reason.replace('_', ' ')}")
         if state == "ended" and self._session.exception is not None:

@@ -16,8 +16,10 @@ from gui.canvas.states import MARKS, State
 from gui.colorings import DEFAULT, colorings
 from gui.comparison import compared_step, scene_before
 from gui.differences import differing_boxes, neighbour, verdict
+from gui.docks.changes import change_blocks
 from gui.drafter import Drafter
 from gui.drawing import Drawing, DrawingOptions, Question
+from gui.names import Names
 from gui.theme import LIGHT
 from tests.gui.conftest import record
 from tracer import Tape
@@ -231,3 +233,10 @@ def test_views_of_different_sizes_share_their_middle_and_zoom(
     middles = [one.to_scene(of[0] / 2, of[1] / 2) for one, of in ((camera, size), (moved, other))]
     assert middles[0] == pytest.approx(middles[1], abs=1e-6)
     assert same_middle(camera, size, size) == camera
+
+
+def test_the_list_of_changes_has_forward_only_calls_too(drawings: dict[tuple[int, int], Drawing]) -> None:
+    drawing = drawings[4, 3]
+    heading, calls = change_blocks(drawing.diff, (3, 4), Names(drawing.graph))
+    assert heading.rows[0].texts[0] == "No change" and calls.title == "Forward-only calls added (2)"
+    assert {row.key for row in calls.rows} == drawing.diff.calls_added
