@@ -1,6 +1,7 @@
 """What the window asks of the worker that draws, and what comes back."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import networkx as nx
 
@@ -8,6 +9,7 @@ from gui.canvas.scene import Scene
 from gui.comparison import Counterpart
 from gui.theme import Theme
 from tracer import GraphDiff, Step
+from tracer.model.call_tree import Call
 from tracer.model.focus import Focus
 from tracer.model.statistics import Statistics
 
@@ -19,7 +21,8 @@ ON_THE_WAY = "The numbers of this step are still on their way from the accelerat
 
 @dataclass(frozen=True, slots=True)
 class DrawingOptions:
-    """What of a graph is drawn, and how. `open_calls` are keys of module calls, None for the default depth.
+    """What of a graph is drawn, and how. `open_calls` are keys of module calls, None for the default depth; `unfolded`
+    those of folds that are taken apart.
 
     `side_by_side` asks for the compared step as well; `changes_only` for what did not change to step back;
     `shows_ghosts` for what the step lacks, in its place; `focus` for nothing but what is near something.
@@ -34,6 +37,8 @@ class DrawingOptions:
     changes_only: bool = False
     shows_ghosts: bool = True
     focus: Focus | None = None
+    folds_repeats: bool = True
+    unfolded: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,8 @@ class Question:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drawing:
-    """The answer. `diff` leads from the compared step to this one, if there is one; `calls` are all calls ever seen.
+    """The answer. `diff` leads from the compared step to this one, if there is one; `calls` are all calls ever seen,
+    `call_tree` says how they lie in each other.
 
     `statistics` is None where the step was not measured, or what was measured is not there: then `missing` says why.
     `compared` is the compared step, where it is to be drawn beside.
@@ -67,6 +73,7 @@ class Drawing:
     missing: str = ""
     measured_step: int = -1
     compared: Counterpart | None = None
+    call_tree: Mapping[str, Call] = field(default_factory=dict)
 
     @property
     def is_complete(self) -> bool:

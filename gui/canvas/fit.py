@@ -1,7 +1,7 @@
 """How a layout fits the graph of a step: what of it the step has, under which labels; alike for steps of one graph."""
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -13,8 +13,8 @@ from tracer.layout.result import Layout
 from tracer.model.bookkeeping import BOOKKEEPING_OPS
 from tracer.model.call_flow import flow_links
 from tracer.model.call_tree import Call, call_tree
+from tracer.model.step_labels import copies_in, with_labels_of
 from tracer.model.view import OPAQUE, Box, Group, View
-from tracer.model.view_builder import with_labels_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +52,16 @@ def fit(layout: Layout, graph: nx.MultiDiGraph) -> Fit:
     opaque = np.array([row for row, box in enumerate(view.boxes) if box.trait == OPAQUE], dtype=np.int64)
     folded = np.array([row for row, box in enumerate(view.boxes) if box.fold], dtype=np.int64)
     return Fit(layout, graph, nodes, calls, view.boxes, view.groups, is_present, links_present, quiet, opaque, folded)
+
+
+def fit_against(fitted: Fit, before: Set[str]) -> Fit:
+    """The same with what folds say of the copies that a step with these nodes had; the same object where it had as
+    many."""
+    view = fitted.layout.view
+    if copies_in(view, fitted.nodes) == copies_in(view, before):
+        return fitted
+    labelled = with_labels_of(view, fitted.graph, fitted.calls, before)
+    return replace(fitted, boxes=labelled.boxes, groups=labelled.groups)
 
 
 def _is_quiet(box: Box, graph: nx.MultiDiGraph, nodes: Set[str]) -> bool:

@@ -80,7 +80,8 @@ def _reduced(view: View, kept: set[str]) -> View:
     groups = _frames_around(view, boxes)
     links = tuple(link for link in view.links if link.source in kept and link.target in kept)
     used = {box.fold for box in boxes} | {group.fold for group in groups}
-    return View(boxes, groups, links, tuple(fold for fold in view.folds if fold.key in used))
+    folds = tuple(fold for fold in view.folds if fold.key in used)
+    return View(boxes, groups, links, folds, view.stand_ins, view.apart)
 
 
 def _frames_around(view: View, boxes: Iterable[Box]) -> tuple[Group, ...]:
