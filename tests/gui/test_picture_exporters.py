@@ -1,29 +1,33 @@
-"""PNG and SVG of a scene: files that other programs can read, whatever the names in them."""
+"""PNG, SVG and PDF of a scene: files that other programs can read, whatever the names in them."""
 
 import itertools
+import re
 import xml.etree.ElementTree as ET
+import zlib
 from pathlib import Path
 from types import ModuleType
 
 import networkx as nx
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PySide6.QtGui import QColor, QImage
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
 
-from gui.canvas.picture import Heading
+from gui.canvas.picture import Heading, Picture
 from gui.canvas.scene import Scene, scene_for
 from gui.canvas.snapshot import heading_of
 from gui.colorings import DEFAULT, colorings
-from gui.exporters import png, svg
+from gui.exporters import pdf, png, svg
 from gui.theme import DARK, LIGHT, Theme
 from tracer.errors import ExportError
 from tracer.layout.result import Layout
 from tracer.model.records import Step
 from tracer.model.view import Box, Link, View
 
-EXPORTERS = pytest.mark.parametrize("exporter", [png, svg], ids=lambda exporter: exporter.FORMAT)
+EXPORTERS = pytest.mark.parametrize("exporter", [png, svg, pdf], ids=lambda exporter: exporter.FORMAT)
 HEADING = Heading("Step 7", "loss 0.25")
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -73,6 +77,32 @@ def test_a_png_is_twice_the_natural_size_in_the_theme_of_its_scene(qapp: QApplic
         assert image.pixelColor(2, 2) == QColor(theme.canvas)
 
 
+def page_of(path: Path) -> bytes:
+    """The drawing commands of a document's only page."""
+    content = path.read_bytes()
+    assert content.startswith(b"%PDF-") and content.rstrip().endswith(b"%%EOF")
+    assert re.findall(rb"/Count (\d+)", content) == [b"1"]
+    return zlib.decompress(re.search(rb"stream\r?\n(x.*?)endstream", content, re.DOTALL)[1])
+
+
+def test_a_pdf_is_one_page_of_the_pictures_size_with_text_and_its_fonts(qapp: QApplication, tmp_path: Path) -> None:
+    out = tmp_path / "graph.pdf"
+    scene = column(["Addmm", "Relu"])
+    pdf.paint(scene, HEADING, out)
+    box = re.search(rb"/MediaBox \[([^\]]*)\]", out.read_bytes())[1]
+    width, height = Picture(scene, HEADING, LIGHT).size
+    assert [float(number) for number in box.split()] == pytest.approx([0, 0, 0.75 * width, 0.75 * height], abs=1.0)
+    assert page_of(out).count(b"BT") >= len(["Step 7", "loss 0.25", "Addmm", "2×3", "Relu", "2×3"])
+    assert b"/FontFile" in out.read_bytes()
+
+
+@given(st.floats(1.0, 1e7), st.floats(1.0, 1e7))
+def test_a_page_has_the_form_of_the_picture_and_no_side_that_readers_refuse(width: float, height: float) -> None:
+    across, down = pdf.page_points(width, height)
+    assert max(across, down) <= 14_400 * (1 + 1e-9)
+    assert across <= 0.75 * width * (1 + 1e-9) and across / down == pytest.approx(width / height)
+
+
 HOSTILE = [
     "<script>alert(1)</script>",
     "a & b \"quoted\" 'single' ]]> <!--",
@@ -92,6 +122,8 @@ def test_hostile_names_give_valid_files(qapp: QApplication, tmp_path: Path, expo
         if exporter is svg:
             ET.parse(out)
             assert not list(ET.parse(out).getroot().iter(f"{SVG}script"))
+        elif exporter is pdf:
+            assert page_of(out)
         else:
             assert not QImage(str(out)).isNull()
 
@@ -127,10 +159,11 @@ def test_a_very_tall_graph_becomes_a_smaller_png(qapp: QApplication, tmp_path: P
     assert QImage(str(out)).height() == 16_000
 
 
-def test_an_svg_of_too_many_boxes_is_refused(qapp: QApplication, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="30,001 boxes are too many for SVG"):
-        svg.paint(column(["op"] * 30_001, columns=200), HEADING, tmp_path / "huge.svg")
-    assert not (tmp_path / "huge.svg").exists()
+@pytest.mark.parametrize("exporter", [svg, pdf], ids=lambda exporter: exporter.FORMAT)
+def test_a_drawing_of_too_many_boxes_is_refused(qapp: QApplication, tmp_path: Path, exporter: ModuleType) -> None:
+    with pytest.raises(ExportError, match=f"30,001 boxes are too many for {exporter.FORMAT.upper()}"):
+        exporter.paint(column(["op"] * 30_001, columns=200), HEADING, tmp_path / "huge")
+    assert not (tmp_path / "huge").exists()
 
 
 def test_the_heading_names_step_loss_structure_and_size() -> None:
