@@ -14,6 +14,7 @@ from gui.colorings import colorings
 from gui.differences import differing_boxes
 from gui.drawing import inside_of
 from gui.findings import source_of
+from gui.hierarchy import DEPTHS
 from gui.levels import CHOICES, sampling_text
 from gui.session import Session
 from gui.theme import Theme
@@ -118,8 +119,8 @@ SPECS = (
         "Select the next box that differs between the two steps",
     ),
     ActionSpec("fit", "Fit view", ("F",), "mdi6.fit-to-page-outline", "Show the whole graph"),
-    ActionSpec("zoom_in", "Zoom in", ("Ctrl++", "Ctrl+=", "+"), "mdi6.magnify-plus-outline", "Show the graph larger"),
-    ActionSpec("zoom_out", "Zoom out", ("Ctrl+-", "-"), "mdi6.magnify-minus-outline", "Show the graph smaller"),
+    ActionSpec("zoom_in", "Zoom in", ("Ctrl++", "Ctrl+="), "mdi6.magnify-plus-outline", "Show the graph larger"),
+    ActionSpec("zoom_out", "Zoom out", ("Ctrl+-",), "mdi6.magnify-minus-outline", "Show the graph smaller"),
     ActionSpec("actual_size", "Actual size", ("Ctrl+0", "0"), "", "Show the graph at 100 %"),
     ActionSpec("zoom_selection", "Zoom to selection", ("Z",), "", "Show the selection as large as is useful"),
     ActionSpec(
@@ -128,6 +129,48 @@ SPECS = (
         ("Ctrl+Space",),
         "",
         "Open or close the selected module call, or show what is inside a compiled node",
+    ),
+    ActionSpec(
+        "open_call",
+        "Open module, or zoom in",
+        ("+", "="),
+        "",
+        "Open the selected module call; show the graph larger where nothing is selected that can be opened",
+    ),
+    ActionSpec(
+        "close_call",
+        "Close module, or zoom out",
+        ("-",),
+        "",
+        "Close the selected module call; show the graph smaller where no open one is selected",
+    ),
+    ActionSpec(
+        "open_further", "Open one level more", ("Shift+Return",), "", "Open what is closed in the selected module call"
+    ),
+    ActionSpec(
+        "open_below", "Open everything in it", ("Ctrl+Return",), "", "Open the selected module call down to its ops"
+    ),
+    ActionSpec(
+        "close_around",
+        "Close module around",
+        ("Backspace",),
+        "",
+        "Close the module call in which the selection lies",
+    ),
+    ActionSpec(
+        "toggle_fold",
+        "Take fold apart, or fold again",
+        ("U",),
+        "mdi6.layers-triple-outline",
+        "Draw the selected fold's copies one by one, or as one again",
+    ),
+    ActionSpec(
+        "fold_repeats",
+        "Fold repeats",
+        ("Shift+U",),
+        "",
+        "Draw equal layers, experts and turns of a loop once, with their number",
+        True,
     ),
     ActionSpec("open_all", "Open all modules", ("Shift+E",), "mdi6.unfold-more-horizontal", "Show every op"),
     ActionSpec(
@@ -211,7 +254,7 @@ SPECS = (
 )
 
 
-UNTIL, COLOR, LEVEL = "until_", "color_", "level_"
+UNTIL, COLOR, LEVEL, DEPTH = "until_", "color_", "level_", "depth_"
 
 
 def all_specs() -> tuple[ActionSpec, ...]:
@@ -234,7 +277,17 @@ def all_specs() -> tuple[ActionSpec, ...]:
         ActionSpec(f"{LEVEL}{choice.name}", sampling_text(choice.sampling), (), "", choice.tip, True, "level")
         for choice in CHOICES
     )
-    return (*SPECS, *level, *until, *color)
+    depth = (
+        ActionSpec(
+            f"{DEPTH}{levels}",
+            f"Expand to depth {levels}",
+            (f"Ctrl+{levels}",),
+            "",
+            "Open only the outermost module calls" if levels == 1 else f"Open {levels} levels of module calls",
+        )
+        for levels in DEPTHS
+    )
+    return (*SPECS, *level, *until, *color, *depth)
 
 
 def _color_tip(coloring: Coloring) -> str:
@@ -313,7 +366,13 @@ class Actions(QObject):
         enabled["go_to_origin"] = any(event.kind == "not_finite" for event in session.incidents)
         enabled["zoom_selection"] = has_graph and bool(session.selection)
         has_inside = inside_of(session.drawing, session.selection) is not None
-        enabled["toggle_call"] = has_inside or (has_graph and session.selection in session.drawing.calls)
+        is_call = has_graph and session.selection in session.drawing.calls
+        enabled["toggle_call"] = has_inside or is_call
+        enabled |= dict.fromkeys(("open_call", "close_call", "fold_repeats", *self.names(DEPTH)), has_graph)
+        enabled |= dict.fromkeys(("open_further", "open_below"), is_call)
+        enabled["close_around"] = has_graph and bool(session.selection)
+        has_folds = has_graph and bool(session.drawing.scene.layout.view.folds or session.options.unfolded)
+        enabled["toggle_fold"] = has_folds and bool(session.selection)
         enabled["compare"] = has_graph or session.pinned_step is not None
         enabled["link_cameras"] = session.options.side_by_side
         has_differences = has_graph and bool(differing_boxes(session.drawing.scene))

@@ -22,7 +22,7 @@ FOLLOW_INTERVAL_MSECS = 40
 INCIDENTS = ("not_finite", "capture_failed")
 """Kinds of events that the user has to know of."""
 
-VIEW_OPTIONS = frozenset({"open_calls", "focus"})
+VIEW_OPTIONS = frozenset({"open_calls", "focus", "unfolded", "folds_repeats"})
 """Options that say which part of the graph is in view."""
 
 RUN_STATES = ("none", "starting", "running", "paused", "ended")

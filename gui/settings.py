@@ -74,6 +74,14 @@ class Settings:
         self._store.setValue("shows_forward_only", shown)
 
     @property
+    def folds_repeats(self) -> bool:
+        return self._flag("folds_repeats", True)
+
+    @folds_repeats.setter
+    def folds_repeats(self, folded: bool) -> None:
+        self._store.setValue("folds_repeats", folded)
+
+    @property
     def side_by_side(self) -> bool:
         return self._flag("side_by_side", False)
 

@@ -40,6 +40,7 @@ class Workbench(QObject):
             shows_bookkeeping=settings.shows_bookkeeping,
             shows_forward_only=settings.shows_forward_only,
             shows_ghosts=settings.shows_ghosts,
+            folds_repeats=settings.folds_repeats,
             side_by_side=settings.side_by_side,
         )
         self.control = RunControl(self)

@@ -14,13 +14,13 @@ from gui.appearance import Appearance
 from gui.canvas.canvas import GraphCanvas
 from gui.colorings import colorings
 from gui.demos import find_demo
-from gui.drawing import inside_of
 from gui.errors import warn
 from gui.export import format_choices
 from gui.findings import source_of
 from gui.incidents import foremost, origin_key
 from gui.levels import CHOICES
 from gui.sources import read_excerpt
+from gui.windows.hierarchy import HierarchyCommands
 from gui.windows.shortcuts import ShortcutsDialog
 from gui.workbench import Workbench
 from tracer.errors import TapescopeError
@@ -123,10 +123,7 @@ class Commands(QObject):
         actions["zoom_out"].triggered.connect(canvas.zoom_out)
         actions["actual_size"].triggered.connect(canvas.zoom_to_actual_size)
         actions["zoom_selection"].triggered.connect(canvas.zoom_to_selection)
-        actions["toggle_call"].triggered.connect(self._toggle_selected)
-        actions["open_all"].triggered.connect(session.open_all_calls)
-        actions["close_all"].triggered.connect(session.close_all_calls)
-        actions["default_depth"].triggered.connect(session.open_default_calls)
+        HierarchyCommands(actions, session, canvas, self._workbench.settings, self)
         actions["parameters"].setChecked(session.options.shows_parameters)
         actions["bookkeeping"].setChecked(session.options.shows_bookkeeping)
         actions["parameters"].toggled.connect(self._show_parameters)
@@ -258,14 +255,6 @@ class Commands(QObject):
     def _close_tape(self) -> None:
         if self.settle_training():
             self._workbench.close_tape()
-
-    @Slot()
-    def _toggle_selected(self) -> None:
-        session = self._workbench.session
-        if inside_of(session.drawing, session.selection) is not None:
-            self._canvas.activate(session.selection)
-        else:
-            session.toggle_call(session.selection)
 
     @Slot()
     def _continue_until(self) -> None:

@@ -3,7 +3,7 @@
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QMenu, QMenuBar, QSizePolicy, QToolBar, QWidget
 
-from gui.actions import COLOR, LEVEL, UNTIL, Actions
+from gui.actions import COLOR, DEPTH, LEVEL, UNTIL, Actions
 from gui.colorings import grouped
 from gui.windows.color_button import ColorButton
 from gui.windows.level_button import LevelButton
@@ -19,7 +19,8 @@ MENUS = (
         "Gra&ph",
         (
             *("fit", "zoom_in", "zoom_out", "actual_size", "zoom_selection", ""),
-            *("toggle_call", "open_all", "close_all", "default_depth", ""),
+            *("toggle_call", "open_call", "close_call", "open_further", "open_below", "close_around", ""),
+            *("open_all", "close_all", "default_depth", "", "toggle_fold", "fold_repeats", ""),
             *("parameters", "bookkeeping", "forward_only", "ghosts", "", "legend", "minimap", ""),
             *("open_source", "copy_source", "find_row"),
         ),
@@ -62,6 +63,7 @@ def fill_menu_bar(bar: QMenuBar, actions: Actions, view_menu: QMenu) -> None:
             _fill(menu, ("trace_sources",), actions)
         if title == "Gra&ph":
             menu.addSeparator()
+            _fill(menu.addMenu(bar.tr("Expand to depth")), actions.names(DEPTH), actions)
             _fill(menu.addMenu(bar.tr("Colour by")), color_names(), actions)
     view_menu.addSeparator()
     _fill(view_menu.addMenu(bar.tr("Theme")), THEMES, actions)
