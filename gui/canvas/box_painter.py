@@ -36,8 +36,9 @@ class BoxPainter:
         self._theme = theme
         self._is_shown = presence.boxes
         self._lettering = lettering
-        # Bookkeeping ops step back in a paler version of their colour, numbered after all others.
-        is_quiet = scene.fit.quiet & (scene.states == State.PRESENT)
+        # Bookkeeping ops step back in a paler version of their colour, numbered after all others; not on a scale, where
+        # a paler colour is another number.
+        is_quiet = scene.fit.quiet & (scene.states == State.PRESENT) & (scene.coloration.bar is None)
         self._colors = scene.colors.astype(np.int16) + np.int16(len(scene.swatches)) * is_quiet
         self._pens: dict[int, _Pens] = {}  # as they are asked for: from afar none is
         self._alarm = QColor(alarm_swatch(theme).strong)
