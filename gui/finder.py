@@ -35,9 +35,9 @@ class Finder(QObject):
 
     @Slot()
     def open(self) -> None:
-        """From now on what is found is marked."""
+        """From now on what is found is marked; the index is made before there is anything to look for."""
         self.is_open = True
-        self._search()
+        self._pause.start()
 
     @Slot()
     def close(self) -> None:
@@ -88,7 +88,7 @@ class Finder(QObject):
     def _search(self) -> None:
         self._pause.stop()
         query, before = query_of(self.text), self.found[self.place] if self.place >= 0 else ""
-        index = self._fresh_index() if query else None
+        index = self._fresh_index()
         self.found = index.find(query) if index is not None else ()
         self.place = self.found.index(before) if before in self.found else -1
         self._mark()

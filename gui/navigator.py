@@ -41,6 +41,7 @@ class Navigator(QObject):
         self._wished_look: Look | None = None
         self._is_travelling = False
         self._path_from = ""
+        self._last_told = ""
         self._connect()
 
     def _connect(self) -> None:
@@ -145,7 +146,7 @@ class Navigator(QObject):
     def _view(self) -> ViewState:
         scene, options = self._canvas.scene, self._session.options
         look = Look() if scene is None else look_at(scene.layout, self._flight.destination, self._viewport())
-        return ViewState(look, options.open_calls, options.focus, self._session.selection)
+        return ViewState(look, options.open_calls, options.unfolded, options.focus, self._session.selection)
 
     def _travel(self, view: ViewState | None) -> None:
         self.history_changed.emit()
@@ -155,7 +156,7 @@ class Navigator(QObject):
         self._is_travelling = True
         self._session.select(view.selection)
         self._is_travelling = False
-        self._set_options(open_calls=view.open_calls, focus=view.focus)
+        self._set_options(open_calls=view.open_calls, unfolded=view.unfolded, focus=view.focus)
         self._go_on()
 
     def _set_options(self, **changes: object) -> None:
@@ -198,7 +199,7 @@ class Navigator(QObject):
     def ask_for_end(self) -> None:
         """The next box that is selected is the other end of a path."""
         self._path_from = self._session.selection
-        self.told.emit(self.tr("Click the other end of the path"))
+        self._tell(self.tr("Click the other end of the path"))
 
     @Slot(str)
     def _on_selected(self, key: str) -> None:
@@ -217,14 +218,24 @@ class Navigator(QObject):
 
     @Slot()
     def _show_marks(self) -> None:
-        scene, marks = self._canvas.scene, self._session.marks
-        if scene is None or not marks or self.stand_ins is None:
+        scene, stand_ins, marks = self._canvas.scene, None, self._session.marks
+        if scene is not None and marks:
+            stand_ins = self.stand_ins
+        if scene is None or stand_ins is None:
             self._set_highlight(None)
-            self.told.emit("")
+            self._tell("")
             return
-        self._set_highlight(highlight_of(scene, self.stand_ins, marks))
-        names = Names(scene.graph)
-        self.told.emit("" if marks.kind == FOUND else text_of(marks, tuple(map(names.of, marks.origin))))
+        self._set_highlight(highlight_of(scene, stand_ins, marks))
+        if marks.kind == FOUND:
+            self._tell("")
+        else:
+            names = Names(scene.graph)
+            self._tell(text_of(marks, tuple(map(names.of, marks.origin))))
+
+    def _tell(self, text: str) -> None:
+        if text != self._last_told:
+            self._last_told = text
+            self.told.emit(text)
 
     def _set_highlight(self, highlight: Highlight | None) -> None:
         for canvas in self._canvases:

@@ -22,10 +22,11 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class ViewState:
-    """What back and forward bring back. `open_calls` are as in DrawingOptions."""
+    """What back and forward bring back. The options are as in DrawingOptions."""
 
     look: Look = Look()
     open_calls: frozenset[str] | None = None
+    unfolded: frozenset[str] = frozenset()
     focus: Focus | None = None
     selection: str = ""
 

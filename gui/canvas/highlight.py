@@ -8,7 +8,7 @@ from PySide6.QtGui import QColor, QPainter, QPen
 
 from gui.canvas.batches import draw_rects
 from gui.canvas.camera import Camera
-from gui.canvas.geometry import Area, Floats, Ints, rows_in
+from gui.canvas.geometry import Area, Floats, Ints, rows_in, stretches_in
 from gui.canvas.renderer import Renderer
 from gui.canvas.rows import rows_of
 from gui.canvas.scene import Scene
@@ -20,6 +20,7 @@ _VEIL_ALPHA = 160
 _TINT_ALPHA = 38
 _GAP_PX = 2.0
 _SMALLEST_PX = 5.0
+_FILLED_BELOW_PX = 9.0
 _MOST_ROUNDED = 1_500
 
 
@@ -71,14 +72,12 @@ def paint_highlight(painter: QPainter, renderer: Renderer, highlight: Highlight,
     if highlight.dims_others:
         _paint_veil(painter, renderer, highlight, boxes, area, camera)
     theme, scale = renderer.theme, camera.scale
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing, len(boxes) <= _MOST_ROUNDED)
     accent = QColor(theme.accent)
-    painter.setPen(QPen(accent, 1.2 if highlight.dims_others else 1.8))
-    painter.setBrush(Qt.BrushStyle.NoBrush if highlight.dims_others else _tint(accent))
-    _draw_outlines(painter, _on_screen(rects[boxes], camera), theme.sizes.radius * scale)
+    _paint_boxes(painter, _on_screen(rects[boxes], camera), accent, highlight.dims_others, theme.sizes.radius * scale)
     groups = np.intersect1d(highlight.groups, rows_in(highlight.layout.groups, area), assume_unique=True)
+    painter.setPen(QPen(accent, 1.8))
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    _draw_outlines(painter, _on_screen(highlight.layout.groups[groups], camera), theme.sizes.group_radius * scale)
+    _draw_rounded(painter, _on_screen(highlight.layout.groups[groups], camera), theme.sizes.group_radius * scale)
 
 
 def _paint_veil(
@@ -90,7 +89,9 @@ def _paint_veil(
     painter.save()
     painter.scale(camera.scale, camera.scale)
     painter.translate(-camera.x, -camera.y)
-    renderer.paint_highlight(painter, highlight.links, renderer.theme.accent, area, camera.scale)
+    near = np.unique(renderer.curves.link[stretches_in(renderer.curves, area)])
+    links = np.intersect1d(highlight.links, near, assume_unique=True)
+    renderer.paint_highlight(painter, links, renderer.theme.accent, area, camera.scale)
     detail = renderer.detail(area, camera.scale)
     frames = np.intersect1d(highlight.around, rows_in(highlight.layout.groups, area), assume_unique=True)
     renderer.paint_titles(painter, highlight.layout.groups, frames, detail)
@@ -112,9 +113,26 @@ def _on_screen(rects: Floats, camera: Camera) -> Floats:
     return np.concatenate([corners - (grown - sizes) / 2, grown], axis=1)
 
 
-def _draw_outlines(painter: QPainter, rects: Floats, radius_px: float) -> None:
-    if len(rects) > _MOST_ROUNDED:
-        draw_rects(painter, rects)
+def _paint_boxes(painter: QPainter, rects: Floats, accent: QColor, dims_others: bool, radius_px: float) -> None:
+    """Rounded outlines; of very many, plain ones; and what is tiny is filled, unless it stands out without."""
+    if len(rects) and np.median(rects[:, 3]) < _FILLED_BELOW_PX:
+        if not dims_others:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(accent)
+            draw_rects(painter, rects)
         return
+    is_few = len(rects) <= _MOST_ROUNDED
+    painter.setPen(QPen(accent, (1.2 if dims_others else 1.8) if is_few else 1.0))
+    painter.setBrush(Qt.BrushStyle.NoBrush if dims_others else _tint(accent))
+    if is_few:
+        _draw_rounded(painter, rects, radius_px)
+    else:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        draw_rects(painter, rects)
+
+
+def _draw_rounded(painter: QPainter, rects: Floats, radius_px: float) -> None:
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
     for rect in rects.tolist():
         painter.drawRoundedRect(QRectF(*rect), radius_px + _GAP_PX, radius_px + _GAP_PX)

@@ -12,6 +12,7 @@ from gui.finder import Finder
 from gui.theme import Theme
 
 FIELD_PX, COUNT_PX = 220, 84
+_KEYS = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape)
 
 
 class SearchBar(QFrame):
@@ -77,18 +78,21 @@ class SearchBar(QFrame):
         self._canvas.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() != QEvent.Type.KeyPress or not isinstance(event, QKeyEvent):
+        if not isinstance(event, QKeyEvent) or event.key() not in _KEYS:
             return super().eventFilter(watched, event)
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-                self._finder.previous()
-            else:
-                self._finder.next()
+        if event.type() == QEvent.Type.ShortcutOverride:
+            # Here they are no shortcuts of the window's.
+            event.accept()
             return True
+        if event.type() != QEvent.Type.KeyPress:
+            return False
         if event.key() == Qt.Key.Key_Escape:
             self.dismiss()
-            return True
-        return super().eventFilter(watched, event)
+        elif event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self._finder.previous()
+        else:
+            self._finder.next()
+        return True
 
     @Slot()
     def _show_count(self) -> None:

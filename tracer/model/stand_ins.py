@@ -1,7 +1,6 @@
 """What is drawn for something that is not drawn itself: a closed call for its content, a fold for its copies."""
 
 from collections.abc import Mapping
-from functools import cached_property
 
 import networkx as nx
 
@@ -13,6 +12,7 @@ class StandIns:
     """Boxes and frames of one view by the nodes and module calls of a graph, a step's or the union the view is of."""
 
     def __init__(self, view: View, graph: nx.MultiDiGraph, calls: Mapping[str, Call] | None = None) -> None:
+        self._view = view
         self._graph = graph
         self._calls = call_tree(graph) if calls is None else calls
         self._frames = {group.key for group in view.groups}
@@ -35,13 +35,10 @@ class StandIns:
             return (key,)
         if key in self._boxes:
             return tuple(self._boxes[key])
-        at = key if key in self._calls else self._call_of(key)
-        while at is not None:
-            if at in self._frames or at in self._boxes:
-                return (at,) if at in self._frames else tuple(self._boxes[at])
-            if at in self._samples:
-                return (self._counterpart(at, self._samples[at]),)
-            at = self._calls[at].parent
+        for call in (key, *self.calls_around(key)):
+            drawn = self._drawn_call(call)
+            if drawn in self._frames or drawn in self._drawn:
+                return (drawn,)
         return ()
 
     def boxes_of(self, key: str) -> list[Box]:
@@ -58,12 +55,11 @@ class StandIns:
         """
         shown = self.of(key)
         drawn = next(iter(shown), "")
-        if key in shown or drawn in self._frames or drawn not in self._calls:
+        if key in shown or drawn not in self._drawn or self._drawn[drawn].kind != "module":
             return frozenset()
-        around = self.calls_around(key)
-        if key in self._calls and len(around) <= len(self.calls_around(drawn)):
+        if key in self._calls and self._drawn_call(key) == drawn:
             return frozenset()
-        return frozenset((drawn, *around)) - self._frames
+        return frozenset(map(self._drawn_call, self.calls_around(key))) - self._frames
 
     def calls_around(self, key: str) -> list[str]:
         """The calls that a node or a call lies in, from the inside out."""
@@ -84,26 +80,13 @@ class StandIns:
                 return call
         return None
 
-    @cached_property
-    def _samples(self) -> dict[str, str]:
-        """A box that shows something of it, for every call that made nodes."""
-        samples: dict[str, str] = {}
-        for node, call in self._graph.nodes(data="call_key"):
-            if call is not None and call not in samples and node in self._boxes:
-                samples[call] = self._boxes[node][0]
-        for key in reversed(list(self._calls)):
-            above = self._calls[key].parent
-            if key in samples and above is not None:
-                samples.setdefault(above, samples[key])
-        return samples
-
-    def _counterpart(self, call: str, drawn: str) -> str:
-        """What is drawn in place of a call, of which something is drawn: as deep as the call, or what holds it all."""
-        depth = len(self.calls_around(call))
-        at: str | None = drawn
-        while at is not None and (at not in self._calls or len(self.calls_around(at)) > depth):
-            at = self._drawn[at].group if at in self._drawn else self._parents[at]
-        return drawn if at is None else at
+    def _drawn_call(self, call: str) -> str:
+        """The call that a fold draws for this one, itself where it is no copy."""
+        met = set()
+        while call in self._view.stand_ins and call not in met:
+            met.add(call)
+            call = self._view.stand_ins[call]
+        return call
 
     def _around(self, key: str) -> list[str]:
         """The key itself, if it is a frame, and the frames around it, from the inside out."""
