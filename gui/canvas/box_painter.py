@@ -21,6 +21,8 @@ from tracer.model.view import DETACHED, NO_GRAD, OPAQUE, Box
 _PADDING = 5.0
 _CHEVRON_ROOM = 9.0
 _SHEET_STEP = 3.0
+FOLD_DEPTH = 2 * _SHEET_STEP
+"""So far the sheets behind the box of a fold reach beyond it, to the right and below."""
 _QUIET = 0.45  # of its colour is left of a bookkeeping op
 _BADGE_RADIUS = 7.5
 _INNER_GAP = 3.0  # between the two borders of an opaque op

@@ -22,8 +22,9 @@ class Figure:
     and `depths` (m,) says how many frames lie around each; `is_filled` (m,) whether anything lies in it.
 
     `sources` and `targets` (k,) are the rows of the boxes that links join, `counts` (k,) how many edges each stands
-    for. No text of a link may stand between the two y of a row of `taken`: there frames have their borders and titles.
-    `rows_of_nodes` has the boxes that come, go or change with each node.
+    for, 1 where that is no news: one for each copy of a fold. No text of a link may stand between the two y of a row
+    of `taken`: there frames have their borders and titles. `rows_of_nodes` has the boxes that come, go or change with
+    each node.
     """
 
     curves: Curves
@@ -66,7 +67,7 @@ def _made(layout: Layout, rows: Rows) -> Figure:
         is_filled,
         rows.sources,
         rows.targets,
-        _as_ints(link.count for link in view.links),
+        _counts(view, rows, groups_of_boxes, parents),
         _taken(layout.groups),
         _rows_of_nodes(view),
     )
@@ -82,6 +83,21 @@ def _depths(parents: Ints) -> Ints:
     for parent in parents.tolist():
         depths.append(depths[parent] + 1 if parent >= 0 else 0)
     return _as_ints(depths)
+
+
+def _counts(view: View, rows: Rows, groups_of_boxes: Ints, parents: Ints) -> Ints:
+    copies = {fold.key: len(fold.anchors) for fold in view.folds}
+    of_groups: list[int] = []
+    for group, parent in zip(view.groups, parents.tolist(), strict=True):
+        around = of_groups[parent] if parent >= 0 else 0
+        of_groups.append(copies.get(group.fold, around))
+    of_boxes = _as_ints(
+        copies.get(box.fold, of_groups[group] if group >= 0 else 0)
+        for box, group in zip(view.boxes, groups_of_boxes.tolist(), strict=True)
+    )
+    counts = _as_ints(link.count for link in view.links)
+    is_known = (counts == of_boxes[rows.sources]) | (counts == of_boxes[rows.targets])
+    return np.where(is_known, 1, counts)
 
 
 def _taken(groups: Floats) -> Floats:

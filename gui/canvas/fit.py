@@ -40,6 +40,11 @@ class Fit:
     folded: NDArray[np.int64]
     link_texts: dict[int, str] = field(default_factory=dict)
 
+    def copies_of(self, fold: str) -> int:
+        """How many copies of a fold the step has, by its key."""
+        found = next((one for one in self.layout.view.folds if one.key == fold), None)
+        return 0 if found is None else sum(anchor in self.nodes for anchor in found.anchors)
+
 
 def fit(layout: Layout, graph: nx.MultiDiGraph) -> Fit:
     calls = call_tree(graph)

@@ -1,6 +1,7 @@
 """What mouse, wheel, pinch and keyboard do to the canvas: an event filter, so that the widget itself only shows."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt
 from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent, QNativeGestureEvent, QWheelEvent
@@ -28,30 +29,18 @@ class Interaction(QObject):
     click opens and closes. A click with Shift or Ctrl chooses a second thing beside the selection.
     """
 
+    _has_space = False  # of the class: the last events come when the garbage collector has taken the object's own
+
     def __init__(self, canvas: "GraphCanvas") -> None:
         super().__init__(canvas)
         self._canvas = canvas
         self._pointer = Pointer()
-        self._has_space = False
         self._press_has_toggled = False
-        self._handlers = {
-            QEvent.Type.MouseButtonPress: self._press,
-            QEvent.Type.MouseMove: self._move,
-            QEvent.Type.MouseButtonRelease: self._release,
-            QEvent.Type.MouseButtonDblClick: self._double_click,
-            QEvent.Type.Wheel: self._wheel,
-            QEvent.Type.KeyPress: self._key_press,
-            QEvent.Type.KeyRelease: self._key_release,
-            QEvent.Type.Leave: self._leave,
-            QEvent.Type.FocusOut: self._focus_out,
-            QEvent.Type.ToolTip: self._show_tooltip,
-            QEvent.Type.NativeGesture: self._pinch,
-        }
         canvas.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        handler = self._handlers.get(event.type())
-        return handler is not None and handler(event)
+        handler = _HANDLERS.get(event.type())
+        return handler is not None and handler(self, event)
 
     # -- mouse
 
@@ -153,7 +142,9 @@ class Interaction(QObject):
         if scene is None or found.what != "box":
             QToolTip.hideText()
         else:
-            QToolTip.showText(event.globalPos(), tooltip_of(scene.boxes[found.index], scene.graph), self._canvas)
+            box = scene.boxes[found.index]
+            text = tooltip_of(box, scene.graph, scene.fit.copies_of(box.fold))
+            QToolTip.showText(event.globalPos(), text, self._canvas)
         return True
 
     # -- keyboard
@@ -205,3 +196,18 @@ class Interaction(QObject):
         self._canvas.set_hover(NOTHING)
         if not self._pointer.is_down:
             self._reset_cursor()
+
+
+_HANDLERS: dict[QEvent.Type, Callable[[Interaction, Any], bool]] = {
+    QEvent.Type.MouseButtonPress: Interaction._press,
+    QEvent.Type.MouseMove: Interaction._move,
+    QEvent.Type.MouseButtonRelease: Interaction._release,
+    QEvent.Type.MouseButtonDblClick: Interaction._double_click,
+    QEvent.Type.Wheel: Interaction._wheel,
+    QEvent.Type.KeyPress: Interaction._key_press,
+    QEvent.Type.KeyRelease: Interaction._key_release,
+    QEvent.Type.Leave: Interaction._leave,
+    QEvent.Type.FocusOut: Interaction._focus_out,
+    QEvent.Type.ToolTip: Interaction._show_tooltip,
+    QEvent.Type.NativeGesture: Interaction._pinch,
+}

@@ -53,10 +53,11 @@ class LinkPainter:
         self._paint_near(painter, stretches[~present], self._ghost_pen(), detail, as_paths)
         self._paint_near(painter, stretches[faint], self._pen(self._faint_edge, 1.0), detail, as_paths)
         self._paint_near(painter, stretches[present & ~faint], self._pen(self._theme.edge, 1.0), detail, as_paths)
-        if detail == Detail.ALL:
-            self._paint_counts(painter, np.unique(self._curves.link[stretches]))
-        if detail == Detail.ALL and scale >= SHAPES_FROM_SCALE and not as_paths:
-            self._shapes.paint(painter, np.unique(self._curves.link[stretches[present]]), area, self._theme)
+        if detail < Detail.ALL:
+            return
+        taken = self._paint_counts(painter, np.unique(self._curves.link[stretches]))
+        if scale >= SHAPES_FROM_SCALE and not as_paths:
+            self._shapes.paint(painter, np.unique(self._curves.link[stretches[present]]), area, self._theme, taken)
 
     def paint_highlight(self, painter: QPainter, links: Ints, color: str, detail: Detail, scale: float) -> None:
         """Paint some links again, stronger, over the picture."""
@@ -104,19 +105,22 @@ class LinkPainter:
                 [QPointF(x - _HEAD_HALF_WIDTH, base), QPointF(x + _HEAD_HALF_WIDTH, base), QPointF(x, y)]
             )
 
-    def _paint_counts(self, painter: QPainter, links: Ints) -> None:
-        """×n beside the middle of every link that stands for several edges."""
+    def _paint_counts(self, painter: QPainter, links: Ints) -> Floats:
+        """×n beside the middle of every link that stands for several edges; where these texts are (t, 4)."""
+        places = []
         counted = links[self._counts[links] > 1][:MAX_LABELS]
         painter.setFont(self._labels.font)
         for link in counted.tolist():
             text, width = self._labels.fitted(f"×{self._counts[link]}", 80.0)
             x, y = self._place_of_count(link)
             pill = QRectF(x - width / 2 - 5.0, y - 7.0, width + 10.0, 14.0)
+            places.append(pill.getRect())
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(self._theme.canvas))
             painter.drawRoundedRect(pill, 7.0, 7.0)
             painter.setPen(QColor(self._theme.edge_label))
             painter.drawText(QPointF(x - width / 2, y + self._labels.middle), text)
+        return np.array(places, dtype=np.float64).reshape(-1, 4)
 
     def _place_of_count(self, link: int) -> tuple[float, float]:
         """Near the middle of a link's middle stretch, where no frame has its border or title."""

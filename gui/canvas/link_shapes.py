@@ -4,6 +4,7 @@ import numpy as np
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QColor, QPainter
 
+from gui.canvas.box_painter import FOLD_DEPTH
 from gui.canvas.figure import Figure
 from gui.canvas.fit import Fit
 from gui.canvas.geometry import Area, Floats, Ints, rows_in
@@ -14,7 +15,7 @@ from tracer.model.labels import shape_text
 SHAPES_FROM_SCALE = 1.15
 _ROOM = 110.0
 _HEIGHT = 13.0
-_BESIDE = 5.0
+_BESIDE, _BESIDE_COUNT = 5.0, 18.0
 _BELOW = 9.0
 """How far right of a link and below its source a text stands, in scene units."""
 
@@ -28,9 +29,12 @@ class LinkShapes:
         self._figure = figure
         self._labels = lettering.subtitles
 
-    def paint(self, painter: QPainter, links: Ints, area: Area, theme: Theme) -> None:
-        """Those of some links, in their order, each where it meets no box, no frame's border and no other text."""
-        taken = self._fit.layout.boxes[rows_in(self._fit.layout.boxes, area)]
+    def paint(self, painter: QPainter, links: Ints, area: Area, theme: Theme, taken: Floats) -> None:
+        """Those of some links, in their order, each where it meets no box, no frame's border and no other text;
+        `taken` (t, 4) are the rectangles of texts that are there already."""
+        boxes = self._fit.layout.boxes.copy()
+        boxes[self._fit.folded, 2:] += FOLD_DEPTH
+        taken = np.concatenate([boxes[rows_in(boxes, area)], taken])
         written: set[tuple[float, float, str]] = set()
         painter.setFont(self._labels.font)
         painter.setPen(QColor(theme.edge_label))
@@ -38,15 +42,18 @@ class LinkShapes:
             text = self._text(link)
             if not text:
                 continue
-            start_x, start_y = self._fit.layout.points[self._fit.layout.starts[link]].tolist()
             fitted, width = self._labels.fitted(text, _ROOM)
-            x, y = start_x + _BESIDE, start_y + _BELOW
-            place = np.array([x, y - _HEIGHT / 2, width, _HEIGHT])
-            if (x, y, text) in written or not fitted or not self._is_free(place, taken):
+            x, y = self._fit.layout.points[self._fit.layout.starts[link]].tolist()
+            y += _BELOW + (FOLD_DEPTH if self._fit.boxes[self._figure.sources[link]].fold else 0.0)
+            if (x, y, text) in written or not fitted:
                 continue
             written.add((x, y, text))
-            taken = np.vstack([taken, place])
-            painter.drawText(QPointF(x, y + self._labels.middle), fitted)
+            for left in (x + _BESIDE, x + _BESIDE_COUNT, x - _BESIDE - width):
+                place = np.array([left, y - _HEIGHT / 2, width, _HEIGHT])
+                if self._is_free(place, taken):
+                    taken = np.vstack([taken, place])
+                    painter.drawText(QPointF(left, y + self._labels.middle), fitted)
+                    break
 
     def _is_free(self, place: Floats, taken: Floats) -> bool:
         x, y, width, height = place.tolist()
