@@ -12,6 +12,8 @@ from gui.models.tree import KEY_ROLE
 from gui.session import Session
 
 MOST_NARROW_PX = 24
+OPS_FROM_PX, CLASSES_FROM_PX = 110, 200
+"""Narrower than this a column gives its room to the names."""
 LEAST_SHARE = 0.22
 """So much of the width the classes keep where the names would need all of it."""
 
@@ -107,6 +109,9 @@ class ModuleTree(QTreeView):
     def fit_columns(self) -> None:
         """Measures the rows in sight only: there may be thousands."""
         width = self.viewport().width()
+        for section, least in ((1, CLASSES_FROM_PX), (2, OPS_FROM_PX)):
+            if self.isColumnHidden(section) != (width < least):
+                self.setColumnHidden(section, width < least)
         ops = max(self.sizeHintForColumn(2), self.header().sectionSizeHint(2))
         wanted = max(self.sizeHintForColumn(1), self.header().sectionSizeHint(1))
         left = width - ops - self.sizeHintForColumn(0)

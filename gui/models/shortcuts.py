@@ -11,11 +11,11 @@ _ROOT = QModelIndex()
 
 
 GRAPH_KEYS = (
-    ("In the graph: along links", "Up   Down"),
-    ("In the graph: box or frame beside the selected one", "Tab   Shift+Tab"),
-    ("In the graph: open or close", "Return"),
-    ("In the graph: path from the selected box to another", "Shift+Click   Ctrl+Click"),
-    ("In the graph: clear highlights, then the selection, then leave the focus", "Esc"),
+    ("Graph: along links", "Up   Down"),
+    ("Graph: beside the selection, then on", "Tab   Shift+Tab"),
+    ("Graph: open or close", "Return"),
+    ("Graph: path to another box", "Shift+Click   Ctrl+Click"),
+    ("Graph: clear, then leave the focus", "Esc"),
 )
 """What the graph itself understands, without an action."""
 

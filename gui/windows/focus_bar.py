@@ -1,7 +1,7 @@
 """The line over the graph while only a part of it is shown: of what, how far around, and the way out."""
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QWidget
 
 from gui import format as fmt
 from gui.actions import Actions
@@ -24,7 +24,7 @@ class FocusBar(QWidget):
         self.setObjectName("focus_bar")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._session = session
-        self.text = ElidedLabel()
+        self.text, self.hops = ElidedLabel(), QLabel()
         self.ways = {direction: QToolButton() for direction in WAYS}
         self._build(actions)
         self.setFixedHeight(34)
@@ -40,10 +40,12 @@ class FocusBar(QWidget):
         row.setContentsMargins(12, 3, 6, 3)
         row.setSpacing(4)
         row.addWidget(self.text, 1)
-        for name in ("focus_less", "focus_more"):
-            button = QToolButton()
-            button.setDefaultAction(actions[name])
-            row.addWidget(button)
+        less, more = QToolButton(), QToolButton()
+        less.setDefaultAction(actions["focus_less"])
+        more.setDefaultAction(actions["focus_more"])
+        self.hops.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        for widget in (less, self.hops, more):
+            row.addWidget(widget)
         row.addSpacing(8)
         for direction, button in self.ways.items():
             button.setText(self.tr(WAYS[direction]))
@@ -62,8 +64,8 @@ class FocusBar(QWidget):
         self.setVisible(focus is not None)
         if focus is None:
             return
-        hops = fmt.plural(focus.hops, "hop")
-        self.text.setText(self.tr("Focused on {0}   ·   {1}").format(self._name(focus), hops))
+        self.text.setText(self.tr("Focused on {0}").format(self._name(focus)))
+        self.hops.setText(fmt.plural(focus.hops, "hop"))
         for direction, button in self.ways.items():
             button.setChecked(direction == focus.direction)
 

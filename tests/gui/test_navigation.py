@@ -320,7 +320,8 @@ def test_focus_shows_what_is_near_and_escape_shows_everything_again(qtbot: QtBot
     settle(qtbot, page)
     assert drawn(page) == {"stem#0", "encoder#0", "side#0"}
     assert navigation(page).focus_bar.isVisible()
-    assert navigation(page).focus_bar.text.text().startswith("Focused on stem   ·   1 hop")
+    bar = navigation(page).focus_bar
+    assert (bar.text.text(), bar.hops.text()) == ("Focused on stem", "1 hop")
     session.select("")
     qtbot.keyClick(page.graph.canvas, Qt.Key.Key_Escape)
     settle(qtbot, page)
