@@ -159,7 +159,9 @@ class MainWindow(QMainWindow):
         if state.isEmpty() or not self.restoreState(state, LAYOUT_VERSION):
             sides = [max(272, self.width() * 19 // 100), max(296, self.width() * 20 // 100)]
             self.resizeDocks([self.modules, self.inspector], sides, Qt.Orientation.Horizontal)
-            bottom = max(230, self.height() * 28 // 100)
+            # The graph is what one came for: a console that has nothing to say gives way.
+            self.console.setVisible(self.workbench.has_output)
+            bottom = max(200, self.height() * 23 // 100)
             self.resizeDocks([self.scalars, self.console], [bottom, bottom], Qt.Orientation.Vertical)
             widths = [self.width() * 6 // 10, self.width() * 4 // 10]
             self.resizeDocks([self.scalars, self.console], widths, Qt.Orientation.Horizontal)
