@@ -5,6 +5,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 
 from gui.canvas.batches import draw_lines
+from gui.canvas.box_painter import FOLD_DEPTH
 from gui.canvas.detail import MAX_LABELS, Detail
 from gui.canvas.figure import Figure
 from gui.canvas.geometry import ARROW_LENGTH, Area, Floats, Ints, flattened, stretches_in
@@ -29,6 +30,7 @@ class LinkPainter:
 
     def __init__(self, scene: Scene, theme: Theme, figure: Figure, presence: Presence, lettering: Lettering) -> None:
         self._scene = scene
+        self._figure = figure
         self._curves = figure.curves
         self._theme = theme
         self._is_shown = presence.links
@@ -126,6 +128,8 @@ class LinkPainter:
         """Near the middle of a link's middle stretch, where no frame has its border or title."""
         first, end = np.searchsorted(self._curves.link, [link, link + 1])
         control = self._curves.control[(first + end - 1) // 2]
+        if self._scene.boxes[self._figure.sources[link]].fold and end - first == 1:
+            control = control + np.array([[0.0, FOLD_DEPTH], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
         tries = control[0] + np.array(_COUNT_PLACES)[:, None] * (control[3] - control[0])
         rows = tries[:, 1, None]
         is_free = ~((rows > self._taken[:, 0]) & (rows < self._taken[:, 1])).any(axis=1)
