@@ -153,8 +153,10 @@ def test_a_demo_is_watched_paused_stepped_expanded_exported_and_closed(
     qtbot.waitUntil(lambda: session.drawing.step.index == 3, timeout=SOON_MSECS)
     assert not session.follows_live
 
-    boxes = len(canvas.scene.layout.boxes)
     canvas.select("cell#0")
+    actions["close_call"].trigger()
+    qtbot.waitUntil(lambda: "cell#0" not in session.drawing.open_calls, timeout=SOON_MSECS)
+    boxes = len(canvas.scene.layout.boxes)
     actions["toggle_call"].trigger()
     qtbot.waitUntil(lambda: "cell#0" in session.drawing.open_calls, timeout=SOON_MSECS)
     assert len(canvas.scene.layout.boxes) > boxes
