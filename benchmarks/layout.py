@@ -1,160 +1,169 @@
-"""Milliseconds from a graph to a drawing's positions, beside a bare topological sort of the same graph.
+"""CPU milliseconds from a view to a drawing's positions, each with its bar, beside Graphviz dot.
 
-    python -m benchmarks.layout
+    python -m benchmarks.layout [default] [expanded] [large] [opening] [--no-dot]
 
-The graphs are real: torchvision models and an unrolled LSTMCell, walked here, independently of the capture.
+Medians, without garbage collection, which in the app runs in another thread's pauses. The graphs are real, see
+benchmarks/graphs.py. dot gets the boxes and links alone, no frames, and is given up after 60 s.
 """
 
+import argparse
+import gc
+import statistics
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import networkx as nx
-import torch
-import torchvision
-from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
-from tracer.layout import lay_out
+from benchmarks import dot
+from benchmarks.graphs import classifier_graph, classifiers, lstm_graph, transformer_graph
+from tracer.layout import LayoutCache, lay_out
+from tracer.model.view import View
 from tracer.model.view_builder import ViewOptions, build_view, default_open
 
 REPEATS = 5
-LEAF_NUMBER = 2**63  # an AccumulateGrad's sequence number lies above, an op's below
+PARTS = ("default", "expanded", "large", "opening")
+DEFAULT_MS, THOUSAND_MS, TEN_THOUSAND_MS, FIFTY_THOUSAND_MS, OPENING_MS = 60, 60, 500, 2_500, 50
+DOT_FROM_BOXES, DOT_UP_TO_BOXES = 100, 15_000  # smaller views it places at once, larger ones not within minutes
 
 
-class UnrolledCell(torch.nn.Module):
-    """An LSTMCell stepped in Python, as in a text classifier."""
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What was measured; `bar_ms` is None where nothing is asked for."""
 
-    def __init__(self, turns: int) -> None:
-        super().__init__()
-        self.turns = turns
-        self.cell = torch.nn.LSTMCell(8, 16)
-        self.head = torch.nn.Linear(16, 4)
+    name: str
+    view: View
+    view_ms: float
+    layout_ms: float
+    bar_ms: float | None
 
-    def forward(self, words: torch.Tensor) -> torch.Tensor:
-        state = None
-        for turn in range(self.turns):
-            state = self.cell(words[:, turn], state)
-        assert state is not None
-        result: torch.Tensor = self.head(state[0])
-        return result
+    @property
+    def is_met(self) -> bool:
+        return self.bar_ms is None or self.layout_ms <= self.bar_ms
 
-
-@contextmanager
-def _recorded_calls(model: torch.nn.Module) -> Iterator[list[dict[str, Any]]]:
-    """The calls of a forward pass; each notes the sequence numbers at its entry and exit."""
-    names = {module: name for name, module in model.named_modules()}
-    calls: list[dict[str, Any]] = []
-    stack: list[int] = []
-
-    def enter(module: torch.nn.Module, _: Any) -> None:
-        path = names[module]
-        number = sum(call["path"] == path for call in calls)
-        parent = stack[-1] if stack else None
-        stack.append(len(calls))
-        calls.append({"path": path, "class": type(module).__name__, "call": number, "key": f"{path}#{number}"})
-        calls[-1].update(parent=parent, training=True, grad_enabled=True, first=torch._C._autograd._get_sequence_nr())
-
-    def leave(_: torch.nn.Module, __: Any, ___: Any) -> None:
-        calls[stack.pop()]["last"] = torch._C._autograd._get_sequence_nr()
-
-    handles = [register_module_forward_pre_hook(enter), register_module_forward_hook(leave)]
-    try:
-        yield calls
-    finally:
-        for handle in handles:
-            handle.remove()
+    def __str__(self) -> str:
+        bar = "" if self.bar_ms is None else f" of {self.bar_ms:5,} {'met   ' if self.is_met else 'MISSED'}"
+        size = f"{len(self.view.boxes):6,} boxes {len(self.view.links):6,} links"
+        return f"  {self.name:44}{size}   view {self.view_ms:7.1f} ms   layout {self.layout_ms:7.1f} ms{bar}"
 
 
-def step_graph(model: torch.nn.Module, *inputs: torch.Tensor) -> nx.MultiDiGraph:
-    """A step's graph as `Tape.graph` gives it; the loss is the mean of the output's squares."""
-    with _recorded_calls(model) as calls:
-        loss = model(*inputs).square().mean()
-    nodes, edges = _walk(loss.grad_fn)
-    parameters = {id(parameter): name for name, parameter in model.named_parameters()}
-    graph = nx.MultiDiGraph(module_calls=calls, unreached=[])
-    keys: dict[Any, str] = {}
-    counts: dict[str, int] = {}
-    for node in sorted(nodes, key=lambda node: node._sequence_nr()):
-        keys[node] = _add_node(graph, node, calls, parameters, counts)
-    graph.add_node("loss", kind="output", op="", call_key=None, shapes=[[]], parameter=None)
-    graph.add_edge(keys[loss.grad_fn], "loss", output_nr=0, input_nr=0)
-    for source, target, output_nr, input_nr in edges:
-        graph.add_edge(keys[source], keys[target], output_nr=output_nr, input_nr=input_nr)
-    return graph
+def cpu_ms(action: Callable[[], object], repeats: int = REPEATS) -> float:
+    """The median of CPU times."""
+    times = []
+    for _ in range(repeats):
+        started = time.process_time()
+        action()
+        times.append((time.process_time() - started) * 1_000)
+    return statistics.median(times)
 
 
-def _add_node(
-    graph: nx.MultiDiGraph, node: Any, calls: list[dict[str, Any]], parameters: dict[int, str], counts: dict[str, int]
-) -> str:
-    number = node._sequence_nr()
-    if number >= LEAF_NUMBER:
-        key = parameters[id(node.variable)]
-        shapes = [list(node.variable.shape)]
-        graph.add_node(key, kind="parameter", op=node.name(), call_key=None, shapes=shapes, parameter=key)
-        return key
-    inside = [call for call in calls if call["first"] <= number < call["last"]]
-    call_key = inside[-1]["key"] if inside else None
-    stem = f"{call_key}/{node.name()}" if call_key else node.name()
-    counts[stem] = counts.get(stem, -1) + 1
-    key = f"{stem}:{counts[stem]}"
-    shapes = [list(metadata.shape) for metadata in node._input_metadata]
-    graph.add_node(key, kind="op", op=node.name(), call_key=call_key, shapes=shapes, parameter=None)
-    return key
+def default_figure(name: str) -> Figure:
+    """As the app opens it at first."""
+    graph = classifier_graph(name)
+    options = ViewOptions(default_open(graph))
+    view = build_view(graph, options)
+    nodes = f"{name} ({len(graph):,} nodes)"
+    return Figure(nodes, view, cpu_ms(lambda: build_view(graph, options)), cpu_ms(lambda: lay_out(view)), DEFAULT_MS)
 
 
-def _walk(root: Any) -> tuple[list[Any], list[tuple[Any, Any, int, int]]]:
-    nodes, edges = [root], []
-    seen = {root}
-    for node in nodes:  # grows while it is read
-        for input_nr, (source, output_nr) in enumerate(node.next_functions):
-            if source is not None:
-                edges.append((source, node, output_nr, input_nr))
-                if source not in seen:
-                    seen.add(source)
-                    nodes.append(source)
-    return nodes, edges
+def expanded_options(graph: nx.MultiDiGraph, closed: str | None = None) -> ViewOptions:
+    """Every call but one open, every fold taken apart, views and transposes shown."""
+    everything = frozenset(call["key"] for call in graph.graph["module_calls"])
+    return ViewOptions(everything - {closed}, show_bookkeeping=True, folds_repeats=False)
 
 
-def graphs() -> dict[str, nx.MultiDiGraph]:
-    images = torch.randn(2, 3, 224, 224)
-    return {
-        "resnet18": step_graph(torchvision.models.resnet18(), images),
-        "vit_b_16": step_graph(torchvision.models.vit_b_16(), images),
-        "densenet121": step_graph(torchvision.models.densenet121(), images),
-        "LSTMCell ×100": step_graph(UnrolledCell(100), torch.randn(2, 100, 8)),
-    }
+def expanded_figure(name: str, graph: nx.MultiDiGraph, bar_ms: float | None, repeats: int = REPEATS) -> Figure:
+    options = expanded_options(graph)
+    view = build_view(graph, options)
+    return Figure(
+        f"{name} ({len(graph):,} nodes)",
+        view,
+        cpu_ms(lambda: build_view(graph, options), repeats),
+        cpu_ms(lambda: lay_out(view), repeats),
+        bar_ms,
+    )
 
 
-def fastest_ms(work: Callable[[], object]) -> float:
+def expanded_figures() -> Iterator[Figure]:
+    for name in ("resnet18", "inception_v3", "vit_b_16", "efficientnet_v2_s", "swin_t"):
+        yield expanded_figure(name, classifier_graph(name), THOUSAND_MS)
+    yield expanded_figure("12-layer transformer", transformer_graph(12), THOUSAND_MS)
+    yield expanded_figure("densenet201", classifier_graph("densenet201"), TEN_THOUSAND_MS)
+    yield expanded_figure("96-layer transformer", transformer_graph(96), TEN_THOUSAND_MS)
+    yield expanded_figure("LSTMCell ×650", lstm_graph(650), TEN_THOUSAND_MS)
+
+
+def large_figures() -> Iterator[Figure]:
+    yield expanded_figure("640-layer transformer", transformer_graph(640), FIFTY_THOUSAND_MS, repeats=3)
+    yield expanded_figure("LSTMCell ×3250", lstm_graph(3_250), FIFTY_THOUSAND_MS, repeats=3)
+
+
+def opening_figures() -> Iterator[Figure]:
+    graph = transformer_graph(96)
+    for key in ("layers.48#0", "layers.48.linear1#0"):
+        yield opening_figure(f"96-layer transformer, all open but {key}", graph, key, OPENING_MS)
+    yield opening_figure("LSTMCell ×650, all open but cell#300", lstm_graph(650), "cell#300", None)
+
+
+def opening_figure(name: str, graph: nx.MultiDiGraph, key: str, bar_ms: float | None) -> Figure:
+    """Opening the one closed call of a drawing that has been opened and closed before."""
+    options = expanded_options(graph, key), expanded_options(graph)
+    closed, opened = (build_view(graph, each) for each in options)
+    cache = LayoutCache()
+    before = lay_out(closed, lay_out(opened, lay_out(closed, cache=cache), cache=cache), cache=cache)
     times = []
     for _ in range(REPEATS):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return min(times) * 1000
+        times.append(cpu_ms(partial(lay_out, opened, before, cache=cache), repeats=1))
+        before = lay_out(closed, lay_out(opened, before, cache=cache), cache=cache)
+    return Figure(name, opened, cpu_ms(lambda: build_view(graph, options[1])), statistics.median(times), bar_ms)
 
 
-def report(name: str, graph: nx.MultiDiGraph) -> None:
-    floor = fastest_ms(lambda: list(nx.topological_sort(graph)))
-    print(f"{name}: {len(graph)} nodes, {graph.number_of_edges()} edges; topological sort {floor:.1f} ms")
-    everything = frozenset(call["key"] for call in graph.graph["module_calls"])
-    for what, open_groups in (("default", default_open(graph)), ("expanded", everything)):
-        options = ViewOptions(open_groups, show_bookkeeping=what == "expanded")
-        view = build_view(graph, options)
-        building = fastest_ms(partial(build_view, graph, options))
-        placing = fastest_ms(partial(lay_out, view))
-        width, height = lay_out(view).size
-        print(
-            f"  {what:9} {len(view.boxes):5} boxes {len(view.links):5} links   view {building:7.1f} ms   "
-            f"layout {placing:7.1f} ms = {placing / floor:5.1f} × the sort   {width:.0f} × {height:.0f}"
-        )
+def print_dot(figures: list[Figure]) -> None:
+    """Two at a time: most take their 60 s."""
+    waiting = [figure for figure in figures if DOT_FROM_BOXES <= len(figure.view.boxes) <= DOT_UP_TO_BOXES]
+    print(f"Graphviz dot, for the {len(waiting)} expanded views above of up to {DOT_UP_TO_BOXES:,} boxes")
+    while waiting:
+        pair, waiting = waiting[:2], waiting[2:]
+        for figure, child in [(figure, dot.start(figure.view)) for figure in pair]:
+            try:
+                took = f"{dot.finish(child, figure.view).cpu_secs * 1_000:9,.0f} ms"
+            except dot.TookTooLong:
+                took = f"given up after {dot.LIMIT_SECS} s"
+            print(f"  {figure.name:44}{took}   ours {figure.layout_ms:7.1f} ms", flush=True)
+
+
+def print_figures(title: str, figures: Iterator[Figure]) -> list[Figure]:
+    print(title)
+    found = []
+    for figure in figures:
+        print(figure, flush=True)
+        found.append(figure)
+    missed = [figure.name for figure in found if not figure.is_met]
+    slowest = max(found, key=lambda figure: figure.layout_ms)
+    print(
+        f"  {len(found)} views, {len(missed)} bars missed; the slowest is {slowest.name}: {slowest.layout_ms:.1f} ms\n"
+    )
+    return found
 
 
 def main() -> None:
-    for name, graph in graphs().items():
-        report(name, graph)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", default=PARTS, choices=[*PARTS, []])
+    parser.add_argument("--no-dot", action="store_true")
+    args = parser.parse_args()
+    gc.disable()
+    if "default" in args.parts:
+        print_figures("Default view of every torchvision classification model", map(default_figure, classifiers()))
+    expanded: list[Figure] = []
+    if "expanded" in args.parts:
+        expanded = print_figures("Fully expanded", expanded_figures())
+    if "large" in args.parts:
+        print_figures("Fully expanded, about 50,000 nodes", large_figures())
+    if "opening" in args.parts:
+        print_figures("Opening one call more", opening_figures())
+    if expanded and not args.no_dot:
+        print_dot(expanded) if dot.is_there() else print("Graphviz dot is not here: sh scripts/setup.sh bench")
 
 
 if __name__ == "__main__":
