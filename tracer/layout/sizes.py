@@ -29,7 +29,7 @@ FRAME_HEAD = 26.0  # room for a frame's title
 
 def box_size(box: Box) -> tuple[float, float]:
     """Width and height of a box."""
-    return _box_size(box.kind, len(box.title), len(box.subtitle))
+    return _box_size(box.kind, _title_length(box.title, box.fold), len(box.subtitle))
 
 
 @cache
@@ -41,8 +41,14 @@ def _box_size(kind: str, title_length: int, subtitle_length: int) -> tuple[float
 
 def frame_width(group: Group, content_width: float) -> float:
     """Width of a frame around content of that width; never too narrow for its title."""
-    title = min(len(group.title) * FRAME_CHAR + FRAME_SIGN + 2 * TEXT_PAD, MAX_WIDTH + FRAME_SIGN)
+    title = min(_title_length(group.title, group.fold) * FRAME_CHAR + FRAME_SIGN + 2 * TEXT_PAD, MAX_WIDTH + FRAME_SIGN)
     return max(content_width + 2 * FRAME_PAD, title)
+
+
+def _title_length(title: str, fold: str) -> int:
+    """A fold has room to say that a step has more or fewer copies than the one before: "cell ×198 → ×203"."""
+    copies = title.partition(" ×")[2].partition(" · ")[0]
+    return len(title) + (len(f" → ×{copies}") if fold else 0)
 
 
 def layer_gap(least: float, sideways: float) -> float:
