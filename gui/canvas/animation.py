@@ -45,7 +45,7 @@ class Transition:
         detail = self._after.detail(area, scale)
         x, y, width, height = area
         old_area = (x - self._shift[0], y - self._shift[1], width, height)
-        self._paint_groups(painter, detail, progress)
+        self._paint_groups(painter, area, detail, progress)
         if progress < 0.4:
             painter.setOpacity(1.0 - progress / 0.4)
             painter.save()
@@ -58,7 +58,7 @@ class Transition:
         self._paint_boxes(painter, area, scale, progress)
         painter.setOpacity(1.0)
 
-    def _paint_groups(self, painter: QPainter, detail: Detail, progress: float) -> None:
+    def _paint_groups(self, painter: QPainter, area: Area, detail: Detail, progress: float) -> None:
         """Frames that stay never fade; the others come and go as they grow out of a box or shrink into one."""
         rows = self._groups
         old = _between(self._old_groups, self._group_ends, progress)
@@ -70,8 +70,9 @@ class Transition:
         ]
         for renderer, rects, chosen, opacity in parts:
             painter.setOpacity(opacity)
-            renderer.paint_groups(painter, rects, chosen, detail)
-            renderer.paint_titles(painter, rects, chosen, detail)
+            in_sight = np.intersect1d(chosen, rows_in(rects, area))
+            renderer.paint_groups(painter, rects, in_sight, detail)
+            renderer.paint_titles(painter, rects, in_sight, detail)
 
     def _paint_boxes(self, painter: QPainter, area: Area, scale: float, progress: float) -> None:
         detail = self._after.detail(area, scale)

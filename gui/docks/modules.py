@@ -11,6 +11,7 @@ from gui.models.modules import ModuleModel
 from gui.models.tree import KEY_ROLE
 from gui.session import Session
 
+MOST_OPENED = 1_000
 MOST_NARROW_PX = 24
 OPS_FROM_PX, CLASSES_FROM_PX = 110, 200
 """Narrower than this a column gives its room to the names."""
@@ -53,9 +54,13 @@ class ModulesDock(Dock):
 
     @Slot()
     def _unfold(self) -> None:
-        """Opens everything that the user did not close; hundreds of calls of a loop stay readable as rows."""
+        """Opens everything that the user did not close; hundreds of calls of a loop stay readable as rows. Of thousands
+        only the outermost is opened."""
         with QSignalBlocker(self.tree):  # it is not the user who opens them
-            self.tree.expandAll()
+            if len(self.model) <= MOST_OPENED:
+                self.tree.expandAll()
+            else:
+                self.tree.expandToDepth(0)
         for key in self._closed:
             index = self.model.find(key)
             if index.isValid():
@@ -97,6 +102,7 @@ class ModuleTree(QTreeView):
         header = self.header()
         header.setStretchLastSection(False)
         header.setMinimumSectionSize(MOST_NARROW_PX)
+        header.setResizeContentsPrecision(0)  # nothing out of sight is measured
         for section, mode in enumerate((QHeaderView.ResizeMode.Stretch, *2 * (QHeaderView.ResizeMode.Fixed,))):
             header.setSectionResizeMode(section, mode)
         model.modelReset.connect(self.fit_columns)

@@ -45,15 +45,23 @@ class ModuleModel(QAbstractItemModel):
         self._top = tuple(number for number, call in enumerate(calls) if call.parent is None)
         self.endResetModel()
 
+    def __len__(self) -> int:
+        """How many calls there are, at whatever depth."""
+        return len(self._calls)
+
     def find(self, key: str) -> QModelIndex:
         """The row of a call by its key (see `call_keys`), invalid if there is no such call."""
         found = self._numbers.get(key)
         return QModelIndex() if found is None else self._index(found)
 
     def index(self, row: int, column: int, parent: Index = _ROOT) -> QModelIndex:
-        if not self.hasIndex(row, column, parent):
+        children = self._children(parent)
+        if not (0 <= row < len(children) and 0 <= column < 3):
             return QModelIndex()
-        return self.createIndex(row, column, self._children(parent)[row])
+        return self.createIndex(row, column, children[row])
+
+    def hasChildren(self, parent: Index = _ROOT) -> bool:
+        return parent.column() <= 0 and bool(self._children(parent))
 
     def parent(self, index: Index = _ROOT) -> QModelIndex:  # type: ignore[override]
         if not index.isValid():

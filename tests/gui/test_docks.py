@@ -155,6 +155,7 @@ def opened(qtbot: QtBot, window: MainWindow, recorded_tape) -> MainWindow:
     """The window on the recorded tape, its first step drawn."""
     window.workbench.open_tape(recorded_tape)
     qtbot.waitUntil(lambda: window.workbench.session.drawing is not None, timeout=5000)
+    qtbot.waitUntil(lambda: len(window.modules.model) > 0 and len(window.inspector.model.blocks) > 0)
     return window
 
 
@@ -175,7 +176,6 @@ def test_a_link_in_the_inspector_leads_on(opened: MainWindow) -> None:
 
 def test_choosing_a_module_selects_its_box(qtbot: QtBot, opened: MainWindow) -> None:
     dock = opened.modules
-    qtbot.waitUntil(lambda: dock.model.find("cell#0").isValid())
     index = dock.model.find("cell#0")
     qtbot.mouseClick(dock.tree.viewport(), Qt.MouseButton.LeftButton, pos=dock.tree.visualRect(index).center())
     assert index.data(KEY_ROLE) == "cell#0"
@@ -242,7 +242,6 @@ def test_every_theme_dresses_the_window(opened: MainWindow, appearance: Appearan
 
 def test_left_and_right_in_a_tree_fold_rows_and_keep_the_step(qtbot: QtBot, opened: MainWindow) -> None:
     tree = opened.modules.tree
-    qtbot.waitUntil(lambda: opened.modules.model.rowCount() > 0)
     tree.setFocus()
     tree.setCurrentIndex(opened.modules.model.index(0, 0))
     qtbot.keyClick(tree, Qt.Key.Key_Left)
