@@ -1,6 +1,6 @@
 """CPU milliseconds from a view to a drawing's positions, each with its bar, beside Graphviz dot.
 
-    python -m benchmarks.layout [default] [expanded] [large] [opening] [--no-dot]
+    python -m benchmarks.layout [default | expanded | large | opening] [--no-dot]
 
 Medians, without garbage collection, which in the app runs in another thread's pauses. The graphs are real, see
 benchmarks/graphs.py. dot gets the boxes and links alone, no frames, and is given up after 60 s.
@@ -149,18 +149,19 @@ def print_figures(title: str, figures: Iterator[Figure]) -> list[Figure]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", default=PARTS, choices=[*PARTS, []])
+    parser.add_argument("part", nargs="?", choices=PARTS)
     parser.add_argument("--no-dot", action="store_true")
     args = parser.parse_args()
+    parts = (args.part,) if args.part else PARTS
     gc.disable()
-    if "default" in args.parts:
+    if "default" in parts:
         print_figures("Default view of every torchvision classification model", map(default_figure, classifiers()))
     expanded: list[Figure] = []
-    if "expanded" in args.parts:
+    if "expanded" in parts:
         expanded = print_figures("Fully expanded", expanded_figures())
-    if "large" in args.parts:
+    if "large" in parts:
         print_figures("Fully expanded, about 50,000 nodes", large_figures())
-    if "opening" in args.parts:
+    if "opening" in parts:
         print_figures("Opening one call more", opening_figures())
     if expanded and not args.no_dot:
         print_dot(expanded) if dot.is_there() else print("Graphviz dot is not here: sh scripts/setup.sh bench")

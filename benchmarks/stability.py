@@ -1,6 +1,6 @@
 """How far what stays in a graph moves on the screen while its structure changes, with three ways of laying it out.
 
-    python -m benchmarks.stability [experts] [wired] [--steps N] [--no-dot]
+    python -m benchmarks.stability [experts | wired] [--steps N] [--no-dot]
 
 A mixture of experts and a randomly wired network of some 600 nodes, all calls open; with each step 5 % of the nodes
 make room for others. Sideways distances, in shares of the drawing's width and in pixels, of the boxes that two steps
@@ -121,12 +121,12 @@ def dot_moves(graphs: list[nx.MultiDiGraph]) -> Moves:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="*", default=list(MODELS), choices=[*MODELS, []])
+    parser.add_argument("model", nargs="?", choices=MODELS)
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--no-dot", action="store_true")
     args = parser.parse_args()
     gc.disable()
-    for model in args.models:
+    for model in [args.model] if args.model else MODELS:
         graphs = list(MODELS[model](args.steps * 2 // 3, CHANGES))
         report(model, graphs, has_dot=dot.is_there() and not args.no_dot)
 
