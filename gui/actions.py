@@ -13,7 +13,7 @@ from gui.coloring import Coloring
 from gui.colorings import colorings
 from gui.differences import differing_boxes
 from gui.drawing import inside_of
-from gui.findings import source_of
+from gui.findings import LINK, source_of
 from gui.hierarchy import DEPTHS
 from gui.levels import CHOICES, sampling_text
 from gui.session import Session
@@ -355,7 +355,8 @@ class Actions(QObject):
         enabled["find_row"] = session.tape is not None
         enabled |= dict.fromkeys(("find", "find_next", "find_previous"), has_graph)
         enabled |= dict.fromkeys(
-            ("mark_upstream", "mark_downstream", "mark_path", "focus"), has_graph and bool(session.selection)
+            ("mark_upstream", "mark_downstream", "mark_path", "focus"),
+            has_graph and bool(session.selection) and LINK not in session.selection,
         )
         enabled["clear_marks"] = bool(session.marks)
         is_focused = session.options.focus is not None

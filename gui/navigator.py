@@ -1,6 +1,4 @@
-"""Where the user looks: brings things into view, goes back and forward, focuses, and marks what is connected."""
-
-from dataclasses import replace
+"""Where the user looks: brings things into view, goes back and forward, and marks what is connected."""
 
 from PySide6.QtCore import QObject, Signal, Slot
 
@@ -13,7 +11,6 @@ from gui.marks import DOWNSTREAM, FOUND, NO_MARKS, PATH, UPSTREAM, reach, text_o
 from gui.names import Names
 from gui.session import Session
 from gui.view_history import Look, ViewHistory, ViewState
-from tracer.model.focus import DIRECTIONS, Focus
 from tracer.model.stand_ins import StandIns
 
 
@@ -42,6 +39,7 @@ class Navigator(QObject):
         self._is_travelling = False
         self._path_from = ""
         self._last_told = ""
+        self._focus = session.options.focus
         self._connect()
 
     def _connect(self) -> None:
@@ -50,6 +48,7 @@ class Navigator(QObject):
         session.revealed.connect(self._reveal)
         session.drawing_changed.connect(self._on_drawing)
         session.marks_changed.connect(self._show_marks)
+        session.options_changed.connect(self._on_options)
         session.tape_changed.connect(self._start_over)
         session.selection_changed.connect(self._on_selected)
         for canvas in self._canvases:
@@ -77,6 +76,15 @@ class Navigator(QObject):
         self._wished_look, self._opened_for = None, frozenset()
         self._wished_key = key
         self._go_on()
+
+    @Slot()
+    def _on_options(self) -> None:
+        """What a focus is set on, or was, comes into view."""
+        before, self._focus = self._focus, self._session.options.focus
+        kept = self._focus or before
+        if self._focus != before and kept is not None and not self._is_travelling:
+            self._wished_look, self._opened_for = None, frozenset()
+            self._wished_key = kept.key
 
     @Slot()
     def _on_drawing(self) -> None:
@@ -175,6 +183,7 @@ class Navigator(QObject):
     def _start_over(self) -> None:
         self._history.clear()
         self._wished_key, self._wished_look, self._stand_ins = "", None, None
+        self._focus = self._session.options.focus
         self.history_changed.emit()
 
     # -- marks
@@ -240,46 +249,3 @@ class Navigator(QObject):
     def _set_highlight(self, highlight: Highlight | None) -> None:
         for canvas in self._canvases:
             canvas.set_highlight(highlight)
-
-    # -- focus
-
-    @Slot()
-    def focus_on_selection(self) -> None:
-        """Shows only what is near the selection."""
-        if self._session.selection:
-            kept = self._session.options.focus or Focus("")
-            self.set_focus(replace(kept, key=self._session.selection))
-
-    @Slot()
-    def widen_focus(self) -> None:
-        self._change_hops(1)
-
-    @Slot()
-    def narrow_focus(self) -> None:
-        self._change_hops(-1)
-
-    @Slot()
-    def turn_focus(self) -> None:
-        """The next of: both ways, upstream, downstream."""
-        focus = self._session.options.focus
-        if focus is not None:
-            following = DIRECTIONS[(DIRECTIONS.index(focus.direction) + 1) % len(DIRECTIONS)]
-            self.set_focus(replace(focus, direction=following))
-
-    @Slot()
-    def leave_focus(self) -> None:
-        self.set_focus(None)
-
-    def set_focus(self, focus: Focus | None) -> None:
-        """Shows only what is near something, None for everything; what was focused on comes into view."""
-        before = self._session.options.focus
-        if focus == before:
-            return
-        self._wished_key = "" if focus is None and before is None else (focus or before or Focus("")).key
-        self._wished_look, self._opened_for = None, frozenset()
-        self._session.set_options(focus=focus)
-
-    def _change_hops(self, change: int) -> None:
-        focus = self._session.options.focus
-        if focus is not None:
-            self.set_focus(focus.with_hops(focus.hops + change))

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from gui.actions import Actions
 from gui.appearance import Appearance
 from gui.canvas.camera import READABLE_SCALE
+from gui.canvas.rows import box_row
 from gui.differences import differing_boxes, neighbour
 from gui.drawing import inside_of
 from gui.findings import LINK, link_key, why_nothing
@@ -70,10 +71,8 @@ class GraphPage(QWidget):
         self._session.tape_changed.connect(self._close_insides)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Escape that had nothing else to clear leaves the focus."""
-        if event.key() == Qt.Key.Key_Escape and self._session.options.focus is not None:
-            self.navigation.navigator.leave_focus()
-        else:
+        """Escape that had nothing to clear in the graph closes the search, or leaves the focus."""
+        if event.key() != Qt.Key.Key_Escape or not self.navigation.escape():
             super().keyPressEvent(event)
 
     @Slot(str)
@@ -202,6 +201,8 @@ class GraphPage(QWidget):
     def _node_key(self, box_key: str) -> str:
         """A parameter drawn again is `name@call`: its node is its only member."""
         scene = self.canvas.scene
-        boxes = scene.layout.view.boxes if scene is not None else ()
-        box = next((box for box in boxes if box.key == box_key), None)
-        return box.members[0] if box is not None and box.kind == "parameter" else box_key
+        row = -1 if scene is None else box_row(scene.layout, box_key)
+        if scene is None or row < 0:
+            return box_key
+        box = scene.layout.view.boxes[row]
+        return box.members[0] if box.kind == "parameter" else box_key

@@ -1,13 +1,12 @@
 """All ways through the graph of a page, and their actions: search, breadcrumbs, back and forward, highlights, focus."""
 
-from dataclasses import replace
-
 from PySide6.QtCore import QObject, QTimer, Slot
 
 from gui.actions import Actions
 from gui.canvas.canvas import GraphCanvas
 from gui.crumbs import crumbs_of, frame_at_middle
 from gui.finder import Finder
+from gui.focusing import Focusing
 from gui.navigator import Navigator
 from gui.session import Session
 from gui.theme import Theme
@@ -31,6 +30,7 @@ class Navigation(QObject):
         self._canvas = canvases[0]
         self.navigator = Navigator(session, canvases)
         self.finder = Finder(session, self)
+        self.focusing = Focusing(session, self)
         self.search_bar = SearchBar(self.finder, self._canvas, actions, theme)
         self.focus_bar = FocusBar(session, actions, theme)
         self.breadcrumbs = Breadcrumbs(theme)
@@ -50,11 +50,11 @@ class Navigation(QObject):
         self._crumbs_due.timeout.connect(self._show_crumbs)
         self._canvas.highlight_dismissed.connect(self._dismiss)
         self.breadcrumbs.chosen.connect(session.reveal)
-        self.focus_bar.direction_chosen.connect(self._turn_focus_to)
+        self.focus_bar.direction_chosen.connect(self.focusing.turn_to)
         navigator.history_changed.connect(self._show_ways)
 
     def _connect_actions(self) -> None:
-        actions, navigator = self._actions, self.navigator
+        actions, navigator, focusing = self._actions, self.navigator, self.focusing
         actions["find"].triggered.connect(self.search_bar.open)
         actions["find_next"].triggered.connect(self._find_next)
         actions["find_previous"].triggered.connect(self._find_previous)
@@ -64,11 +64,11 @@ class Navigation(QObject):
         actions["mark_downstream"].triggered.connect(navigator.mark_downstream)
         actions["mark_path"].triggered.connect(navigator.ask_for_end)
         actions["clear_marks"].triggered.connect(self._dismiss)
-        actions["focus"].triggered.connect(navigator.focus_on_selection)
-        actions["focus_more"].triggered.connect(navigator.widen_focus)
-        actions["focus_less"].triggered.connect(navigator.narrow_focus)
-        actions["focus_turn"].triggered.connect(navigator.turn_focus)
-        actions["leave_focus"].triggered.connect(navigator.leave_focus)
+        actions["focus"].triggered.connect(focusing.start)
+        actions["focus_more"].triggered.connect(focusing.widen)
+        actions["focus_less"].triggered.connect(focusing.narrow)
+        actions["focus_turn"].triggered.connect(focusing.turn)
+        actions["leave_focus"].triggered.connect(focusing.leave)
 
     @Slot()
     def _find_next(self) -> None:
@@ -84,18 +84,21 @@ class Navigation(QObject):
         if not self.finder.is_open:
             self.search_bar.open()
 
+    def escape(self) -> bool:
+        """What Escape does that had nothing to clear in the graph; whether it did anything."""
+        if self.finder.is_open:
+            self.search_bar.dismiss()
+            return True
+        is_focused = self._session.options.focus is not None
+        self.focusing.leave()
+        return is_focused
+
     @Slot()
     def _dismiss(self) -> None:
         """What is highlighted, and the search that did it."""
         if self.finder.is_open and not self._session.marks.dims_others:
             self.search_bar.dismiss()
         self.navigator.clear_marks()
-
-    @Slot(str)
-    def _turn_focus_to(self, direction: str) -> None:
-        focus = self._session.options.focus
-        if focus is not None:
-            self.navigator.set_focus(replace(focus, direction=direction))
 
     @Slot()
     def _show_ways(self) -> None:

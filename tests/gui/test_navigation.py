@@ -191,6 +191,12 @@ def test_another_step_is_searched_as_it_comes(qtbot: QtBot, page: MainWindow) ->
     assert highlighted(page) == {"side#0"}
 
 
+def test_escape_in_the_graph_closes_a_search_that_found_nothing(qtbot: QtBot, page: MainWindow) -> None:
+    way = search(qtbot, page, "nowhere")
+    qtbot.keyClick(page.graph.canvas, Qt.Key.Key_Escape)
+    assert way.search_bar.isHidden()
+
+
 # -- bringing into view
 
 
@@ -356,6 +362,21 @@ def test_focus_stays_when_the_step_changes_and_when_what_it_is_on_is_closed(qtbo
     settle(qtbot, page)
     assert "encoder#0" in drawn(page)
     assert "loss" not in drawn(page) or "head#0" in drawn(page)
+
+
+def test_a_link_is_nothing_to_focus_on(qtbot: QtBot, page: MainWindow) -> None:
+    page.graph.canvas.select_link(0)
+    assert not page.actions_["focus"].isEnabled()
+    navigation(page).focusing.start()
+    assert page.workbench.session.options.focus is None
+
+
+def test_what_is_focused_on_comes_into_view(qtbot: QtBot, page: MainWindow) -> None:
+    page.workbench.session.select("head#0")
+    page.graph.canvas.pan(3000.0, 0.0)
+    page.actions_["focus"].trigger()
+    settle(qtbot, page)
+    assert is_in_the_middle(page, "head#0")
 
 
 def test_back_leaves_the_focus(qtbot: QtBot, page: MainWindow) -> None:
