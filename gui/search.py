@@ -2,9 +2,10 @@
 
 import fnmatch
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -68,15 +69,16 @@ def shape_test_of(query: Query) -> Callable[[str], bool]:
 class Column:
     """One text for each of many rows, few of them different: each different text is tested once."""
 
-    def __init__(self, texts: Iterable[str]) -> None:
-        numbers: dict[str, int] = {}
-        self._rows = np.array([numbers.setdefault(text, len(numbers)) for text in texts], np.int64)
-        self._texts = tuple(text.lower() for text in numbers)
+    def __init__(self, values: Iterable[Hashable], text_of: Callable[[Any], str] = str) -> None:
+        numbers: dict[Hashable, int] = {}
+        self._rows = np.array([numbers.setdefault(value, len(numbers)) for value in values], np.int64)
+        self._values = tuple(numbers)
+        self._texts = tuple(text_of(value).lower() for value in self._values)
 
-    def mapped(self, change: Callable[[str], str]) -> "Column":
-        """The same rows with other texts; `change` sees them in lower case."""
+    def told_by(self, text_of: Callable[[Any], str]) -> "Column":
+        """The same values by other texts."""
         column = copy(self)
-        column._texts = tuple(change(text).lower() for text in self._texts)
+        column._texts = tuple(text_of(value).lower() for value in self._values)
         return column
 
     def where(self, fits: Callable[[str], bool]) -> Bools:
@@ -93,11 +95,11 @@ class SearchIndex:
         self._keys = list(graph)
         nodes = list(graph.nodes.values())
         self._ops = Column([node["op"] if node["kind"] == "op" else "" for node in nodes])
-        self._titles = self._ops.mapped(_title_of_op)
+        self._titles = self._ops.told_by(op_title)
         self._ends = Column([_name_of_end(key, node) for key, node in zip(self._keys, nodes, strict=True)])
         self._parameters = Column([node.get("parameter") or "" for node in nodes])
-        self._owners = self._parameters.mapped(lambda name: name.rpartition(".")[0])
-        self._shapes = Column([str(node["shapes"]) for node in nodes]).mapped(_as_shapes)
+        self._owners = self._parameters.told_by(lambda name: name.rpartition(".")[0])
+        self._shapes = Column([tuple(map(tuple, node["shapes"])) for node in nodes], _shapes_text)
         self._call_keys = list(calls)
         every = list(calls.values())
         above = [calls[call.parent].path if call.parent is not None else "" for call in every]
@@ -155,19 +157,14 @@ class SearchIndex:
         return found
 
 
-def _title_of_op(name: str) -> str:
-    """In any case of letters, which `op_title` minds."""
-    return op_title(name.replace("backward", "Backward").replace("cppnode", "CppNode"))
-
-
 def _name_of_end(key: str, node: Mapping[str, object]) -> str:
     """Of an input or output, as on the box."""
     return "" if node["kind"] in ("op", "parameter") else str(node.get("target") or key)
 
 
-def _as_shapes(text: str) -> str:
-    """[[64, 128], [2]] as 64x128 2."""
-    return " ".join(sizes.replace(", ", "x") for sizes in re.findall(r"\[([\d, ]*)\]", text))
+def _shapes_text(shapes: Iterable[Iterable[int]]) -> str:
+    """As 64x128 2."""
+    return " ".join("x".join(map(str, shape)) for shape in shapes)
 
 
 def _order(calls: Mapping[str, Call], graph: nx.MultiDiGraph) -> Ints:

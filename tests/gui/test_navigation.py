@@ -230,7 +230,7 @@ def test_back_closes_again_what_a_jump_opened_and_looks_where_it_looked(qtbot: Q
     there = canvas.camera
     page.actions_["back"].trigger()
     settle(qtbot, page)
-    assert session.options.open_calls == {"#0"}
+    assert session.options.open_calls == frozenset({"#0"})
     assert (canvas.camera.x, canvas.camera.y) == pytest.approx((before.x, before.y))
     page.actions_["forward"].trigger()
     settle(qtbot, page)
