@@ -86,18 +86,27 @@ def _depths(parents: Ints) -> Ints:
 
 
 def _counts(view: View, rows: Rows, groups_of_boxes: Ints, parents: Ints) -> Ints:
+    """How many edges a link stands for, 1 where the folds say it: one in each copy, or from each to the next."""
     copies = {fold.key: len(fold.anchors) for fold in view.folds}
-    of_groups: list[int] = []
+
+    def within(fold: str, around: tuple[int, int]) -> tuple[int, int]:
+        """All copies of what lies there, and how many of them follow one."""
+        turns, outer = copies.get(fold, 0), around[0]
+        return (outer * turns, outer * (turns - 1)) if turns else around
+
+    of_groups: list[tuple[int, int]] = []
     for group, parent in zip(view.groups, parents.tolist(), strict=True):
-        around = of_groups[parent] if parent >= 0 else 0
-        of_groups.append(copies.get(group.fold, around))
-    of_boxes = _as_ints(
-        copies.get(box.fold, of_groups[group] if group >= 0 else 0)
-        for box, group in zip(view.boxes, groups_of_boxes.tolist(), strict=True)
-    )
+        of_groups.append(within(group.fold, of_groups[parent] if parent >= 0 else (1, 0)))
+    of_boxes = np.array(
+        [
+            within(box.fold, of_groups[group] if group >= 0 else (1, 0))
+            for box, group in zip(view.boxes, groups_of_boxes.tolist(), strict=True)
+        ],
+        dtype=np.int64,
+    ).reshape(-1, 2)
     counts = _as_ints(link.count for link in view.links)
-    is_known = (counts == of_boxes[rows.sources]) | (counts == of_boxes[rows.targets])
-    return np.where(is_known, 1, counts)
+    ends = np.concatenate((of_boxes[rows.sources], of_boxes[rows.targets]), axis=1)
+    return np.where((counts[:, None] == ends).any(axis=1), 1, counts)
 
 
 def _taken(groups: Floats) -> Floats:
