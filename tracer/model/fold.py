@@ -42,7 +42,7 @@ class Folds:
     def __init__(self, graph: nx.MultiDiGraph, content: Content) -> None:
         self.content = content
         self._anatomy = Anatomy(content, graph)
-        self._found = {frame: self._repeats(frame) for frame in self._anatomy.items}
+        self._found = self._find()
         self._quotient = Quotient(graph, content, self._anatomy)
 
     @property
@@ -69,10 +69,19 @@ class Folds:
             apart={self._key_of(item): one.key for one in apart for items in self._items(one) for item in items},
         )
 
-    def _repeats(self, key: int) -> tuple[Repeat, ...]:
-        frame = self._anatomy.frame(key)
-        is_call = np.array([item < 0 for item in frame.items], dtype=np.bool_)
-        return repeats(frame.kinds, is_call, frame.sizes, frame.wires)
+    def _find(self) -> dict[int, tuple[Repeat, ...]]:
+        """The repeats of each frame; calls that are the same inside have the same."""
+        found: dict[int, tuple[Repeat, ...]] = {}
+        of_kinds: dict[int, tuple[Repeat, ...]] = {}
+        for key, items in self._anatomy.items.items():
+            kind = self._anatomy.kind_of(key)
+            if kind not in of_kinds:
+                frame = self._anatomy.frame(key)
+                is_call = np.array([item < 0 for item in items], dtype=np.bool_)
+                of_kinds[kind] = repeats(frame.kinds, is_call, frame.sizes, frame.wires)
+            if of_kinds[kind]:
+                found[key] = of_kinds[kind]
+        return found
 
     def _chosen(self, frame: int, unfolded: Set[str]) -> Iterator[_Placed]:
         """The folds of a frame, outer ones first, with those taken apart."""

@@ -19,17 +19,17 @@ TOP = -1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """What lies directly in a call, or at the top: `items` are ops (their numbers) and live calls (`~number`) in the
-    order in which their first nodes stand in the graph. `sizes` count their ops and the parameters that these take."""
+    """What lies directly in a call, or at the top: what each item is, how many ops it has and parameters these take,
+    and how the items are wired."""
 
-    items: list[int]
     kinds: Ints
     sizes: Ints
     wires: Wires
 
 
 class Anatomy:
-    """A content's items by frame, and `order`, in which what is below each call stands together: depth first.
+    """A content's `items` by frame: ops (their numbers) and live calls (`~number`) in the order in which their first
+    nodes stand in the graph; and `order`, in which what is below each call stands together: depth first.
 
     `starts` and `sizes` (c,) say where the nodes below a call stand in it; `call_order`, `call_starts` and `call_sizes`
     say the same of the calls, itself first. A frame's key is a call's number, TOP for the top.
@@ -50,6 +50,10 @@ class Anatomy:
         self._op_kinds = [self._op_kind(node) for node in range(len(content.keys))]
         self._call_kinds = self._kinds()
 
+    def kind_of(self, frame: int) -> int:
+        """A number that calls have in common which are the same inside; -1 of the top."""
+        return self._call_kinds[frame] if frame != TOP else -1
+
     def frame(self, key: int) -> Frame:
         items = self.items.get(key, [])
         kinds = [self._op_kinds[item] if item >= 0 else self._call_kinds[~item] for item in items]
@@ -59,7 +63,7 @@ class Anatomy:
         for column in wires.T[2:]:
             codes = mixed(codes ^ column.astype(np.uint64))
         sizes = np.array([self._size(item) for item in items], dtype=np.int64)
-        return Frame(items, np.array(kinds, dtype=np.int64), sizes, Wires(wires[:, 0], wires[:, 1], codes))
+        return Frame(np.array(kinds, dtype=np.int64), sizes, Wires(wires[:, 0], wires[:, 1], codes))
 
     def _items(self) -> dict[int, list[int]]:
         content, items = self.content, dict[int, list[int]]()
