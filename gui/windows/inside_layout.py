@@ -17,7 +17,7 @@ class InsideLayout(QThread):
     ) -> None:
         super().__init__(parent)
         self._graph = graph
-        self._options = ViewOptions(show_parameters=shows_parameters, show_bookkeeping=True)
+        self._options = ViewOptions(show_parameters=shows_parameters, show_bookkeeping=True, folds_repeats=False)
         self._previous = previous
 
     def run(self) -> None:
