@@ -52,6 +52,8 @@ class BoxPainter:
     def paint(self, painter: QPainter, rects: Floats, rows: Ints, detail: Detail, scale: float) -> None:
         """Paint the boxes of these rows, as far as they are shown, at these rectangles (n, 4)."""
         rows = rows[self._is_shown[rows]]
+        if not len(rows):
+            return
         if detail < Detail.SHAPES:
             self._paint_batches(painter, rects, rows, detail, scale)
             return

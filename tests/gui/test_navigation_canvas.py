@@ -232,6 +232,18 @@ def test_what_is_not_upstream_steps_back(canvas: GraphCanvas) -> None:
     assert abs(darkest(after, near.x(), near.y()) - darkest(before, near.x(), near.y())) < 30
 
 
+@pytest.mark.parametrize("scale", [0.02, 0.1, 0.36, 1.0])
+def test_a_highlight_out_of_sight_only_veils_the_rest(canvas: GraphCanvas, scale: float) -> None:
+    scene = canvas.scene
+    assert scene is not None
+    mark(canvas, asked(scene, UPSTREAM, "fc1#0"))
+    for away in (0.0, 1e6):
+        canvas.set_camera(Camera(away, 0.0, scale))
+        image = canvas.grab().toImage()
+        assert not image.isNull()
+    assert image.pixelColor(400, 300) == QColor(LIGHT.canvas)
+
+
 def test_escape_dismisses_what_is_marked_before_the_selection(qtbot: QtBot, canvas: GraphCanvas) -> None:
     canvas.select("fc1#0")
     mark(canvas, Marks(frozenset({"fc1#0"})))
