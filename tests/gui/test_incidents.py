@@ -85,6 +85,7 @@ def test_a_loss_that_is_not_finite_is_told_and_leads_to_its_origin(qtbot: QtBot,
     qtbot.mouseClick(bar.go, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: session.drawing.step.index == 4, timeout=SOON_MSECS)
     assert session.selection == "decoder#0/LogBackward0:0"
+    qtbot.waitUntil(lambda: bool(spoilt.inspector.alarm.text()), timeout=SOON_MSECS)
     alarm = spoilt.inspector.alarm.text().replace("\u200b", "")
     assert alarm == (f"First value that is not finite: NaN out of LogBackward0 in decoder#0, spoilt.py:{LOG_LINE}")
     session.select("decoder#0")

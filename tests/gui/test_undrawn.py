@@ -41,6 +41,7 @@ def test_a_step_without_a_graph_shows_what_is_known_of_it(qtbot: QtBot, window: 
     qtbot.waitUntil(lambda: session.drawing is not None, timeout=SOON_MSECS)
     session.go_to(4)
     qtbot.waitUntil(lambda: session.undrawn is not None, timeout=SOON_MSECS)
+    qtbot.waitUntil(lambda: inspector._title.text() == "Step 4", timeout=SOON_MSECS)
     assert (inspector._title.text(), inspector._subtitle.text().replace("\u200b", "")) == ("Step 4", WHY)
     facts = {row.texts[0]: row.texts[1] for block in inspector.model.blocks for row in block.rows}
     assert facts["recorded"] == "no graph" and {"loss", "lr", "duration"} <= set(facts)
