@@ -114,13 +114,12 @@ def _on_screen(rects: Floats, camera: Camera) -> Floats:
 
 
 def _paint_boxes(painter: QPainter, rects: Floats, accent: QColor, dims_others: bool, radius_px: float) -> None:
-    """Rounded outlines; of very many, plain ones; and what is tiny is filled, unless it stands out without."""
+    """Rounded outlines; of very many, plain ones; and what is tiny is filled, to be seen from afar."""
     if len(rects) and np.median(rects[:, 3]) < _FILLED_BELOW_PX:
-        if not dims_others:
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(accent)
-            draw_rects(painter, rects)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(accent)
+        draw_rects(painter, rects)
         return
     is_few = len(rects) <= _MOST_ROUNDED
     painter.setPen(QPen(accent, (1.2 if dims_others else 1.8) if is_few else 1.0))

@@ -140,7 +140,7 @@ def test_a_look_leads_back_to_the_same_place(scale: float, x: float, y: float) -
     camera = Camera(x, y, scale)
     back = camera_for(look_at(layout, camera, VIEWPORT), layout, VIEWPORT)
     assert back is not None
-    assert (back.x, back.y, back.scale) == pytest.approx((x, y, scale))
+    assert (back.x, back.y, back.scale) == pytest.approx((x, y, scale), abs=1e-6)
 
 
 def test_a_look_follows_what_it_was_told_by_into_another_layout() -> None:
@@ -242,6 +242,21 @@ def test_a_highlight_out_of_sight_only_veils_the_rest(canvas: GraphCanvas, scale
         image = canvas.grab().toImage()
         assert not image.isNull()
     assert image.pixelColor(400, 300) == QColor(LIGHT.canvas)
+
+
+@pytest.mark.parametrize("marks", [Marks(frozenset({"fc1#0"})), None])
+def test_what_is_highlighted_can_be_seen_from_afar(canvas: GraphCanvas, marks: Marks | None) -> None:
+    scene = canvas.scene
+    assert scene is not None
+    mark(canvas, marks or asked(scene, UPSTREAM, "fc1#0"))
+    canvas.set_camera(Camera(scale=0.02).centered_on(*_center(canvas, "fc1#0"), (800, 600)))
+    assert canvas.grab().toImage().pixelColor(400, 300) == QColor(LIGHT.accent)
+
+
+def _center(canvas: GraphCanvas, key: str) -> tuple[float, float]:
+    rect = canvas.rect_of(key)
+    assert rect is not None
+    return rect[0] + rect[2] / 2, rect[1] + rect[3] / 2
 
 
 def test_escape_dismisses_what_is_marked_before_the_selection(qtbot: QtBot, canvas: GraphCanvas) -> None:
