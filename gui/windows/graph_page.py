@@ -67,13 +67,23 @@ class GraphPage(QWidget):
             canvas.box_selected.connect(self._on_box_selected)
             canvas.link_selected.connect(self._on_link_selected)
             canvas.group_toggled.connect(self._session.toggle_call)
-            canvas.box_activated.connect(self.open_inside)
+            canvas.box_activated.connect(self._activate)
         self._session.tape_changed.connect(self._close_insides)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Escape that had nothing to clear in the graph closes the search, or leaves the focus."""
         if event.key() != Qt.Key.Key_Escape or not self.navigation.escape():
             super().keyPressEvent(event)
+
+    @Slot(str)
+    def _activate(self, key: str) -> None:
+        """Of what does not open in place: a fold of ops is taken apart, an opaque node shows what is inside."""
+        drawing = self._session.drawing
+        boxes = () if drawing is None else drawing.scene.boxes
+        if any(box.key == key and box.fold and not box.can_open for box in boxes):
+            self._session.toggle_fold(key)
+        else:
+            self.open_inside(key)
 
     @Slot(str)
     def open_inside(self, key: str) -> None:

@@ -1,5 +1,6 @@
 """Opening and closing modules and taking folds apart, in the real window."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from pytestqt.qtbot import QtBot
 from gui import hierarchy
 from gui.settings import Settings
 from gui.windows.main_window import MainWindow
+from tracer.launch import command as tapescope
 
 SOON_MSECS = 10_000
 
@@ -132,6 +134,36 @@ def test_repeats_are_drawn_one_by_one_on_request_and_that_is_remembered(qtbot: Q
     assert not any("×" in title for title in titles(opened))
     do(qtbot, opened, "fold_repeats")
     assert opened.workbench.settings.folds_repeats is True
+
+
+LOOP = """
+import torch
+
+weight = torch.nn.Parameter(torch.ones(3))
+optimizer = torch.optim.SGD([weight], lr=0.1)
+for _ in range(2):
+    optimizer.zero_grad()
+    x = torch.ones(3)
+    for _ in range(6):
+        x = torch.tanh(x * weight)
+    x.sum().backward()
+    optimizer.step()
+"""
+
+
+def test_a_fold_of_ops_is_taken_apart_by_a_double_click(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    script, tape = tmp_path / "loop.py", tmp_path / "loop.tape"
+    script.write_text(LOOP)
+    subprocess.run(tapescope("run", "--headless", "-o", str(tape), str(script)), check=True, capture_output=True)
+    window.workbench.open_tape(tape)
+    session = window.workbench.session
+    qtbot.waitUntil(lambda: session.drawing is not None and len(session.timeline) == 2, timeout=SOON_MSECS)
+    wait_for_drawing(qtbot, window)
+    assert "Tanh ×6" in titles(window)
+    key = next(box.key for box in session.drawing.scene.boxes if box.title == "Tanh ×6")
+    window.graph.canvas.activate(key)
+    wait_for_drawing(qtbot, window)
+    assert titles(window).count("Tanh") == 6
 
 
 def test_folding_is_on_until_told_otherwise(tmp_path: Path) -> None:
