@@ -1,6 +1,6 @@
 """How far what stays in a graph moves on the screen while its structure changes, with three ways of laying it out.
 
-    python -m benchmarks.stability [experts | wired] [--steps N] [--no-dot]
+    python -m benchmarks.stability [experts | wired] [--no-dot]
 
 A mixture of experts and a randomly wired network of some 600 nodes, all calls open; with each step 5 % of the nodes
 make room for others. Sideways distances, in shares of the drawing's width and in pixels, of the boxes that two steps
@@ -24,11 +24,12 @@ from tracer.model.union import Union
 from tracer.model.view import View
 from tracer.model.view_builder import ViewOptions, build_view
 
-STEPS, DOT_STEPS = 200, 40
+DOT_STEPS = 40
 CHANGES = 0.05
 FAR_PX = 100.0
 MOST_SHARE = 0.02
-MODELS = {"experts": routed_graphs, "wired": wired_graphs}
+# The union of a network that is wired anew at random grows into a thicket, whose layout takes seconds after 60 steps.
+MODELS = {"experts": (routed_graphs, 200), "wired": (wired_graphs, 60)}
 Places = dict[str, tuple[float, float]]
 """Centre x, y of each box that a step has, by its key."""
 
@@ -122,12 +123,12 @@ def dot_moves(graphs: list[nx.MultiDiGraph]) -> Moves:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", nargs="?", choices=MODELS)
-    parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--no-dot", action="store_true")
     args = parser.parse_args()
     gc.disable()
     for model in [args.model] if args.model else MODELS:
-        graphs = list(MODELS[model](args.steps * 2 // 3, CHANGES))
+        make_graphs, steps = MODELS[model]
+        graphs = list(make_graphs(steps * 2 // 3, CHANGES))
         report(model, graphs, has_dot=dot.is_there() and not args.no_dot)
 
 
@@ -135,7 +136,8 @@ def report(name: str, graphs: list[nx.MultiDiGraph], has_dot: bool) -> None:
     # A third of the steps have a structure that was there before.
     graphs = graphs + graphs[::-2]
     changed = [len(set(after) ^ set(before)) / 2 / len(after) for before, after in pairwise(graphs)]
-    print(f"{name}: {len(graphs)} steps of {len(graphs[0])} nodes, {np.mean(changed):.1%} of them replaced each step")
+    size = len(graphs[0])
+    print(f"{name}: {len(graphs)} steps of {size} nodes, {np.mean(changed):.1%} replaced each step", flush=True)
     within, grown = union_moves(graphs)
     for moves in (within, grown, fresh_moves(graphs)):
         print(moves, flush=True)
