@@ -3,23 +3,22 @@
 from collections.abc import Callable
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from gui.canvas.animation import MOST_BOXES, Transition, shift_between
 from gui.canvas.camera import Camera, fitted, opening
+from gui.canvas.camera_view import CameraView
+from gui.canvas.corners import Corners
 from gui.canvas.frame import Frame
-from gui.canvas.geometry import Area, Ints
-from gui.canvas.highlight import Highlight, paint_highlight
+from gui.canvas.geometry import Area, Ints, rows_in
+from gui.canvas.highlight import Highlight
 from gui.canvas.hit_testing import NOTHING, Hit, hit
 from gui.canvas.interaction import Interaction
-from gui.canvas.legend_panel import LegendPanel
-from gui.canvas.minimap import Minimap
+from gui.canvas.marks import Marks, paint_marks
 from gui.canvas.motion import Motion
 from gui.canvas.navigation import sibling, walk
-from gui.canvas.overlay import paint_box_outline, paint_group_outline, paint_links
-from gui.canvas.progress_pill import ProgressPill
 from gui.canvas.renderer import Renderer
 from gui.canvas.rows import box_row, group_row, rect_of, start_point
 from gui.canvas.scene import Scene
@@ -28,12 +27,10 @@ from gui.fonts import text_font
 from gui.theme import Theme
 from tracer.layout.result import Layout
 
-_ZOOM_STEP = 1.25
 _LINK_TOLERANCE_PX = 5.0
-_REST_MS = 90
 
 
-class GraphCanvas(QWidget):
+class GraphCanvas(CameraView):
     """Shows one `Scene`; pans, zooms, selects. Opening and closing modules is asked for, and comes back as a new scene.
 
     The wheel zooms at the cursor, dragging pans. Arrow keys walk along links, Enter opens or closes, F fits, Z zooms to
@@ -44,14 +41,12 @@ class GraphCanvas(QWidget):
     link_selected = Signal(int)  # index in `scene.layout.view.links`, -1 when none is any more
     group_toggled = Signal(str)  # key of a module call to open or close
     box_activated = Signal(str)  # double click or Enter on a box that does not open in place
-    zoom_changed = Signal(float)
     cancel_requested = Signal()  # of the layout that is under way
     second_chosen = Signal(str)  # key of a box or frame that was clicked with Shift or Ctrl
     back_requested = Signal()  # with the mouse's own button
     forward_requested = Signal()
     highlight_dismissed = Signal()  # by Escape
     leaving = Signal()  # a jump away from this view, which is still as it was
-    camera_changed = Signal(object)  # Camera
     resized = Signal()
     hover_changed = Signal(object)  # Hit: what the mouse points at
 
@@ -68,27 +63,18 @@ class GraphCanvas(QWidget):
         self.placeholder = ""
         self._theme = theme
         self._renderer: Renderer | None = None
-        self._camera = self._told_camera = Camera()
-        self._has_moved = False  # by the user: from then on the camera is theirs
         self._selection = NONE
         self._marked_links: Ints = np.zeros(0, dtype=np.int64)
         self._hover = NOTHING
         self._highlight: Highlight | None = None
-        self._covered_px = 0  # at the top right corner, by what lies over the canvas
         self._toggled_key = ""
         self._frame = Frame()
-        self._minimap = Minimap(self)
-        self._minimap.hide()
-        self.legend = LegendPanel(theme, self)
-        self._rest = QTimer(self)
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(_REST_MS)
         self._motion = Motion(self)
-        self._rest.timeout.connect(self.update)
         self._motion.moved.connect(self.update)
-        self.progress = ProgressPill(theme, self)
+        self._corners = Corners(theme, self)
+        self.legend, self.progress = self._corners.legend, self._corners.progress
         self.progress.cancelled.connect(self.cancel_requested)
-        self._minimap.center_requested.connect(self._center_on_point)
+        self._corners.minimap.center_requested.connect(self._center_on_point)
         Interaction(self)
 
     # -- what is shown
@@ -101,11 +87,6 @@ class GraphCanvas(QWidget):
     @property
     def _layout(self) -> Layout | None:
         return None if self._renderer is None else self._renderer.scene.layout
-
-    @property
-    def camera(self) -> Camera:
-        """What part of it is looked at, and how large."""
-        return self._camera
 
     @property
     def selection(self) -> Selection:
@@ -131,7 +112,7 @@ class GraphCanvas(QWidget):
             if not is_same_layout:
                 self._move_to_layout(before, self._renderer, animate)
         self._toggled_key = ""
-        self._minimap.set_renderer(self._renderer)
+        self._corners.minimap.set_renderer(self._renderer)
         self._change_selection(
             carried_over(self._selection, None if before is None else before.scene.layout, self._layout)
         )
@@ -155,12 +136,7 @@ class GraphCanvas(QWidget):
     def set_progress(self, share: float) -> None:
         """How far the layout to be shown next is, 0 to 1; less than 0 where none is under way."""
         self.progress.set_share(share)
-        self._place_progress()
-
-    def _place_progress(self) -> None:
-        """In the middle of the lower edge."""
-        pill = self.progress
-        pill.move((self.width() - pill.width()) // 2, self.height() - pill.height() - self._theme.sizes.margin)
+        self._corners.place_progress()
 
     def set_legend_visible(self, is_visible: bool) -> None:
         """Show or hide the legend."""
@@ -169,7 +145,7 @@ class GraphCanvas(QWidget):
 
     def set_covered_height(self, height_px: int) -> None:
         """How much of the top right corner something covers that lies over the canvas: the legend goes below it."""
-        self._covered_px = height_px
+        self._corners.covered_px = height_px
         self._view_changed()
 
     def set_minimap_visible(self, is_visible: bool) -> None:
@@ -188,10 +164,18 @@ class GraphCanvas(QWidget):
             self._open()
             return
         self._camera = Camera(self._camera.x + shift[0], self._camera.y + shift[1], self._camera.scale)
+        if len(rows_in(before.scene.layout.boxes, area)) and not self._shows_boxes(after):
+            # Much was closed at once, and what was looked at is gone.
+            self._has_moved = False
+            self._open()
+            return
         self._has_moved = True
         counts = len(before.scene.layout.boxes), len(after.scene.layout.boxes)
         if animate and self.animates and self.isVisible() and max(counts) <= MOST_BOXES:
             self._motion.start(Transition(before, after, shift))
+
+    def _shows_boxes(self, renderer: Renderer) -> bool:
+        return bool(len(rows_in(renderer.scene.layout.boxes, self._camera.visible(self._viewport()))))
 
     # -- where it is looked at
 
@@ -207,12 +191,6 @@ class GraphCanvas(QWidget):
         if rect is not None:
             self._center_on_point(rect[0] + rect[2] / 2, rect[1] + rect[3] / 2)
 
-    def set_camera(self, camera: Camera) -> None:
-        """Look where another canvas with the same layout looks."""
-        self._has_moved = True
-        if camera != self._camera:
-            self._set_camera(camera)
-
     def zoom_to_selection(self) -> None:
         """Show the selected box or group as large as is useful."""
         rect = self.rect_of(self._selection.key)
@@ -222,85 +200,25 @@ class GraphCanvas(QWidget):
             around = (x - 80.0, y - 80.0, width + 160.0, height + 160.0)
             self._set_camera(fitted(around, self._viewport(), max_scale=1.5))
 
-    def zoom_in(self) -> None:
-        self.zoom_by(_ZOOM_STEP)
-
-    def zoom_out(self) -> None:
-        self.zoom_by(1 / _ZOOM_STEP)
-
-    def zoom_to_actual_size(self) -> None:
-        """100 %: one scene unit is one pixel."""
-        self.zoom_by(1 / self._camera.scale)
-
-    def zoom_by(self, factor: float, at: QPointF | None = None) -> None:
-        """Zoom at a pixel, at the middle without one."""
-        point = QRectF(self.rect()).center() if at is None else at
-        self._set_camera(self._camera.zoomed(factor, (point.x(), point.y())))
-
-    def pan(self, dx: float, dy: float) -> None:
-        """Move the content by so many pixels."""
-        self._set_camera(self._camera.panned(dx, dy))
-
-    def _center_on_point(self, x: float, y: float) -> None:
-        self._set_camera(self._camera.centered_on(x, y, self._viewport()))
-
-    def _set_camera(self, camera: Camera) -> None:
-        """Look elsewhere because the user wants to."""
-        self._has_moved = True
-        has_zoomed = camera.scale != self._camera.scale
-        self._camera = camera
-        if has_zoomed:
-            self._rest.start()
-            self.zoom_changed.emit(camera.scale)
-        self._view_changed()
-
     def _open(self) -> None:
         """The first look at a graph: see `camera.opening`."""
         if self._renderer is None:
             return
         layout = self._renderer.scene.layout
-        self._camera = opening(layout.size, self._viewport(), start_point(layout), self._covered_corner())
+        self._camera = opening(layout.size, self._viewport(), start_point(layout), self._corners.covered())
         self.zoom_changed.emit(self._camera.scale)
-
-    def _covered_corner(self) -> tuple[float, float]:
-        """What the legend takes of the upper right corner, in pixels, with its margins."""
-        width, height = self.legend.covered()
-        margins = 2.0 * self._theme.sizes.margin
-        return (width + margins, height + margins) if width else (0.0, 0.0)
 
     def _view_changed(self) -> None:
         area = self._camera.visible(self._viewport())
-        self._place_minimap()
-        self._minimap.set_view(area)
-        self._minimap.setVisible(self.shows_minimap and self._renderer is not None and not self._sees_all(area))
-        self._place_legend()
-        self.update()
-        if self._camera != self._told_camera:
-            self._told_camera = self._camera
-            self.camera_changed.emit(self._camera)
-
-    def _place_minimap(self) -> None:
-        """In the lower right corner, up to a third as high as the view."""
-        margin = self._theme.sizes.margin
-        self._minimap.fit_into(self.height() // 3)
-        corner = self.width() - margin - self._minimap.width(), self.height() - margin - self._minimap.height()
-        self._minimap.move(*corner)
-
-    def _place_legend(self) -> None:
-        """In the upper right corner, away from where one starts to read; not where it would meet the minimap."""
-        margin = self._theme.sizes.margin
-        minimap_px = self._minimap.height() + margin if self._minimap.isVisible() else 0
-        self.legend.fit_into(self.height() - self._covered_px - minimap_px - 2 * margin)
-        self.legend.move(self.width() - margin - self.legend.width(), self._covered_px + margin)
+        self._corners.minimap.set_view(area)
+        self._corners.place(self.shows_minimap and self._renderer is not None and not self._sees_all(area))
+        super()._view_changed()
 
     def _sees_all(self, area: Area) -> bool:
         assert self._renderer is not None
         width, height = self._renderer.scene.layout.size
         x, y = area[0], area[1]
         return x <= 0 and y <= 0 and x + area[2] >= width and y + area[3] >= height
-
-    def _viewport(self) -> tuple[int, int]:
-        return self.width(), self.height()
 
     def rect_of(self, key: str) -> Area | None:
         """The rectangle of a box or frame in scene units, None for what is not drawn."""
@@ -437,10 +355,9 @@ class GraphCanvas(QWidget):
             self._motion.paint(painter, self._camera, self._viewport())
         else:
             self._paint_frame(painter, self._renderer)
-            if self._highlight is not None and self._highlight.layout is self._layout:
-                area = self._camera.visible(self._viewport())
-                paint_highlight(painter, self._renderer, self._highlight, area, self._camera)
-            self._paint_overlays(painter, self._renderer)
+            key = self._selection.key if self._is_shown(self._selection.key) else ""
+            marks = Marks(self._hover, key, self._marked_links, self._highlight)
+            paint_marks(painter, self._renderer, marks, self._camera.visible(self._viewport()), self._camera)
         painter.end()
 
     def _paint_placeholder(self, painter: QPainter) -> None:
@@ -452,33 +369,13 @@ class GraphCanvas(QWidget):
         """Show the cached picture; take it anew where it is not sharp, unless it is slow and the zoom still moves."""
         viewport, ratio = self._viewport(), self.devicePixelRatioF()
         if not self._frame.is_sharp(self._camera, viewport, ratio):
-            may_wait = self._frame.is_slow and self._rest.isActive()
+            may_wait = self._frame.is_slow and self.is_zooming
             if not (may_wait and self._frame.can_stand_in(viewport, ratio)):
                 self._frame.render(renderer, self._camera, viewport, ratio)
         self._frame.draw(painter, self._camera)
 
-    def _paint_overlays(self, painter: QPainter, renderer: Renderer) -> None:
-        area = self._camera.visible(self._viewport())
-        links = self._marked_links
-        if self._hover.what == "link":
-            links = np.union1d(links, [self._hover.index])
-        paint_links(painter, renderer, links, area, self._camera)
-        if self._hover.what == "box":
-            paint_box_outline(painter, renderer, self._hover.index, self._camera, is_selected=False)
-        elif self._hover.what == "group":
-            paint_group_outline(painter, renderer, self._hover.index, self._camera, is_selected=False)
-        if not self._selection.key or not self._is_shown(self._selection.key):
-            return
-        layout = renderer.scene.layout
-        row, group = box_row(layout, self._selection.key), group_row(layout, self._selection.key)
-        if row >= 0:
-            paint_box_outline(painter, renderer, row, self._camera, is_selected=True)
-        elif group >= 0:
-            paint_group_outline(painter, renderer, group, self._camera, is_selected=True)
-
     def resizeEvent(self, event: QResizeEvent) -> None:
         if not self._has_moved:
             self._open()
-        self._place_progress()
         self._view_changed()
         self.resized.emit()
