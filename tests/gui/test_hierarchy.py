@@ -8,6 +8,8 @@ from PySide6.QtCore import QSettings, Qt
 from pytestqt.qtbot import QtBot
 
 from gui import hierarchy
+from gui.canvas.camera import Camera
+from gui.canvas.geometry import rows_in
 from gui.settings import Settings
 from gui.windows.main_window import MainWindow
 from tracer.launch import command as tapescope
@@ -171,6 +173,18 @@ def test_folding_is_on_until_told_otherwise(tmp_path: Path) -> None:
     assert settings.folds_repeats
     settings.folds_repeats = False
     assert not settings.folds_repeats
+
+
+def test_the_view_is_never_empty_after_much_was_closed(qtbot: QtBot, opened: MainWindow) -> None:
+    canvas = opened.graph.canvas
+    do(qtbot, opened, "fold_repeats")
+    do(qtbot, opened, "open_all")
+    boxes = canvas.scene.layout.boxes
+    lowest = boxes[boxes[:, 1].argmax()]
+    canvas.set_camera(Camera(float(lowest[0]), float(lowest[1]) - 900.0, 1.0))
+    do(qtbot, opened, "close_all")
+    x, y, width, height = canvas.camera.visible((canvas.width(), canvas.height()))
+    assert len(rows_in(canvas.scene.layout.boxes, (x, y, width, height)))
 
 
 def test_what_is_drawn_for_a_copy_is_found(qtbot: QtBot, opened: MainWindow) -> None:
