@@ -181,7 +181,8 @@ def measure_known(app: QApplication, script: Path) -> None:
     with shown(app, tape) as window:
         watch = Watch(window)
         boxes = _open_all(window, watch)
-        order = [number % len(steps) for number in itertools.accumulate(range(1, CLICKS + STRUCTURES + 1))]
+        far = (number % len(steps) for number in itertools.accumulate(range(2 * CLICKS)))
+        order = [step for before, step in itertools.pairwise(far) if step != before][: CLICKS + STRUCTURES]
         figures = []
         for number, step in enumerate(order):
             figures.append(watch.show(step)) if number >= STRUCTURES else watch.show(step)

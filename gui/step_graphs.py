@@ -6,6 +6,7 @@ import networkx as nx
 
 from gui.recent import Recent
 from tracer import GraphDiff, Step, Tape
+from tracer.model.call_tree import call_tree
 from tracer.model.diff import diff, diff_of_calls
 
 CACHED_GRAPHS, CACHED_DIFFS = 64, 256
@@ -17,6 +18,7 @@ class StepGraphs:
     def __init__(self, tape: Tape) -> None:
         self._tape = tape
         self._graphs: Recent[nx.MultiDiGraph] = Recent(CACHED_GRAPHS)
+        self._calls: Recent[frozenset[str]] = Recent(CACHED_GRAPHS)
         self._diffs: Recent[GraphDiff] = Recent(CACHED_DIFFS)
 
     def of(self, step: Step) -> nx.MultiDiGraph:
@@ -36,7 +38,10 @@ class StepGraphs:
 
     def _compare(self, before: Step, after: Step) -> GraphDiff:
         compare = diff_of_calls if before.shape_id == after.shape_id else diff
-        return compare(self.of(before), self.of(after))
+        return compare(self.of(before), self.of(after), (self._calls_of(before), self._calls_of(after)))
+
+    def _calls_of(self, step: Step) -> frozenset[str]:
+        return self._calls.get(key_of(step), lambda: frozenset(call_tree(self.of(step))))
 
 
 def key_of(step: Step) -> Hashable:
