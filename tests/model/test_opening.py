@@ -7,7 +7,6 @@ from tests.model.programs import programs
 from tracer.model.call_tree import call_tree
 from tracer.model.opening import (
     FEW_BOXES,
-    GOOD_BOXES,
     MOST_BOXES,
     default_open,
     opened_below,
@@ -105,8 +104,29 @@ def test_a_first_drawing_is_the_same_each_time_and_full_if_there_is_little(graph
     assert default_open(graph.copy()) == opened
     assert default_open(graph, before=opened) == opened
     everything_open = len(build_view(graph, ViewOptions(everything(graph))).boxes)
-    if everything_open <= GOOD_BOXES:
+    if everything_open <= FEW_BOXES:
         assert boxes_at_first(graph) == everything_open
+
+
+def perceptron(layers: int) -> nx.MultiDiGraph:
+    """A block with two layers of one op each, so many times; no two are alike."""
+    maker = GraphMaker()
+    root = maker.call("", "Net")
+    above = maker.op("EmbeddingBackward0", [maker.parameter("words")], root)
+    for number in range(layers):
+        block = maker.call(f"block{number}", "Block", root)
+        for name in ("up", "down"):
+            layer = maker.call(f"block{number}.{name}", "Linear", block)
+            weight = maker.parameter(f"block{number}.{name}.weight", (number + 1, len(name)))
+            above = maker.op("MmBackward0", [above, weight], layer)
+    maker.loss(above)
+    return maker.graph
+
+
+def test_layers_with_a_single_op_are_opened_only_where_there_is_little_else() -> None:
+    layers = {f"block{block}.{name}#0" for block in range(12) for name in ("up", "down")}
+    assert default_open(perceptron(12)).isdisjoint(layers)
+    assert default_open(perceptron(4)) >= {key for key in layers if key in everything(perceptron(4))}
 
 
 def test_calls_are_opened_to_a_depth() -> None:

@@ -25,11 +25,11 @@ def default_open(
     before: frozenset[str] | None = None,
 ) -> frozenset[str]:
     """The calls to open at first, for about 20 to 150 boxes: level by level while that draws about 60; where a level
-    would draw too many and there are few yet, the largest calls of it that fit.
+    would draw more and there are few yet, the largest kinds of calls in it that fit.
 
     A single call at the top is always opened, one with a single box in it never (it would show the same in a frame),
-    unless more is further in. Calls that made no nodes stay closed beside a graph; where there is none, they are all
-    there is to show.
+    unless more is further in; one with a single op and its parameters only where there is little else. Calls that made
+    no nodes stay closed beside a graph; where there is none, they are all there is to show.
 
     `before` is what was open while the graph was smaller: it stays, with what came beside it, as long as it draws
     neither too few boxes nor too many.
@@ -63,21 +63,30 @@ class _Budget:
             is_drawn &= ~spots.is_parameter
         owners, counts = np.unique(spots.owners[is_drawn], return_counts=True)
         self.own.update(dict(zip(owners.tolist(), counts.tolist(), strict=True)))
-        self.sizes = self._sizes()
+        self.sizes = self._totals(self.own)
         self.worthwhile = {number for number, size in enumerate(self.sizes) if can_open[number] and size > 1}
+        own_ops = Counter(spots.owners[is_drawn & ~spots.is_parameter].tolist())
+        # A call without a graph holds calls only, which are its boxes.
+        ops = self._totals(own_ops if content.keys else self.own)
+        self.first = {number for number in self.worthwhile if ops[number] > 1}
 
     def chosen(self) -> set[int]:
+        """Of the calls with several ops; where these draw few boxes, of all."""
+        opened = self._chosen(self.first)
+        return opened if self.boxes(opened) >= FEW_BOXES else self._chosen(self.worthwhile)
+
+    def _chosen(self, worthwhile: set[int]) -> set[int]:
         """Levels while they fit, then the largest calls that do."""
         top = self.below.get(-1, [])
-        opened = self._through(top) if len(top) == 1 else set()
-        level = self._next_level(opened) if opened else self._worthwhile(top)
+        opened = self._through(top, worthwhile) if len(top) == 1 else set()
+        level = self._next_level(opened, worthwhile) if opened else [call for call in top if call in worthwhile]
         while level:
             boxes = self.boxes(opened)
-            more = self._through(level)
-            if boxes + self._added(more) > (MOST_BOXES if boxes < FEW_BOXES else GOOD_BOXES):
-                more = self._fitting(level, boxes) if boxes < FEW_BOXES else set()
+            more = self._through(level, worthwhile)
+            if boxes + self._added(more) > GOOD_BOXES:
+                more = self._fitting(level, boxes, worthwhile) if boxes < FEW_BOXES else set()
             opened |= more
-            level = self._next_level(more)
+            level = self._next_level(more, worthwhile)
         return opened
 
     def grown(self, before: Set[str]) -> set[int]:
@@ -105,44 +114,47 @@ class _Budget:
     def _added(self, opened: Set[int]) -> int:
         return sum(self._inside(number) - 1 for number in opened)
 
-    def _sizes(self) -> list[int]:
-        """Boxes in each call with all in it open."""
-        sizes = [self.own[number] for number in range(len(self.calls))]
+    def _totals(self, own: Mapping[int, int]) -> list[int]:
+        """What lies in each call with all in it open, at least one for each call."""
+        totals = [own.get(number, 0) for number in range(len(self.calls))]
         for number in range(len(self.calls) - 1, -1, -1):
-            sizes[number] += sum(max(sizes[inner], 1) for inner in self.below.get(number, ()))
-        return sizes
+            totals[number] += sum(max(totals[inner], 1) for inner in self.below.get(number, ()))
+        return totals
 
     def _kind(self, number: int) -> tuple[str, str]:
         return masked(self.calls[number].path), self.calls[number].class_name
 
-    def _worthwhile(self, level: Iterable[int]) -> list[int]:
-        return [number for number in level if number in self.worthwhile]
-
-    def _next_level(self, opened: Set[int]) -> list[int]:
+    def _next_level(self, opened: Set[int], worthwhile: set[int]) -> list[int]:
         inner = (below for number in sorted(opened) for below in self.below.get(number, ()))
-        return [number for number in self._worthwhile(inner) if number not in opened]
+        return [number for number in inner if number in worthwhile and number not in opened]
 
-    def _through(self, level: Iterable[int]) -> set[int]:
+    def _through(self, level: Iterable[int], worthwhile: set[int]) -> set[int]:
         """The calls, and where nothing but one other is in one, that too."""
         opened = set()
         for number in level:
             opened.add(number)
-            while self._inside(number) == 1 and (inner := self._worthwhile(self.below.get(number, ()))):
-                number = inner[0]
+            while self._inside(number) == 1 and worthwhile.issuperset(inner := self.below.get(number, ())) and inner:
+                (number,) = inner
                 opened.add(number)
         return opened
 
-    def _fitting(self, level: list[int], boxes: int) -> set[int]:
-        """Of a level that draws too many boxes: the largest kinds of calls that fit, then the largest single ones."""
+    def _fitting(self, level: list[int], boxes: int, worthwhile: set[int]) -> set[int]:
+        """Of a level that draws too many boxes: the largest kinds of calls that fit; while these draw few, single
+        calls."""
         kinds: dict[tuple[str, str], list[int]] = {}
         for number in level:
             kinds.setdefault(self._kind(number), []).append(number)
+        by_kind, by_call = self._by_size(kinds.values()), self._by_size([number] for number in level)
         opened: set[int] = set()
-        for calls in (*self._by_size(kinds.values()), *self._by_size([number] for number in level)):
-            more = self._through(calls) - opened
-            after = boxes + self._added(opened | more)
-            if after <= GOOD_BOXES or (boxes + self._added(opened) < FEW_BOXES and after <= MOST_BOXES):
-                opened |= more
+        for most, units in ((GOOD_BOXES, by_kind), (MOST_BOXES, by_kind), (GOOD_BOXES, by_call), (MOST_BOXES, by_call)):
+            for calls in units:
+                more = opened | self._through(calls, worthwhile)
+                if boxes + self._added(more) <= most and (
+                    most == GOOD_BOXES or boxes + self._added(opened) < FEW_BOXES
+                ):
+                    opened = more
+            if boxes + self._added(opened) >= FEW_BOXES:
+                break
         return opened
 
     def _by_size(self, units: Iterable[list[int]]) -> list[list[int]]:
