@@ -12,6 +12,7 @@ _ROOT = QModelIndex()
 
 GRAPH_KEYS = (
     ("Graph: along links", "Up   Down"),
+    ("Graph: to the side", "Shift+Left   Shift+Right"),
     ("Graph: beside the selection, then on", "Tab   Shift+Tab"),
     ("Graph: open or close", "Return"),
     ("Graph: path to another box", "Shift+Click   Ctrl+Click"),
