@@ -23,7 +23,7 @@ from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PySide6.QtCore import QEvent, QEventLoop, QObject, QSettings, Qt, QTimer
+from PySide6.QtCore import QEvent, QEventLoop, QObject, QSettings, QTimer
 from PySide6.QtWidgets import QApplication
 
 from benchmarks.heartbeat import Heartbeat
@@ -98,8 +98,8 @@ for line in sys.stdin:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Milliseconds from a click to the painted frame; the longest that the loop then stood still, by the clock and by the
-    thread's CPU, and in which slot."""
+    """Milliseconds from a click to the painted frame; the longest that the loop then stood still, by the clock and by
+    the thread's CPU, and in which slot."""
 
     elapsed_ms: float
     still_ms: float
