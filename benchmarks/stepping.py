@@ -98,7 +98,7 @@ for line in sys.stdin:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Milliseconds from a click to the painted frame; the longest that the loop then stood still, by the clock and by
+    """Milliseconds from a click to the painted frame; then the longest that the loop stood still, by the clock and by
     the thread's CPU, and in which slot."""
 
     elapsed_ms: float
