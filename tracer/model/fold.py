@@ -1,7 +1,8 @@
 """Equal parts of a graph, one after the other, as one: turns of a loop, layers, experts.
 
 A fold is found among what lies directly in one call, or at the top: a few calls and ops that come several times in a
-row, equal inside and wired alike. All copies are then the first one: what is drawn is a quotient of the graph.
+row, equal inside and wired alike. Experts that work beside each other count as in a row, see `families`. All copies are
+then the first one: what is drawn is a quotient of the graph.
 """
 
 from collections.abc import Iterator, Set
@@ -11,6 +12,7 @@ import networkx as nx
 import numpy as np
 
 from tracer.model.content import Content, FoldPart
+from tracer.model.families import brought_together
 from tracer.model.labels import op_title, title_of_paths
 from tracer.model.quotient import Quotient
 from tracer.model.repeats import Repeat, repeats
@@ -43,6 +45,10 @@ class Folds:
         self.content = content
         self._anatomy = Anatomy(content, graph)
         self._found = self._find()
+        orders = brought_together(content, self._anatomy, self._found)
+        if orders:
+            self._anatomy = Anatomy(content, graph, orders)
+            self._found = self._find()
         self._quotient = Quotient(graph, content, self._anatomy)
 
     @property

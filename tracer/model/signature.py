@@ -4,6 +4,7 @@ import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import networkx as nx
@@ -32,12 +33,15 @@ class Anatomy:
     nodes stand in the graph; and `order`, in which what is below each call stands together: depth first.
 
     `starts` and `sizes` (c,) say where the nodes below a call stand in it; `call_order`, `call_starts` and `call_sizes`
-    say the same of the calls, itself first. A frame's key is a call's number, TOP for the top.
+    say the same of the calls, itself first. A frame's key is a call's number, TOP for the top. `orders` are
+    other orders of the items of some frames.
     """
 
-    def __init__(self, content: Content, graph: nx.MultiDiGraph) -> None:
+    def __init__(
+        self, content: Content, graph: nx.MultiDiGraph, orders: Mapping[int, list[int]] = MappingProxyType({})
+    ) -> None:
         self.content = content
-        self.items = self._items()
+        self.items = self._items() | dict(orders)
         self.bare: dict[int, list[int]] = {}  # calls without nodes, by the call around them
         for number, call in enumerate(content.calls):
             if call.state != LIVE:
