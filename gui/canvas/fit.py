@@ -89,22 +89,23 @@ def _links_present(view: View, graph: nx.MultiDiGraph, calls: Mapping[str, Call]
     for source, targets in graph.adjacency():
         if source not in boxes_of:
             continue
-        ends: list[str] = []
+        ends: set[str] = set()
         for target in targets:
             if target in boxes_of:
-                ends += boxes_of[target]
+                ends |= boxes_of[target]
             else:
-                ends += [key for shown in _shown_below(target, graph, boxes_of) for key in boxes_of[shown]]
+                ends.update(*(boxes_of[shown] for shown in _shown_below(target, graph, boxes_of)))
         pairs.update(product(boxes_of[source], ends))
     return np.array([(link.source, link.target) in pairs for link in view.links], dtype=np.bool_)
 
 
-def _boxes_of(view: View) -> dict[str, list[str]]:
-    """The boxes that stand for each node; a parameter may be drawn in several places."""
-    boxes: dict[str, list[str]] = {}
+def _boxes_of(view: View) -> dict[str, set[str]]:
+    """The boxes that stand for each node; a parameter may be drawn in several places. A fold has a member once for each
+    copy: pairs of these would be its square."""
+    boxes: dict[str, set[str]] = {}
     for box in view.boxes:
         for member in box.members:
-            boxes.setdefault(member, []).append(box.key)
+            boxes.setdefault(member, set()).add(box.key)
     return boxes
 
 
