@@ -25,6 +25,26 @@ def test_the_union_of_one_graph_is_that_graph() -> None:
     assert "loss" in union
 
 
+def test_the_union_of_one_graph_leaves_it_as_it_is() -> None:
+    graph, union = perceptron(), Union()
+    before = {name: repr(value) for name, value in graph.graph.items()}
+    union.add(graph, "a")
+    assert "call_tree" in union.graph.graph
+    assert {name: repr(value) for name, value in graph.graph.items()} == before
+
+
+def test_a_second_graph_joins_the_first_wherever_that_was_asked_for() -> None:
+    asked, unasked = Union(), Union()
+    for union in (asked, unasked):
+        union.add(unrolled(2), "two")
+        if union is asked:
+            assert len(union.graph) == len(unrolled(2))
+        union.add(unrolled(3), "three")
+        assert not union.add(unrolled(2), "two")
+    assert list(asked.graph) == list(unasked.graph)
+    assert edges(asked.graph) == edges(unasked.graph) == edges(unrolled(2)) | edges(unrolled(3))
+
+
 def test_a_topology_seen_before_changes_nothing() -> None:
     union = Union()
     union.add(unrolled(3), "three")
@@ -49,6 +69,7 @@ def test_a_longer_loop_grows_the_union_after_the_last_call_known() -> None:
 def test_a_new_edge_between_known_nodes_grows_the_union() -> None:
     union, graph = Union(), perceptron()
     union.add(graph, "a")
+    graph = graph.copy()
     graph.add_edge("fc0#0/AddmmBackward0:0", "fc2#0/AddmmBackward0:0", output_nr=0, input_nr=7)
     assert union.add(graph, "b")
 

@@ -1,7 +1,7 @@
 """A distinct graph, as captured and as stored: plain records that hold no tensor, and their networkx form."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
@@ -142,7 +142,7 @@ def inside_to_networkx(inside: Inside) -> nx.MultiDiGraph:
     graph = nx.MultiDiGraph(title=inside.title)
     for node in inside.nodes:
         shape = None if node.shape is None else list(node.shape)
-        source = None if node.source is None else asdict(node.source)
+        source = _source_dict(node.source)
         graph.add_node(node.name, op=node.op, target=node.target, shape=shape, dtype=node.dtype, source=source)
     names = [node.name for node in inside.nodes]
     for node in inside.nodes:
@@ -163,10 +163,15 @@ def _node_dict(node: Node, calls: tuple[ModuleCall, ...], line: SourceLine | Non
         "shapes": [list(shape) for shape in node.shapes],
         "dtype": node.dtype,
         "device": node.device,
-        "source": None if line is None else asdict(line),
+        "source": _source_dict(line),
         "opaque": node.opaque,
         "parameter": node.parameter,
     }
+
+
+def _source_dict(line: SourceLine | None) -> dict[str, Any] | None:
+    """As `dataclasses.asdict` would give it, which takes longer than the rest of a node."""
+    return None if line is None else {"file": line.file, "line": line.line, "function": line.function}
 
 
 def _call_dicts(calls: tuple[ModuleCall, ...], offset: int) -> list[dict[str, Any]]:

@@ -24,13 +24,14 @@ class Union:
         self._edges: dict[EdgeKey, None] = {}
         self._calls: dict[str, Call] = {}
         self._unreached: dict[str, None] = {}
+        self._only: nx.MultiDiGraph | None = None  # the first graph, until there is a second one
         self._graph: nx.MultiDiGraph | None = None
 
     def __len__(self) -> int:
-        return len(self._nodes)
+        return len(self._nodes) if self._only is None else len(self._only)
 
     def __contains__(self, node_key: object) -> bool:
-        return node_key in self._nodes
+        return node_key in (self._nodes if self._only is None else self._only)
 
     @property
     def topology_ids(self) -> frozenset[str]:
@@ -47,8 +48,11 @@ class Union:
         return self._graph
 
     def add(self, graph: nx.MultiDiGraph, topology_id: str) -> bool:
-        """Take in a step's graph; says whether the union grew. What was seen before costs a look at
-        the calls and edges."""
+        """Take in a step's graph, which is not changed from now on; says whether the union grew. What was seen before
+        costs a look at the calls and edges."""
+        if not self._topology_ids:
+            return self._begin(graph, topology_id)
+        self._take_apart()
         outline = topology_id, _outline(graph)
         if outline in self._outlines:
             return False
@@ -59,6 +63,19 @@ class Union:
         if grew:
             self._graph = None
         return grew
+
+    def _begin(self, graph: nx.MultiDiGraph, topology_id: str) -> bool:
+        """Most tapes have one structure: it is looked at edge by edge only when there is a second one."""
+        self._only, self._graph = graph, None
+        self._topology_ids.add(topology_id)
+        self._unreached.update(dict.fromkeys(graph.graph.get("unreached", ())))
+        return self._add_calls(call_tree(graph)) or len(graph) > 0
+
+    def _take_apart(self) -> None:
+        only, self._only = self._only, None
+        if only is not None:
+            self._outlines.update((topology_id, _outline(only)) for topology_id in self._topology_ids)
+            self._add_nodes_and_edges(only)
 
     def _add_nodes_and_edges(self, graph: nx.MultiDiGraph) -> bool:
         edges = [key for key in _edge_keys(graph) if key not in self._edges]
@@ -82,13 +99,8 @@ class Union:
         return True
 
     def _build(self) -> nx.MultiDiGraph:
-        graph: nx.MultiDiGraph = nx.MultiDiGraph()
-        graph.add_nodes_from(self._nodes.items())
-        graph.add_edges_from(
-            (source, target, {"output_nr": output_nr, "input_nr": input_nr})
-            for source, target, output_nr, input_nr in self._edges
-        )
-        made_nodes = {node["call_key"] for node in self._nodes.values() if node.get("call_key") is not None}
+        graph = self._joined() if self._only is None else _sharing(self._only)
+        made_nodes = {call for _, call in graph.nodes(data="call_key") if call is not None}
         calls = with_states(self._calls, made_nodes)
         position = {key: index for index, key in enumerate(self._calls)}
         graph.graph["module_calls"] = [
@@ -104,7 +116,14 @@ class Union:
             for call in calls.values()
         ]
         graph.graph["call_tree"] = calls
-        graph.graph["unreached"] = [name for name in self._unreached if name not in self._nodes]
+        graph.graph["unreached"] = [name for name in self._unreached if name not in graph]
+        return graph
+
+    def _joined(self) -> nx.MultiDiGraph:
+        graph: nx.MultiDiGraph = nx.MultiDiGraph()
+        graph.add_nodes_from(self._nodes.items())
+        for source, target, output_nr, input_nr in self._edges:
+            graph.add_edge(source, target, output_nr=output_nr, input_nr=input_nr)
         return graph
 
 
@@ -124,6 +143,13 @@ def merge_order(known: Iterable[str], incoming: Iterable[str]) -> list[str]:
         merged.append(key)
         merged.extend(followers.get(key, ()))
     return merged
+
+
+def _sharing(graph: nx.MultiDiGraph) -> nx.MultiDiGraph:
+    """The same nodes and edges, not copied, without what belongs to the graph as a whole."""
+    shared: nx.MultiDiGraph = nx.graphviews.generic_graph_view(graph)
+    shared.graph = {}
+    return shared
 
 
 def _edge_keys(graph: nx.MultiDiGraph) -> Iterator[EdgeKey]:
