@@ -7,6 +7,8 @@ MAX_SCALE = 8.0
 # Below this zoom titles are too small to read: 12 px letters become 6 px.
 READABLE_SCALE = 0.7
 MARGIN_PX = 28.0
+LEAST_BESIDE = 0.8
+"""So much smaller a graph may be seen at first if nothing covers it then."""
 
 Size = tuple[float, float]
 
@@ -68,14 +70,27 @@ def fitted(
     return Camera(scale=scale).centered_on(x + width / 2, y + height / 2, viewport)
 
 
-def opening(size: Size, viewport: Size, focus: tuple[float, float] | None, corner: Size = (0.0, 0.0)) -> Camera:
+def opening(
+    size: Size,
+    viewport: Size,
+    focus: tuple[float, float] | None,
+    upper: Size = (0.0, 0.0),
+    lower: Size = (0.0, 0.0),
+) -> Camera:
     """The first look at a scene: all of it where that can be read, otherwise its beginning at a readable zoom.
 
     `focus` is the scene point to begin at. Where the whole width fits at a readable zoom the graph stands in the
-    middle, otherwise the focus does. `corner` is the size in pixels of what covers the view's upper right corner: a
-    graph that is narrow enough stands to the left of it.
+    middle, otherwise the focus does. `upper` and `lower` are the sizes in pixels of what covers the view's right
+    corners, the lower one only where not all is seen: a graph that is narrow enough stands to the left of both.
     """
-    return _beside_corner(_opening(size, viewport, focus), size, viewport, corner)
+    camera = _opening(size, viewport, focus)
+    is_whole = camera.to_view(0.0, 0.0)[1] >= 0.0 and camera.to_view(*size)[1] <= viewport[1]
+    corners = (upper,) if is_whole else (upper, lower)
+    aside = _beside(camera, size, viewport, corners)
+    if aside is not None:
+        return aside
+    smaller = _opening(size, (viewport[0] - max(width for width, _ in corners), viewport[1]), focus)
+    return smaller if smaller.scale >= LEAST_BESIDE * camera.scale and _fits(smaller, size, viewport) else camera
 
 
 def _opening(size: Size, viewport: Size, focus: tuple[float, float] | None) -> Camera:
@@ -85,19 +100,30 @@ def _opening(size: Size, viewport: Size, focus: tuple[float, float] | None) -> C
     scale = min(max((viewport[0] - 2 * MARGIN_PX) / max(size[0], 1.0), READABLE_SCALE), 1.0)
     camera = Camera(scale=scale)
     focus_x, focus_y = focus or (size[0] / 2, size[1])
-    fits_across = size[0] * scale <= viewport[0] - 2 * MARGIN_PX + 0.5
-    camera = camera.centered_on(size[0] / 2 if fits_across else focus_x, focus_y, viewport)
-    return replace(camera, y=_kept_inside(camera.y, size[1], viewport[1] / scale, MARGIN_PX / scale))
+    camera = camera.centered_on(focus_x, focus_y, viewport)
+    x, y = (
+        _kept_inside(start, length, visible / scale, MARGIN_PX / scale)
+        for start, length, visible in zip((camera.x, camera.y), size, viewport, strict=True)
+    )
+    return replace(camera, x=x, y=y)
 
 
-def _beside_corner(camera: Camera, size: Size, viewport: Size, corner: Size) -> Camera:
-    """Panned by as little as keeps the content out of the covered corner; as it is where the left has no room."""
+def _fits(camera: Camera, size: Size, viewport: Size) -> bool:
+    """Whether the view shows the whole width."""
+    return camera.to_view(0.0, 0.0)[0] >= 0.0 and camera.to_view(*size)[0] <= viewport[0]
+
+
+def _beside(camera: Camera, size: Size, viewport: Size, corners: tuple[Size, ...]) -> Camera | None:
+    """Panned by as little as keeps the content out of covered right corners, the upper one first; None where the left
+    has no room."""
     left, top = camera.to_view(0.0, 0.0)
-    right, _ = camera.to_view(size[0], 0.0)
-    overlap = right - (viewport[0] - corner[0])
-    if not corner[0] or overlap <= 0 or top >= corner[1] or left - overlap < MARGIN_PX:
+    right, bottom = camera.to_view(*size)
+    meets = (top < corners[0][1], bottom > viewport[1] - corners[-1][1])
+    covered = max((width for (width, _), is_met in zip(corners, meets, strict=False) if is_met), default=0.0)
+    overlap = right - (viewport[0] - covered)
+    if not covered or overlap <= 0:
         return camera
-    return camera.panned(-overlap, 0.0)
+    return camera.panned(-overlap, 0.0) if left - overlap >= MARGIN_PX - 0.5 else None
 
 
 def _kept_inside(start: float, length: float, visible: float, margin: float) -> float:

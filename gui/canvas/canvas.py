@@ -106,13 +106,14 @@ class GraphCanvas(CameraView):
         self.legend.set_scene(scene, self._theme)
         if scene is None:
             self._renderer = None
+            self._corners.minimap.set_renderer(None)
         else:
             is_same_layout = before is not None and before.scene.layout is scene.layout
             self._renderer = Renderer(scene, self._theme, before)
+            self._corners.minimap.set_renderer(self._renderer)
             if not is_same_layout:
                 self._move_to_layout(before, self._renderer, animate)
         self._toggled_key = ""
-        self._corners.minimap.set_renderer(self._renderer)
         self._change_selection(
             carried_over(self._selection, None if before is None else before.scene.layout, self._layout)
         )
@@ -205,7 +206,8 @@ class GraphCanvas(CameraView):
         if self._renderer is None:
             return
         layout = self._renderer.scene.layout
-        self._camera = opening(layout.size, self._viewport(), start_point(layout), self._corners.covered())
+        self._camera = opening(layout.size, self._viewport(), start_point(layout), *self._corners.covered())
+        self._corners.settle(layout, self._camera)
         self.zoom_changed.emit(self._camera.scale)
 
     def _view_changed(self) -> None:

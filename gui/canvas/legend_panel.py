@@ -22,6 +22,7 @@ class LegendPanel(QWidget):
         self._scene: Scene | None = None
         self._note = ""
         self._is_folded = False
+        self._is_tucked, self._may_tuck = False, True
         self._is_wanted = True
         self._room_px = 1 << 16
         self._legend: Legend | None = None
@@ -40,8 +41,17 @@ class LegendPanel(QWidget):
             self._refresh()
             self.folded_changed.emit(is_folded)
 
+    def tuck(self, is_tucked: bool) -> None:
+        """Show the title alone for as long as nobody asks for more: a click on it, or other colours, bring it all."""
+        is_tucked = is_tucked and self._may_tuck
+        if is_tucked != self._is_tucked:
+            self._is_tucked = is_tucked
+            self._refresh()
+
     def set_scene(self, scene: Scene | None, theme: Theme) -> None:
-        self._scene, self._theme = scene, theme
+        before, self._scene, self._theme = self._scene, scene, theme
+        if before is not None and scene is not None and before.coloration.title != scene.coloration.title:
+            self._is_tucked = False
         self._refresh()
 
     def set_note(self, note: str) -> None:
@@ -60,9 +70,11 @@ class LegendPanel(QWidget):
             self._room_px = room_px
             self._refresh()
 
-    def covered(self) -> tuple[int, int]:
-        """Width and height of what it covers, in pixels; nothing while it is not to be seen."""
-        return (self.width(), self.height()) if self._legend is not None else (0, 0)
+    def full_size(self) -> tuple[float, float]:
+        """Width and height with everything that it has to say, or of the title alone where the user folded it."""
+        if self._scene is None or not self._is_wanted:
+            return 0.0, 0.0
+        return Legend(self._scene, self._theme, self._is_folded, self._note).size()
 
     def _refresh(self) -> None:
         self._legend = self._fitting()
@@ -77,7 +89,7 @@ class LegendPanel(QWidget):
     def _fitting(self) -> Legend | None:
         if self._scene is None or not self._is_wanted:
             return None
-        for is_folded in (self._is_folded, True):
+        for is_folded in (self._is_folded or self._is_tucked, True):
             legend = Legend(self._scene, self._theme, is_folded, self._note)
             width, height = legend.size()
             if width and height <= self._room_px:
@@ -97,7 +109,12 @@ class LegendPanel(QWidget):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Taken even where it does nothing, or it would reach the graph underneath."""
         if event.button() == Qt.MouseButton.LeftButton and event.position().y() <= TITLE_HEIGHT:
-            self.set_folded(not self._is_folded)
+            self._may_tuck = False
+            if self._is_tucked:
+                self.tuck(False)
+                self.set_folded(False)
+            else:
+                self.set_folded(not self._is_folded)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.mousePressEvent(event)

@@ -131,13 +131,31 @@ def test_a_wide_and_tall_graph_opens_with_its_focus_in_sight() -> None:
     assert camera.scale >= READABLE_SCALE
 
 
-def test_a_narrow_graph_opens_beside_what_covers_the_corner() -> None:
-    corner = (200.0, 100.0)
-    tall = opening((300.0, 20_000.0), VIEWPORT, (150.0, 9_000.0), corner)
-    assert tall.to_view(300.0, 0.0)[0] <= 600
+def test_a_narrow_graph_opens_beside_what_covers_the_corners() -> None:
+    upper, lower = (200.0, 100.0), (250.0, 120.0)
+    tall = opening((300.0, 20_000.0), VIEWPORT, (150.0, 9_000.0), upper, lower)
+    assert tall.to_view(300.0, 0.0)[0] <= 550
     assert tall.to_view(0.0, 0.0)[0] >= 28
-    for size in ((700.0, 20_000.0), (300.0, 100.0)):
-        assert opening(size, VIEWPORT, None, corner) == opening(size, VIEWPORT, None)
+    assert tall.scale == 1.0
+
+
+def test_a_graph_opens_a_little_smaller_where_it_stands_free_then() -> None:
+    camera = opening((600.0, 20_000.0), VIEWPORT, (300.0, 0.0), (200.0, 100.0), (100.0, 100.0))
+    assert 0.8 <= camera.scale < 1.0
+    assert camera.to_view(0.0, 0.0)[0] >= 27.9 and camera.to_view(600.0, 0.0)[0] <= 600
+
+
+def test_a_graph_opens_in_the_middle_where_nothing_keeps_it_free() -> None:
+    corner = (200.0, 100.0)
+    for size in ((735.0, 20_000.0), (300.0, 100.0)):
+        assert opening(size, VIEWPORT, None, corner, corner) == opening(size, VIEWPORT, None)
+
+
+def test_a_wide_graph_opens_without_looking_past_its_sides() -> None:
+    size = (3_000.0, 20_000.0)
+    for focus_x in (10.0, 2_990.0):
+        camera = opening(size, VIEWPORT, focus=(focus_x, 0.0))
+        assert camera.to_view(0.0, 0.0)[0] <= 28.5 and camera.to_view(3_000.0, 0.0)[0] >= 800 - 28.5
 
 
 def test_detail_grows_with_the_zoom_and_labels_are_bounded() -> None:

@@ -142,13 +142,31 @@ def test_a_click_below_the_title_does_nothing(panel: LegendPanel) -> None:
     assert not panel.is_folded
 
 
+def test_a_tucked_legend_comes_out_by_a_click_and_stays_out(panel: LegendPanel) -> None:
+    told: list[bool] = []
+    panel.folded_changed.connect(told.append)
+    height = panel.height()
+    panel.tuck(True)
+    assert panel.height() <= TITLE_HEIGHT + 1
+    QTest.mouseClick(panel, Qt.MouseButton.LeftButton, pos=QPoint(20, 10))
+    assert panel.height() == height
+    panel.tuck(True)
+    assert panel.height() == height
+    assert told == []
+
+
+def test_other_colours_bring_a_tucked_legend_out(panel: LegendPanel) -> None:
+    panel.tuck(True)
+    panel.set_scene(scene("op_type"), LIGHT)
+    assert panel.height() > TITLE_HEIGHT + 1
+
+
 def test_a_legend_without_room_shows_its_title_or_nothing(panel: LegendPanel) -> None:
     panel.fit_into(50)
     assert panel.height() <= TITLE_HEIGHT + 1
     assert not panel.is_folded
     panel.fit_into(10)
     assert panel.isHidden()
-    assert panel.covered() == (0, 0)
     panel.fit_into(400)
     assert panel.height() > 50
 
