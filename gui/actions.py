@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QWidget
 from gui import format as fmt
 from gui.coloring import Coloring
 from gui.colorings import colorings
-from gui.differences import differing_boxes
+from gui.differences import differing_keys
 from gui.drawing import inside_of
 from gui.findings import LINK, source_of
 from gui.hierarchy import DEPTHS
@@ -376,7 +376,7 @@ class Actions(QObject):
         enabled["toggle_fold"] = has_folds and bool(session.selection)
         enabled["compare"] = has_graph or session.pinned_step is not None
         enabled["link_cameras"] = session.options.side_by_side
-        has_differences = has_graph and bool(differing_boxes(session.drawing.scene))
+        has_differences = has_graph and bool(differing_keys(session.drawing.scene))
         enabled |= dict.fromkeys(("previous_difference", "next_difference"), has_differences)
         for name, is_enabled in enabled.items():
             self._actions[name].setEnabled(is_enabled)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from gui.canvas.colors import colored
 from gui.canvas.fit import Fit
+from gui.canvas.frame_states import frame_states_before
 from gui.canvas.scene import Scene
 from gui.canvas.states import states_before
 from gui.coloring import Coloring
@@ -42,4 +43,5 @@ def scene_before(
     """The compared step, whose graph `fitted` is of, from its own point of view: what the shown step `after` lacks is
     removed from it, what that one adds is not there yet."""
     states = states_before(fitted, after.states)
-    return Scene(fitted, states, colored(fitted, states, coloring, statistics, theme))
+    groups = frame_states_before(after.group_states)
+    return Scene(fitted, states, groups, colored(fitted, states, groups, coloring, statistics, theme))

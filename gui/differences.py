@@ -1,4 +1,4 @@
-"""What differs between the two steps of a drawing, in words, and box by box in the order of reading."""
+"""What differs between the two steps of a drawing, in words, and part by part in the order of reading."""
 
 from collections.abc import Sequence
 
@@ -50,12 +50,14 @@ def step_text(step: Step, node_count: int | None, timeline: Timeline) -> str:
     return " · ".join(parts)
 
 
-def differing_boxes(scene: Scene) -> tuple[str, ...]:
-    """The keys of the boxes that are added, removed or changed, from the top to the bottom, lines from the left."""
-    rows = np.flatnonzero(np.isin(scene.states, [int(state) for state in MARKS]))
-    places = scene.layout.boxes[rows]
-    order = np.lexsort((places[:, 0], places[:, 1]))
-    return tuple(scene.layout.view.boxes[row].key for row in rows[order].tolist())
+def differing_keys(scene: Scene) -> tuple[str, ...]:
+    """Of the frames and boxes that are added, removed or changed, from the top to the bottom, lines from the left."""
+    layout, marks = scene.layout, [int(state) for state in MARKS]
+    frames, boxes = np.flatnonzero(np.isin(scene.group_states, marks)), np.flatnonzero(np.isin(scene.states, marks))
+    keys = [layout.view.groups[row].key for row in frames.tolist()]
+    keys += [layout.view.boxes[row].key for row in boxes.tolist()]
+    places = np.concatenate((layout.groups[frames], layout.boxes[boxes]))
+    return tuple(keys[row] for row in np.lexsort((places[:, 0], places[:, 1])).tolist())
 
 
 def neighbour(keys: Sequence[str], current: str, step: int) -> str:

@@ -8,7 +8,7 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from gui.canvas.animation import MOST_BOXES, Transition, shift_between
-from gui.canvas.camera import Camera, fitted, opening
+from gui.canvas.camera import MARGIN_PX, Camera, fitted, opening
 from gui.canvas.camera_view import CameraView
 from gui.canvas.corners import Corners
 from gui.canvas.frame import Frame
@@ -187,10 +187,12 @@ class GraphCanvas(CameraView):
             self._set_camera(fitted((0.0, 0.0, *self._renderer.scene.layout.size), self._viewport()))
 
     def center_on(self, key: str) -> None:
-        """Bring a box or group to the middle of the view at this zoom."""
+        """Bring a box or group to the middle of the view at this zoom; of a larger one its beginning."""
         rect = self.rect_of(key)
         if rect is not None:
-            self._center_on_point(rect[0] + rect[2] / 2, rect[1] + rect[3] / 2)
+            x, y, width, height = rect
+            room, depth = ((side - 2 * MARGIN_PX) / self._camera.scale for side in self._viewport())
+            self._center_on_point(x + min(width, room) / 2, y + min(height, depth) / 2)
 
     def zoom_to_selection(self) -> None:
         """Show the selected box or group as large as is useful."""

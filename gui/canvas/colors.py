@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from gui import format as fmt
 from gui.canvas.fit import Fit
 from gui.canvas.states import MARKS, State
 from gui.coloring import Coloration, Coloring, LegendEntry, Subject
@@ -21,9 +22,14 @@ _STATE_LABELS = {
 
 
 def colored(
-    fit: Fit, states: NDArray[np.uint8], coloring: Coloring, statistics: Statistics | None, theme: Theme
+    fit: Fit,
+    states: NDArray[np.uint8],
+    group_states: NDArray[np.uint8],
+    coloring: Coloring,
+    statistics: Statistics | None,
+    theme: Theme,
 ) -> Coloration:
-    """Colours of all boxes, and the whole legend.
+    """Colours of all boxes, and the whole legend, which counts marked frames too.
 
     The first swatches belong to the states that override the colouring, in the order of `State`. Numbers are not
     overridden, or where everything changes in each step none would be seen: there a state shows by its mark alone.
@@ -35,28 +41,30 @@ def colored(
     told = coloring.colored(subject, theme)
     overriding = (theme.neutral, theme.ghost, theme.added, theme.removed, theme.changed)
     colors = np.where(is_told, told.colors + len(overriding), states).astype(np.uint8)
-    legend = (*_with_traits(told.legend, subject, fit, states, theme), *_state_entries(states, theme))
+    legend = (*_with_traits(told.legend, subject, fit, states, theme), *_state_entries(states, group_states, theme))
     return replace(told, colors=colors, swatches=(*overriding, *told.swatches), legend=legend, title=coloring.TITLE)
 
 
-def _state_entries(states: NDArray[np.uint8], theme: Theme) -> list[LegendEntry]:
+def _state_entries(states: NDArray[np.uint8], group_states: NDArray[np.uint8], theme: Theme) -> list[LegendEntry]:
     swatches = {
         State.ADDED: theme.added,
         State.REMOVED: theme.removed,
         State.CHANGED: theme.changed,
         State.GHOST: theme.ghost,
     }
-    counts = np.bincount(states, minlength=len(State))
+    boxes, frames = (np.bincount(each, minlength=len(State)).tolist() for each in (states, group_states))
     return [
-        LegendEntry(_counted(state, int(counts[state])), swatch, MARKS.get(state, ""), state == State.GHOST)
+        LegendEntry(_counted(state, boxes[state], frames[state]), swatch, MARKS.get(state, ""), state == State.GHOST)
         for state, swatch in swatches.items()
-        if counts[state]
+        if boxes[state] or frames[state]
     ]
 
 
-def _counted(state: State, count: int) -> str:
-    """With the noun, as elsewhere nodes are counted."""
-    return f"{_STATE_LABELS[state]}: {count:,} {'box' if count == 1 else 'boxes'}"
+def _counted(state: State, boxes: int, frames: int) -> str:
+    """With the nouns, as elsewhere nodes are counted."""
+    counts = [fmt.plural(frames, "frame")] if frames else []
+    counts += [fmt.plural(boxes, "box", "boxes")] if boxes else []
+    return f"{_STATE_LABELS[state]}: {', '.join(counts)}"
 
 
 def _with_traits(

@@ -19,7 +19,8 @@ _CLEAR_OF_BORDER = 9.0
 @dataclass(frozen=True, slots=True, eq=False)
 class Figure:
     """`box_height` is that of a typical box. `groups_of_boxes` (n,) and `parents` (m,) are rows of frames, -1 for none,
-    and `depths` (m,) says how many frames lie around each; `is_filled` (m,) whether anything lies in it.
+    and `depths` (m,) says how many frames lie around each; `is_filled` (m,) whether anything lies in it; `folds` (m,)
+    are the keys of the folds around what lies in it, outer ones first. `is_parameter` (n,) tells boxes.
 
     `sources` and `targets` (k,) are the rows of the boxes that links join, `counts` (k,) how many edges each stands
     for, 1 where that is no news: one for each copy of a fold. No text of a link may stand between the two y of a row
@@ -33,6 +34,8 @@ class Figure:
     parents: Ints
     depths: Ints
     is_filled: Bools
+    folds: tuple[tuple[str, ...], ...]
+    is_parameter: Bools
     sources: Ints
     targets: Ints
     counts: Ints
@@ -65,6 +68,8 @@ def _made(layout: Layout, rows: Rows) -> Figure:
         parents,
         _depths(parents),
         is_filled,
+        _folds(view, parents),
+        np.array([box.kind == "parameter" for box in view.boxes], dtype=np.bool_),
         rows.sources,
         rows.targets,
         _counts(view, rows, groups_of_boxes, parents),
@@ -83,6 +88,14 @@ def _depths(parents: Ints) -> Ints:
     for parent in parents.tolist():
         depths.append(depths[parent] + 1 if parent >= 0 else 0)
     return _as_ints(depths)
+
+
+def _folds(view: View, parents: Ints) -> tuple[tuple[str, ...], ...]:
+    """Parents come first."""
+    folds: list[tuple[str, ...]] = []
+    for group, parent in zip(view.groups, parents.tolist(), strict=True):
+        folds.append((*(folds[parent] if parent >= 0 else ()), *([group.fold] if group.fold else [])))
+    return tuple(folds)
 
 
 def _counts(view: View, rows: Rows, groups_of_boxes: Ints, parents: Ints) -> Ints:

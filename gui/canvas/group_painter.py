@@ -1,22 +1,29 @@
-"""Frames of open modules: a fill that deepens with nesting, and a title bar that closes them."""
+"""Frames of open modules: a fill that deepens with nesting, a title bar that closes them, a mark where they changed."""
+
+import re
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
 from gui.canvas.batches import draw_rects
-from gui.canvas.box_painter import paint_sheets
+from gui.canvas.box_painter import paint_badge, paint_sheets
 from gui.canvas.detail import Detail
 from gui.canvas.figure import Figure
 from gui.canvas.geometry import Floats, Ints
 from gui.canvas.lettering import Lettering
 from gui.canvas.presence import Presence
 from gui.canvas.scene import Scene
-from gui.theme import Theme
+from gui.canvas.states import MARKS, State
+from gui.theme import Swatch, Theme, mix
 
 _PADDING = 10.0
 _CHEVRON_ROOM = 12.0
 _SHEET_STEP = 4.0
+_GROUND_HEIGHT = 20.0
+_GROUND_MARGIN = 7.0
+"""So far the ground of a title reaches beyond it, so that a link which runs through it is seen to pass behind."""
+_COPIES = re.compile(r"×[\d,]+ → ×[\d,]+")
 
 
 class GroupPainter:
@@ -25,6 +32,7 @@ class GroupPainter:
     def __init__(self, scene: Scene, theme: Theme, figure: Figure, presence: Presence, lettering: Lettering) -> None:
         self._groups = scene.groups
         self._theme = theme
+        self._states = scene.group_states.tolist()
         self._depths = figure.depths
         self._is_shown = presence.groups
         self._is_ghost = presence.ghost_groups.tolist()
@@ -45,10 +53,12 @@ class GroupPainter:
         radius = float(self._theme.sizes.group_radius)
         for row, rect in zip(rows.tolist(), rects[rows].tolist(), strict=True):
             frame = QRectF(*rect)
-            painter.setPen(self._border_of(row))
+            border = self._border_of(row, detail)
             painter.setBrush(self._fill(row))
             if self._groups[row].fold:
+                painter.setPen(QPen(border.color(), 1.0))
                 paint_sheets(painter, frame, radius, _SHEET_STEP)
+            painter.setPen(border)
             painter.drawRoundedRect(frame, radius, radius)
 
     def paint_titles(self, painter: QPainter, rects: Floats, rows: Ints, detail: Detail) -> None:
@@ -58,7 +68,12 @@ class GroupPainter:
         rows = rows[self._is_shown[rows]]
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         for row, rect in zip(rows.tolist(), rects[rows].tolist(), strict=True):
-            self._paint_title(painter, row, QRectF(*rect))
+            frame = QRectF(*rect)
+            self._paint_title(painter, row, frame)
+            state = State(self._states[row])
+            if state in MARKS:
+                color = QColor(self._swatch(state).strong)
+                paint_badge(painter, frame.topRight() + QPointF(-4.0, 4.0), MARKS[state], color, self._theme)
 
     def _paint_flat(self, painter: QPainter, rects: Floats, rows: Ints) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
@@ -67,6 +82,11 @@ class GroupPainter:
         for depth in np.unique(depths).tolist():
             painter.setBrush(QColor(self._fill_of_depth(depth)))
             draw_rects(painter, rects[rows[depths == depth]])
+        marked = [row for row in rows.tolist() if self._states[row] in MARKS]
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for row in marked:
+            painter.setPen(QPen(QColor(self._swatch(self._states[row]).strong), 0))
+            draw_rects(painter, rects[[row]])
 
     def _paint_title(self, painter: QPainter, row: int, frame: QRectF) -> None:
         color = QColor(self._theme.ghost.text if self._is_ghost[row] else self._theme.group_text)
@@ -76,7 +96,8 @@ class GroupPainter:
         text, width = self._titles.fitted(self._groups[row].title, room)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self._fill(row))
-        painter.drawRect(QRectF(left - 2.0, middle - 9.0, _CHEVRON_ROOM + width + 5.0, 18.0))
+        ground = QRectF(left, middle - _GROUND_HEIGHT / 2, _CHEVRON_ROOM + width, _GROUND_HEIGHT)
+        painter.drawRect(ground.adjusted(-_GROUND_MARGIN, 0.0, _GROUND_MARGIN, 0.0))
         painter.setBrush(color)
         painter.drawPolygon(
             [QPointF(left, middle - 2.5), QPointF(left + 7.0, middle - 2.5), QPointF(left + 3.5, middle + 2.5)]
@@ -84,8 +105,38 @@ class GroupPainter:
         painter.setPen(color)
         painter.setFont(self._titles.font)
         painter.drawText(QPointF(left + _CHEVRON_ROOM, middle + self._titles.middle), text)
+        if self._states[row] == State.CHANGED:
+            self._paint_chip(painter, text, QPointF(left + _CHEVRON_ROOM, middle))
 
-    def _border_of(self, row: int) -> QPen:
+    def _paint_chip(self, painter: QPainter, text: str, start: QPointF) -> None:
+        """What a title says of the copies before and now, again on a ground of its own; the text begins at `start`."""
+        copies = _COPIES.search(text)
+        if copies is None:
+            return
+        swatch = self._theme.changed
+        left, right = (start.x() + self._titles.width(text[:place]) for place in copies.span())
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(mix(swatch.strong, swatch.fill, 0.22)))
+        painter.drawRoundedRect(QRectF(left - 2.5, start.y() - 8.0, right - left + 5.0, 16.0), 4.0, 4.0)
+        painter.setPen(QColor(swatch.text))
+        painter.drawText(QPointF(left, start.y() + self._titles.middle), copies[0])
+
+    def _swatch(self, state: int) -> Swatch:
+        swatches = {
+            State.ADDED: self._theme.added,
+            State.REMOVED: self._theme.removed,
+            State.CHANGED: self._theme.changed,
+        }
+        return swatches[State(state)]
+
+    def _border_of(self, row: int, detail: Detail) -> QPen:
+        state = self._states[row]
+        if state in MARKS:
+            pen = QPen(QColor(self._swatch(state).strong), 2.0)
+            pen.setCosmetic(detail < Detail.SHAPES)
+            if state == State.REMOVED:
+                pen.setDashPattern([3.0, 2.0])
+            return pen
         if self._is_ghost[row]:
             return self._ghost_border
         return self._graphless_border if self._groups[row].trait else self._border

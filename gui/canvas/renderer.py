@@ -63,6 +63,7 @@ class Renderer:
             self.figure is other.figure
             and self.theme is other.theme
             and (self.scene.fit is other.scene.fit or self.scene.groups == other.scene.groups)
+            and np.array_equal(self.scene.group_states, other.scene.group_states)
             and np.array_equal(self.scene.links_present, other.scene.links_present)
             and np.array_equal(ours.links, theirs.links)
             and np.array_equal(ours.faint_links, theirs.faint_links)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gui.canvas.colors import colored
 from gui.canvas.fit import Fit, fit
+from gui.canvas.frame_states import frame_states
 from gui.canvas.states import Diff, box_states
 from gui.coloring import Coloration, Coloring, LegendEntry
 from gui.theme import Swatch, Theme
@@ -26,13 +27,14 @@ from tracer.model.view import Box, Group
 class Scene:
     """A layout coloured for one step.
 
-    `states`, uint8 (n,), follow the boxes of `fit`, as `coloration` does.
+    `states`, uint8 (n,), follow the boxes of `fit`, as `coloration` does; `group_states`, uint8 (m,), its frames.
     `changes_only` tells that what did not change is to step back, links too; `shows_ghosts` that what the step lacks
     is drawn in its place.
     """
 
     fit: Fit
     states: NDArray[np.uint8]
+    group_states: NDArray[np.uint8]
     coloration: Coloration
     changes_only: bool = False
     shows_ghosts: bool = True
@@ -94,4 +96,5 @@ def scene_of(
 ) -> Scene:
     """The same where it is known how the layout fits the graph."""
     states = box_states(fit, diff)
-    return Scene(fit, states, colored(fit, states, coloring, statistics, theme))
+    groups = frame_states(fit, states, diff)
+    return Scene(fit, states, groups, colored(fit, states, groups, coloring, statistics, theme))

@@ -1,7 +1,8 @@
 """How each box stands in the current step, and against the step shown before."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from enum import IntEnum
+from math import prod
 from typing import Any, Protocol
 
 import numpy as np
@@ -48,13 +49,43 @@ def box_states(fit: Fit, diff: Diff | None) -> NDArray[np.uint8]:
     states = np.where(fit.is_present, State.PRESENT, State.GHOST).astype(np.uint8)
     if diff is None:
         return states
+    figure, copies = figure_of(fit.layout), copies_of(fit, diff)
     for row in _touched(fit.layout, diff):
         box = fit.boxes[row]
         if box.kind == "module" and fit.nodes.isdisjoint(box.lives_with):
             states[row] = _state_without_graph(box, fit.calls, diff)
         else:
-            states[row] = _changed_state(box, fit.nodes, diff)
+            around = int(figure.groups_of_boxes[row])
+            folds = figure.folds[around] if around >= 0 and not box.fold else ()
+            states[row] = _changed_state(box, fit.nodes, diff, _copies_around(folds, copies))
     return states
+
+
+def copies_of(fit: Fit, diff: Diff) -> dict[str, tuple[int, int]]:
+    """How many copies of each fold the step before and this one have, by the fold's key."""
+    return {fold.key: _counted(fold.anchors, fit.nodes, diff) for fold in fit.layout.view.folds}
+
+
+def _counted(keys: Iterable[str], nodes: Set[str], diff: Diff) -> tuple[int, int]:
+    """How many of some nodes the step before and this one have; `nodes` are this one's."""
+    before = now = 0
+    for key in keys:
+        if key in nodes:
+            now += 1
+            before += key not in diff.added
+        else:
+            before += key in diff.removed
+    return before, now
+
+
+def _copies_around(folds: Sequence[str], copies: Mapping[str, tuple[int, int]]) -> tuple[int, int] | None:
+    """How many copies of what lies in folds within each other there were and are; None without folds.
+
+    Inner folds are counted in the first copy of the outer ones: where it is gone or new, they say nothing.
+    """
+    counts = [copies[fold] for fold in folds]
+    told = [*counts[:1], *(pair for pair in counts[1:] if all(pair))]
+    return (prod(before for before, _ in told), prod(now for _, now in told)) if told else None
 
 
 def _touched(layout: Layout, diff: Diff) -> set[int]:
@@ -86,8 +117,11 @@ def _state_without_graph(box: Box, calls: Mapping[str, Call], diff: Diff) -> Sta
     return State.REMOVED if has_lost or box.key in diff.calls_removed else State.GHOST
 
 
-def _changed_state(box: Box, nodes: Set[str], diff: Diff) -> State:
+def _changed_state(box: Box, nodes: Set[str], diff: Diff, copies: tuple[int, int] | None) -> State:
     """The state of a box that the diff touches: a module or a fold changes with its ops, a node with its attributes.
+
+    `copies` are those of the folds in whose open frames the box lies, if it does: whole ones that come or go do not
+    change it.
 
     A parameter that is drawn at each of its uses is neither added nor removed with one of these.
     """
@@ -102,5 +136,7 @@ def _changed_state(box: Box, nodes: Set[str], diff: Diff) -> State:
     if is_new and not lost and (box.kind != "parameter" or not diff.added.isdisjoint(box.members)):
         return State.ADDED
     if box.kind == "module" or (box.kind == "op" and len(box.members) > 1):
-        return State.CHANGED
+        before, now = _counted(lives_with, nodes, diff)
+        if copies is None or before * copies[1] != now * copies[0]:
+            return State.CHANGED
     return State.PRESENT if diff.changed.keys().isdisjoint(box.members) else State.CHANGED

@@ -20,7 +20,7 @@ NO_STEP = -1
 
 
 class ChangesBar(QWidget):
-    """Chips count nodes; `set_place` tells which of the differing boxes of the canvas is looked at."""
+    """Chips count nodes; `set_place` tells which of the canvas's differences is looked at."""
 
     requested = Signal()
 
@@ -78,10 +78,10 @@ class ChangesBar(QWidget):
         self._give_way()
 
     def set_place(self, place: int, count: int) -> None:
-        """That of the differing boxes `place`, from 1, is selected, 0 for none of them."""
+        """That of what differs `place`, from 1, is selected, 0 for none of them."""
         self._count = count
-        self.place.setText(f"{fmt.count(place)} of {fmt.count(count)}" if place else fmt.plural(count, "box", "boxes"))
-        self.place.setToolTip(self.tr("Boxes that differ between the two steps"))
+        self.place.setText(f"{fmt.count(place)} of {fmt.count(count)}" if place else fmt.plural(count, "difference"))
+        self.place.setToolTip(self.tr("Boxes and frames that differ between the two steps"))
         self._give_way()
 
     def dress(self, theme: Theme) -> None:

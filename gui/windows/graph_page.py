@@ -8,7 +8,7 @@ from gui.actions import Actions
 from gui.appearance import Appearance
 from gui.canvas.camera import READABLE_SCALE
 from gui.canvas.rows import box_row
-from gui.differences import differing_boxes, neighbour
+from gui.differences import differing_keys, neighbour
 from gui.drawing import inside_of
 from gui.findings import LINK, link_key, why_nothing
 from gui.measurements import note_on_colors
@@ -108,7 +108,7 @@ class GraphPage(QWidget):
     @Slot()
     def _show(self) -> None:
         drawing = self._session.drawing
-        self._differing = differing_boxes(drawing.scene) if drawing is not None else ()
+        self._differing = differing_keys(drawing.scene) if drawing is not None else ()
         self._show_placeholder()
         has_ended = self._session.run_state == "ended"
         self.canvas.legend.set_note(note_on_colors(drawing, self._session.timeline, has_ended))
@@ -127,7 +127,7 @@ class GraphPage(QWidget):
 
     @Slot()
     def next_difference(self) -> None:
-        """Selects the next box that differs and brings it into the middle, large enough to be read."""
+        """Selects the next box or frame that differs and brings it into the middle, large enough to be read."""
         self._go_to_difference(1)
 
     @Slot()

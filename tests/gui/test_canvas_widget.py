@@ -284,6 +284,14 @@ def test_centring_brings_a_box_to_the_middle(canvas: GraphCanvas) -> None:
     assert canvas.camera.to_view(190, 338) == pytest.approx((400, 300))
 
 
+def test_centring_on_a_frame_larger_than_the_view_shows_its_beginning(qtbot: QtBot, canvas: GraphCanvas) -> None:
+    canvas.set_scene(scene_of(small_layout(is_open=True)), animate=False)
+    canvas.zoom_by(8.0)
+    canvas.center_on("m#0")
+    left, top = canvas.camera.to_view(100.0, 70.0)
+    assert 0 < left < 60 and 0 < top < 60
+
+
 def test_walking_out_of_sight_brings_the_box_into_view(qtbot: QtBot, canvas: GraphCanvas) -> None:
     canvas.select("x")
     canvas.zoom_to_actual_size()

@@ -367,11 +367,12 @@ def test_numbers_are_not_overridden_by_changes_but_kinds_are() -> None:
     layout = lay_out(View(boxes, (), ()))
     fitted = fit(layout, subject_of(FULL).graph)
     states = np.array([State.PRESENT, State.ADDED, State.CHANGED, State.REMOVED], dtype=np.uint8)
-    by_time = colored(fitted, states, colorings()["backward_time"], FULL, LIGHT)
+    no_frames = np.zeros(0, dtype=np.uint8)
+    by_time = colored(fitted, states, no_frames, colorings()["backward_time"], FULL, LIGHT)
     assert by_time.title == "Backward time"
     overridden = (LIGHT.added, LIGHT.changed, LIGHT.removed)
     assert [by_time.swatches[color] in overridden for color in by_time.colors] == [False, False, False, True]
-    by_kind = colored(fitted, states, colorings()["kind"], FULL, LIGHT)
+    by_kind = colored(fitted, states, no_frames, colorings()["kind"], FULL, LIGHT)
     assert [by_kind.swatches[color] in overridden for color in by_kind.colors] == [False, True, True, True]
     assert [entry.mark for entry in by_time.legend if entry.mark] == ["+", "−", "~"]
 

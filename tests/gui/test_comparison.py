@@ -1,6 +1,7 @@
 """A step against another: which is meant, what each box is then, and in which order one walks through what differs."""
 
 import itertools
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,12 @@ from hypothesis import strategies as st
 from gui.canvas.camera import Camera
 from gui.canvas.emphasis import changes_only
 from gui.canvas.linked_cameras import same_middle
+from gui.canvas.rows import rect_of
 from gui.canvas.scene import Scene, scene_for
 from gui.canvas.states import MARKS, State
 from gui.colorings import DEFAULT, colorings
 from gui.comparison import compared_step, scene_before
-from gui.differences import differing_boxes, neighbour, verdict
+from gui.differences import differing_keys, neighbour, verdict
 from gui.docks.changes import change_blocks
 from gui.drafter import Drafter
 from gui.drawing import Drawing, DrawingOptions, Question
@@ -146,7 +148,7 @@ def test_a_parameter_is_removed_when_its_last_use_is(drawings: dict[tuple[int, i
 def test_a_step_against_itself_has_no_difference_and_says_so(drawings: dict[tuple[int, int], Drawing]) -> None:
     for step in STEPS:
         drawing = drawings[step, step]
-        assert drawing.diff is None and differing_boxes(drawing.scene) == ()
+        assert drawing.diff is None and differing_keys(drawing.scene) == ()
         assert verdict(drawing) == "This is the step to compare with:"
 
 
@@ -157,13 +159,14 @@ def test_the_verdict_tells_calls_beside_the_graph_from_the_graph(drawings: dict[
     assert verdict(drawings[2, 1]) == "against step"
 
 
-def test_differing_boxes_are_told_once_each_from_top_to_bottom(drawings: dict[tuple[int, int], Drawing]) -> None:
+def test_what_differs_is_told_once_each_from_top_to_bottom(drawings: dict[tuple[int, int], Drawing]) -> None:
     scene = drawings[2, 1].scene
-    keys = differing_boxes(scene)
-    row_of = {box.key: row for row, box in enumerate(scene.layout.view.boxes)}
-    assert {row_of[key] for key in keys} == {row for row, state in enumerate(scene.states) if state in MARKS}
-    places = [(scene.layout.boxes[row_of[key], 1], scene.layout.boxes[row_of[key], 0]) for key in keys]
-    assert len(keys) == len(set(keys)) > 3 and places == sorted(places)
+    keys, view = differing_keys(scene), scene.layout.view
+    parts = zip((*view.boxes, *view.groups), (*scene.states, *scene.group_states), strict=True)
+    assert set(keys) == {part.key for part, state in parts if state in MARKS}
+    assert {"experts.0#0", "experts.1#0"} <= set(keys)
+    places = [(rect[1], rect[0]) for key in keys if (rect := rect_of(scene.layout, key)) is not None]
+    assert len(places) == len(keys) == len(set(keys)) > 3 and places == sorted(places)
 
 
 @settings(deadline=None)
@@ -192,11 +195,13 @@ def test_with_differences_only_what_is_alike_has_one_faint_colour(drawings: dict
     assert labels[0] == "Unchanged" and labels[1].startswith("Added: ")
 
 
-def test_the_legend_counts_the_boxes_that_one_walks_through(drawings: dict[tuple[int, int], Drawing]) -> None:
+def test_the_legend_counts_the_frames_and_boxes_that_one_walks_through(
+    drawings: dict[tuple[int, int], Drawing],
+) -> None:
     for drawing in drawings.values():
         marked = [entry.label for entry in drawing.scene.legend if entry.mark in MARKS.values()]
-        counts = [int(label.split(": ")[1].split(" ")[0]) for label in marked]
-        assert sum(counts) == len(differing_boxes(drawing.scene))
+        counts = [int(count) for label in marked for count in re.findall(r"(\d+) (?:frame|box)", label)]
+        assert sum(counts) == len(differing_keys(drawing.scene))
 
 
 def test_a_step_without_a_graph_is_not_drawn_beside_and_it_is_said_why(thinned_tape: Path) -> None:

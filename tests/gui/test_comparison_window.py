@@ -14,7 +14,7 @@ from gui.appearance import Appearance
 from gui.canvas.canvas import GraphCanvas
 from gui.canvas.hit_testing import Hit
 from gui.canvas.states import State
-from gui.differences import differing_boxes
+from gui.differences import differing_keys
 from gui.session import Session
 from gui.settings import Settings
 from gui.theme import DARK, LIGHT
@@ -189,7 +189,7 @@ def test_what_is_pointed_at_and_selected_is_so_in_both(doubled: MainWindow) -> N
     left, right = canvases(doubled)
     left.set_hover(Hit("box", 1))
     assert right._hover == Hit("box", 1)
-    key = differing_boxes(right.scene)[0]
+    key = differing_keys(right.scene)[0]
     left.select(key)
     assert left.selected_key == right.selected_key == key
     right.select_link(0)
@@ -250,8 +250,8 @@ def test_side_by_side_is_remembered_and_the_first_step_says_what_to_do(
 
 def test_differences_are_walked_through_and_brought_into_the_middle(qtbot: QtBot, doubled: MainWindow) -> None:
     right, bar = doubled.graph.canvas, doubled.graph.bar
-    keys = differing_boxes(right.scene)
-    assert len(keys) > 1 and bar.place.text() == f"{len(keys)} boxes"
+    keys = differing_keys(right.scene)
+    assert len(keys) > 1 and bar.place.text() == f"{len(keys)} differences"
     for number, key in enumerate(keys, 1):
         doubled.actions_["next_difference"].trigger()
         assert right.selected_key == key and bar.place.text() == f"{number} of {len(keys)}"
