@@ -2,7 +2,7 @@
 
 import fnmatch
 import re
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -88,26 +88,38 @@ class Column:
 
 
 class SearchIndex:
-    """The texts of one graph, made once; `find` takes some milliseconds for 50,000 nodes."""
+    """The texts of one graph, made once, part by part; `find` then takes some milliseconds for 50,000 nodes."""
 
     def __init__(self, graph: nx.MultiDiGraph, calls: Mapping[str, Call] | None = None) -> None:
-        calls = call_tree(graph) if calls is None else calls
+        self._parts = self._make(graph, call_tree(graph) if calls is None else calls)
+
+    def advance(self) -> bool:
+        """Makes the next part, 20 ms for 50,000 nodes; whether there was one left to make."""
+        return next(self._parts, False)
+
+    def _make(self, graph: nx.MultiDiGraph, calls: Mapping[str, Call]) -> Iterator[bool]:
         self._keys = list(graph)
         nodes = list(graph.nodes.values())
         self._ops = Column([node["op"] if node["kind"] == "op" else "" for node in nodes])
         self._titles = self._ops.told_by(op_title)
+        yield True
         self._ends = Column([_name_of_end(key, node) for key, node in zip(self._keys, nodes, strict=True)])
+        yield True
         self._parameters = Column([node.get("parameter") or "" for node in nodes])
         self._owners = self._parameters.told_by(lambda name: name.rpartition(".")[0])
+        yield True
         self._shapes = Column([tuple(map(tuple, node["shapes"])) for node in nodes], _shapes_text)
+        yield True
         self._call_keys = list(calls)
         every = list(calls.values())
         above = [calls[call.parent].path if call.parent is not None else "" for call in every]
         self._paths, self._paths_above = Column(call.path for call in every), Column(above)
         self._numbered = Column(unmarked(call.key)[0] for call in every)
         self._classes = Column(call.class_name for call in every)
+        yield True
         row_of = {key: row for row, key in enumerate(calls)}
         self._call_rows = np.array([row_of.get(node.get("call_key"), -1) for node in nodes], np.int64)
+        yield True
         self._order = _order(calls, graph)
 
     def find(self, query: Query) -> tuple[str, ...]:
@@ -118,6 +130,8 @@ class SearchIndex:
         """
         if not query:
             return ()
+        while self.advance():
+            pass
         nodes, calls = self._nodes_where(query), self._calls_where(query)
         if not query.field:
             nodes &= ~np.append(calls, False)[self._call_rows]

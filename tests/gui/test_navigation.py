@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QToolButton
 from pytestqt.qtbot import QtBot
 
+from gui import finder
 from gui.actions import all_specs
 from gui.crumbs import elided
 from gui.marks import FOUND
@@ -160,6 +161,36 @@ def test_enter_and_shift_enter_go_round_in_both_directions(qtbot: QtBot, page: M
     assert way.search_bar.count.text() == f"{count} of {count}"
     page.actions_["find_next"].trigger()
     assert way.search_bar.count.text() == f"1 of {count}"
+
+
+def test_an_index_that_takes_many_turns_is_waited_for(
+    qtbot: QtBot, page: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finder, "TURN_SECS", -1.0)
+    page.actions_["find"].trigger()
+    way = navigation(page)
+    way.search_bar.field.setText("tanh")
+    qtbot.keyClick(way.search_bar.field, Qt.Key.Key_Return)
+    assert way.finder.found == ()
+    qtbot.waitUntil(lambda: page.workbench.session.selection == "encoder.1.1#0", timeout=SOON_MSECS)
+    assert way.finder.found == ("encoder.1.1#0",)
+    settle(qtbot, page)
+    assert is_in_the_middle(page, "encoder.1.1#0")
+
+
+def test_a_search_closed_before_its_index_was_made_marks_nothing(
+    qtbot: QtBot, page: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finder, "TURN_SECS", -1.0)
+    page.actions_["find"].trigger()
+    way = navigation(page)
+    way.search_bar.field.setText("tanh")
+    way.finder.next()
+    qtbot.keyClick(way.search_bar.field, Qt.Key.Key_Escape)
+    with qtbot.assertNotEmitted(way.finder.changed, wait=50):
+        pass
+    assert not page.workbench.session.marks
+    assert page.workbench.session.selection == ""
 
 
 def test_nothing_found_is_said(qtbot: QtBot, page: MainWindow) -> None:
