@@ -17,6 +17,8 @@ from gui.canvas.scene import Scene, scene_of
 from gui.colorings import colorings
 from gui.comparison import NOTHING_BEFORE, Counterpart, scene_before
 from gui.drawing import LATE_STEPS, ON_THE_WAY, Drawing, DrawingOptions, Question, Undrawn
+from gui.facts import graph_rows
+from gui.models.modules import call_rows
 from gui.recent import Recent
 from gui.step_graphs import StepGraphs, evaluations, key_of
 from tracer import GraphDiff, Step, Tape
@@ -79,6 +81,8 @@ class Drafter:
         layout = self._layout(view_options, question.options.focus)
         measured = self._measured(step)
         scene = self._scene(layout, step, before if changes is not None else None, changes, question, measured)
+        # Made here once for each graph, so that no dock makes them in the window's thread.
+        graph_rows(scene.graph), call_rows(scene.graph)
         return Drawing(
             question,
             step,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import networkx as nx
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, Qt
@@ -36,8 +37,8 @@ class ModuleModel(QAbstractItemModel):
         self._top: tuple[int, ...] = ()
 
     def set_graph(self, graph: nx.MultiDiGraph | None) -> None:
-        calls = _calls(graph) if graph is not None else ()
-        if calls == self._calls:
+        calls = call_rows(graph) if graph is not None else ()
+        if calls is self._calls or calls == self._calls:
             return
         self.beginResetModel()
         self._calls = calls
@@ -100,6 +101,17 @@ class ModuleModel(QAbstractItemModel):
 
     def _index(self, number: int) -> QModelIndex:
         return self.createIndex(self._calls[number].row, 0, number)
+
+
+_rows: WeakKeyDictionary[nx.MultiDiGraph, tuple[_Call, ...]] = WeakKeyDictionary()
+
+
+def call_rows(graph: nx.MultiDiGraph) -> tuple[_Call, ...]:
+    """Made at the first question, which is best asked by the thread that draws."""
+    rows = _rows.get(graph)
+    if rows is None:
+        rows = _rows[graph] = _calls(graph)
+    return rows
 
 
 def _calls(graph: nx.MultiDiGraph) -> tuple[_Call, ...]:
