@@ -33,7 +33,8 @@ class Content:
     `owners` (n,) are the innermost calls that made the nodes, -1 for parameters too; `callers` (c,) the calls around
     the calls. `sources`, `targets` (k,) are node numbers, `counts` (k,) how many edges of the graph each pair stands
     for. Where repeats are folded, only the first copies are here: `copies` has the keys of all nodes that a node stands
-    for, if these are several, `parts` the folds by node and call key.
+    for, if these are several, `parts` the folds by node and call key; `chained` are the keys of what feeds the next
+    copy of itself.
     """
 
     keys: tuple[str, ...]
@@ -49,6 +50,7 @@ class Content:
     folds: Mapping[str, Fold] = field(default_factory=dict)
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     apart: Mapping[str, str] = field(default_factory=dict)
+    chained: frozenset[str] = frozenset()
 
     def copies_of(self, node: int) -> tuple[str, ...]:
         """The keys of the nodes that a node stands for."""

@@ -8,6 +8,7 @@ import networkx as nx
 import numpy as np
 
 from tracer.model.call_tree import Call
+from tracer.model.chains import chained_keys
 from tracer.model.content import Content, Ints
 from tracer.model.signature import Anatomy
 
@@ -35,7 +36,8 @@ class Quotient:
         self._merge_parameters(node_firsts)
         if (node_firsts == np.arange(len(node_firsts))).all():
             return replace(content, **about_folds)
-        return replace(self._reduced(node_firsts, call_firsts), **about_folds)
+        chained = chained_keys(content, anatomy, node_firsts, call_firsts)
+        return replace(self._reduced(node_firsts, call_firsts), chained=chained, **about_folds)
 
     def _span(self, items: list[int]) -> tuple[int, int]:
         """Where the nodes of some items, one after the other, stand in the anatomy's order, and how many they are."""

@@ -26,7 +26,8 @@ class Box:
     parameter that is in every step may be drawn in a call that is not. A module call that made no graph has no
     members. `trait` is a key of TRAIT_LABELS, "" for none. `has_inside` says of a module call whether anything is in
     it, and of an opaque op whether that is known. `fold` is the key of the fold that the box draws all copies of, ""
-    where it stands for itself alone; what lies in an open frame that is a fold has none of its own.
+    where it stands for itself alone; what lies in an open frame that is a fold has none of its own. `is_chained` tells
+    that of the copies it stands for one feeds the next: a cell and its state, layers, but not experts.
     """
 
     key: str
@@ -39,6 +40,7 @@ class Box:
     trait: str = ""
     has_inside: bool = True
     fold: str = ""
+    is_chained: bool = False
 
     @property
     def can_open(self) -> bool:

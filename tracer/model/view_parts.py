@@ -103,7 +103,8 @@ class ViewParts:
         if part is not None:
             title = fold_title(part.title, part.count)
         members, fold = content.copies_of(number), part.fold if part else ""
-        return Box(key, node["kind"], title, subtitle, self._frame_of(spot), members, (), trait, has_inside, fold)
+        frame, is_chained = self._frame_of(spot), key in content.chained
+        return Box(key, node["kind"], title, subtitle, frame, members, (), trait, has_inside, fold, is_chained)
 
     def _parameter_box(self, spot: int) -> Box:
         content, number, owner = self.content, int(self.spots.nodes[spot]), int(self.spots.owners[spot])
@@ -135,6 +136,7 @@ class ViewParts:
             tuple(key for node in dict.fromkeys(numbers) for key in content.copies_of(node)),
             anchors,
             fold=part.fold if part else "",
+            is_chained=call.key in content.chained,
         )
 
 
