@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
-from itertools import product
 from typing import Any
 
 import networkx as nx
@@ -85,6 +84,11 @@ def _is_present(box: Box, nodes: Set[str], calls: Mapping[str, Call]) -> bool:
 def _links_present(view: View, graph: nx.MultiDiGraph, calls: Mapping[str, Call]) -> NDArray[np.bool_]:
     """Whether the step has at least one edge for each link, directly or through nodes that the view hides."""
     boxes_of = _boxes_of(view)
+    # Of what an edge may join only the links are asked for: a weight drawn in each of 3,000 calls is used in all of
+    # them, and pairs of these would be ten million.
+    wanted: dict[str, set[str]] = {}
+    for link in view.links:
+        wanted.setdefault(link.source, set()).add(link.target)
     pairs = set(flow_links(calls, {box.key for box in view.boxes}, {group.key for group in view.groups}))
     for source, targets in graph.adjacency():
         if source not in boxes_of:
@@ -95,13 +99,13 @@ def _links_present(view: View, graph: nx.MultiDiGraph, calls: Mapping[str, Call]
                 ends |= boxes_of[target]
             else:
                 ends.update(*(boxes_of[shown] for shown in _shown_below(target, graph, boxes_of)))
-        pairs.update(product(boxes_of[source], ends))
+        for box in boxes_of[source] & wanted.keys():
+            pairs.update((box, end) for end in wanted[box] & ends)
     return np.array([(link.source, link.target) in pairs for link in view.links], dtype=np.bool_)
 
 
 def _boxes_of(view: View) -> dict[str, set[str]]:
-    """The boxes that stand for each node; a parameter may be drawn in several places. A fold has a member once for each
-    copy: pairs of these would be its square."""
+    """The boxes that stand for each node; a parameter may be drawn in several places."""
     boxes: dict[str, set[str]] = {}
     for box in view.boxes:
         for member in box.members:
