@@ -21,6 +21,9 @@ Bools = NDArray[np.bool_]
 ALARM = "!"
 """The mark of a box whose value is NaN or infinite."""
 
+LOOP = "↻"
+"""The mark of what leads on to the next copy of a fold: a link against the flow, a box that feeds itself."""
+
 MOST_LABELS = 250
 """Colours are bytes, and some belong to the states; what comes later shares the last one's."""
 

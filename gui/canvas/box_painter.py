@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QPainter, QPen
 
+from gui.canvas.badge import paint_badge
 from gui.canvas.batches import draw_rects
 from gui.canvas.detail import Detail
 from gui.canvas.geometry import Floats, Ints
@@ -13,7 +14,7 @@ from gui.canvas.lettering import Lettering
 from gui.canvas.presence import Presence
 from gui.canvas.scene import Scene
 from gui.canvas.states import MARKS, State
-from gui.coloring import ALARM
+from gui.coloring import ALARM, LOOP
 from gui.scales import alarm_swatch
 from gui.theme import Swatch, Theme, mix
 from tracer.model.view import DETACHED, NO_GRAD, OPAQUE, Box
@@ -24,7 +25,6 @@ _SHEET_STEP = 3.0
 FOLD_DEPTH = 2 * _SHEET_STEP
 """So far the sheets behind the box of a fold reach beyond it, to the right and below."""
 _QUIET = 0.45  # of its colour is left of a bookkeeping op
-_BADGE_RADIUS = 7.5
 _INNER_GAP = 3.0  # between the two borders of an opaque op
 # Two lines of text need this height.
 _TWO_LINES = 33.0
@@ -138,6 +138,10 @@ class BoxPainter:
             paint_badge(painter, rect.topRight() + QPointF(-3.0, 2.0), MARKS[state], marking.strong, self._theme)
         if row in self._alarming:
             paint_badge(painter, rect.topLeft() + QPointF(3.0, 2.0), ALARM, self._alarm, self._theme)
+        if box.is_chained and state not in (State.GHOST, State.REMOVED):
+            paint_badge(
+                painter, rect.bottomLeft() + QPointF(3.0, -2.0), LOOP, QColor(self._theme.edge_label), self._theme
+            )
 
     def _paint_text(self, painter: QPainter, box: Box, rect: QRectF, pens: "_Pens", detail: Detail) -> None:
         left = rect.left() + _PADDING
@@ -202,29 +206,6 @@ def paint_inner_border(painter: QPainter, rect: QRectF, radius: float, color: QC
     painter.setBrush(Qt.BrushStyle.NoBrush)
     inner = max(radius - gap, 1.0)
     painter.drawRoundedRect(rect.adjusted(gap, gap, -gap, -gap), inner, inner)
-
-
-def paint_badge(painter: QPainter, center: QPointF, mark: str, color: QColor, theme: Theme) -> None:
-    """A disc with +, −, ~ or ! drawn as strokes: the sign by which a change or an alarm is told without its colour."""
-    painter.setPen(QPen(QColor(theme.canvas), 1.6))
-    painter.setBrush(color)
-    painter.drawEllipse(center, _BADGE_RADIUS, _BADGE_RADIUS)
-    pen = QPen(QColor("#14161a" if theme.is_dark else "#ffffff"), 1.9)
-    pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-    pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
-    painter.setPen(pen)
-    x, y = center.x(), center.y()
-    if mark == "~":
-        offsets = ((-3.8, 1.2), (-2.0, -1.2), (0.0, 0.0), (2.0, 1.2), (3.8, -1.2))
-        painter.drawPolyline([QPointF(x + dx, y + dy) for dx, dy in offsets])
-        return
-    if mark == ALARM:
-        painter.drawLine(QPointF(x, y - 4.2), QPointF(x, y + 0.8))
-        painter.drawPoint(QPointF(x, y + 3.9))
-        return
-    painter.drawLine(QPointF(x - 3.6, y), QPointF(x + 3.6, y))
-    if mark == "+":
-        painter.drawLine(QPointF(x, y - 3.6), QPointF(x, y + 3.6))
 
 
 def _paint_chevron(painter: QPainter, center: QPointF, color: QColor) -> None:

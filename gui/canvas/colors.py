@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gui import format as fmt
+from gui.canvas.figure import figure_of
 from gui.canvas.fit import Fit
 from gui.canvas.states import MARKS, State
-from gui.coloring import Coloration, Coloring, LegendEntry, Subject
+from gui.coloring import LOOP, Coloration, Coloring, LegendEntry, Subject
 from gui.theme import Theme
 from tracer.model.statistics import Statistics
 from tracer.model.view import OPAQUE, TRAIT_LABELS
@@ -41,8 +42,23 @@ def colored(
     told = coloring.colored(subject, theme)
     overriding = (theme.neutral, theme.ghost, theme.added, theme.removed, theme.changed)
     colors = np.where(is_told, told.colors + len(overriding), states).astype(np.uint8)
-    legend = (*_with_traits(told.legend, subject, fit, states, theme), *_state_entries(states, group_states, theme))
+    legend = (
+        *_with_traits(told.legend, subject, fit, states, theme),
+        *_loop_entries(fit, theme),
+        *_state_entries(states, group_states, theme),
+    )
     return replace(told, colors=colors, swatches=(*overriding, *told.swatches), legend=legend, title=coloring.TITLE)
+
+
+def _loop_entries(fit: Fit, theme: Theme) -> list[LegendEntry]:
+    """What a loop's sign means, where the step has one."""
+    is_backward = figure_of(fit.layout).is_backward
+    has_loop = bool((is_backward & fit.links_present).any()) or any(
+        box.is_chained and is_there for box, is_there in zip(fit.boxes, fit.is_present.tolist(), strict=True)
+    )
+    return (
+        [LegendEntry("On to the next copy", replace(theme.neutral, strong=theme.edge_label), LOOP)] if has_loop else []
+    )
 
 
 def _state_entries(states: NDArray[np.uint8], group_states: NDArray[np.uint8], theme: Theme) -> list[LegendEntry]:

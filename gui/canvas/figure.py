@@ -23,7 +23,8 @@ class Figure:
     are the keys of the folds around what lies in it, outer ones first. `is_parameter` (n,) tells boxes.
 
     `sources` and `targets` (k,) are the rows of the boxes that links join, `counts` (k,) how many edges each stands
-    for, 1 where that is no news: one for each copy of a fold. No text of a link may stand between the two y of a row
+    for, 1 where that is no news: one for each copy of a fold; `is_backward` (k,) tells those that lead up, against the
+    flow: on to the next turn of a loop. No text of a link may stand between the two y of a row
     of `taken`: there frames have their borders and titles. `rows_of_nodes` has the boxes that come, go or change with
     each node.
     """
@@ -39,6 +40,7 @@ class Figure:
     sources: Ints
     targets: Ints
     counts: Ints
+    is_backward: Bools
     taken: Floats
     rows_of_nodes: dict[str, list[int]]
 
@@ -73,6 +75,7 @@ def _made(layout: Layout, rows: Rows) -> Figure:
         rows.sources,
         rows.targets,
         _counts(view, rows, groups_of_boxes, parents),
+        _is_backward(layout),
         _taken(layout.groups),
         _rows_of_nodes(view),
     )
@@ -120,6 +123,12 @@ def _counts(view: View, rows: Rows, groups_of_boxes: Ints, parents: Ints) -> Int
     counts = _as_ints(link.count for link in view.links)
     ends = np.concatenate((of_boxes[rows.sources], of_boxes[rows.targets]), axis=1)
     return np.where((counts[:, None] == ends).any(axis=1), 1, counts)
+
+
+def _is_backward(layout: Layout) -> Bools:
+    leaving, arriving = layout.points[layout.starts[:-1]], layout.points[layout.starts[1:] - 1]
+    is_backward: Bools = arriving[:, 1] < leaving[:, 1]
+    return is_backward
 
 
 def _taken(groups: Floats) -> Floats:

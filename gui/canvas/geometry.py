@@ -64,6 +64,23 @@ def flattened(control: Floats, pieces: int) -> Floats:
     return np.concatenate([points[:, :-1], points[:, 1:]], axis=2)
 
 
+def dashes_of(control: Floats, length: float) -> Floats:
+    """Curves (s, 4, 2) as dashes (d, 4) of about this length, with gaps as long between them: x1, y1, x2, y2."""
+    spans = np.abs(control[:, 3] - control[:, 0]).max(axis=1, initial=0.0)
+    counts = np.maximum(np.round(spans / (2 * length)), 1).astype(np.int64)
+    curve = np.repeat(np.arange(len(control)), counts)
+    number = np.arange(len(curve)) - np.repeat(np.cumsum(counts) - counts, counts)
+    ends = [_points_at(control[curve], (number + part) / counts[curve]) for part in (0.25, 0.75)]
+    return np.concatenate(ends, axis=1)
+
+
+def _points_at(control: Floats, t: Floats) -> Floats:
+    """A point of each curve (s, 4, 2), at its own t (s,)."""
+    basis = np.stack([(1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t * t, t**3], axis=1)
+    points: Floats = (basis[:, :, None] * control).sum(axis=1)
+    return points
+
+
 def rows_in(rects: Floats, area: Area) -> Ints:
     """Indices of the rows x, y, width, height that touch an area x, y, width, height."""
     x, y, width, height = area

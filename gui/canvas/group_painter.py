@@ -6,8 +6,9 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
+from gui.canvas.badge import paint_badge
 from gui.canvas.batches import draw_rects
-from gui.canvas.box_painter import paint_badge, paint_sheets
+from gui.canvas.box_painter import paint_sheets
 from gui.canvas.detail import Detail
 from gui.canvas.figure import Figure
 from gui.canvas.geometry import Floats, Ints

@@ -3,7 +3,8 @@
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QLinearGradient, QPainter, QPen
 
-from gui.canvas.box_painter import paint_badge, paint_inner_border
+from gui.canvas.badge import paint_badge
+from gui.canvas.box_painter import paint_inner_border
 from gui.canvas.labels import Labels, wrapped
 from gui.canvas.scene import Scene
 from gui.coloring import ColorBar, LegendEntry

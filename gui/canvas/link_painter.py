@@ -4,21 +4,26 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 
+from gui.canvas.badge import paint_badge
 from gui.canvas.batches import draw_lines
 from gui.canvas.box_painter import FOLD_DEPTH
 from gui.canvas.detail import MAX_LABELS, Detail
 from gui.canvas.figure import Figure
-from gui.canvas.geometry import ARROW_LENGTH, Area, Floats, Ints, flattened, stretches_in
+from gui.canvas.geometry import ARROW_LENGTH, Area, Floats, Ints, dashes_of, flattened, stretches_in
 from gui.canvas.lettering import Lettering
 from gui.canvas.link_shapes import SHAPES_FROM_SCALE, LinkShapes
 from gui.canvas.presence import Presence
 from gui.canvas.scene import Scene
+from gui.coloring import LOOP
 from gui.theme import Theme, mix
 
 _HEAD_HALF_WIDTH = 3.6
 _PIECES = {Detail.OUTLINES: 6, Detail.SHAPES: 12, Detail.TITLES: 16, Detail.ALL: 20}
 _COUNT_PLACES = (0.5, 0.4, 0.6, 0.3, 0.7, 0.2)
 _SMOOTH_LINES = 24_000
+_DASH_PX = 3.0  # of links against the flow, from afar
+_DOTS = [0.1, 2.4]  # of those from near, in widths of the pen
+_BESIDE_COUNT = 8.0
 # A path is smoother than lines laid end to end, and several times slower.
 _MOST_PATHS = 400
 FAINT_EDGE = 0.35
@@ -37,6 +42,7 @@ class LinkPainter:
         self._is_faint = presence.faint_links
         self._faint_edge = mix(theme.edge, theme.canvas, FAINT_EDGE)
         self._counts = figure.counts
+        self._is_backward = figure.is_backward
         self._taken = figure.taken
         self._labels = lettering.counts
         self._shapes = LinkShapes(scene.fit, figure, lettering)
@@ -53,8 +59,10 @@ class LinkPainter:
             self._paint_far(painter, stretches[present & ~faint], self._theme.edge, detail, scale)
             return
         self._paint_near(painter, stretches[~present], self._ghost_pen(), detail, as_paths)
-        self._paint_near(painter, stretches[faint], self._pen(self._faint_edge, 1.0), detail, as_paths)
-        self._paint_near(painter, stretches[present & ~faint], self._pen(self._theme.edge, 1.0), detail, as_paths)
+        self._paint_both(painter, stretches[faint], self._faint_edge, 1.0, detail, as_paths)
+        self._paint_both(painter, stretches[present & ~faint], self._theme.edge, 1.0, detail, as_paths)
+        self._paint_loops(painter, self._curves.link[stretches[faint]], self._faint_edge)
+        self._paint_loops(painter, self._curves.link[stretches[present & ~faint]], self._theme.edge_label)
         if detail < Detail.ALL:
             return
         taken = self._paint_counts(painter, np.unique(self._curves.link[stretches]))
@@ -67,12 +75,34 @@ class LinkPainter:
         if detail < Detail.SHAPES:
             self._paint_far(painter, stretches, color, detail, scale)
             return
-        self._paint_near(painter, stretches, self._pen(color, 1.7), detail, as_paths=False)
+        self._paint_both(painter, stretches, color, 1.7, detail, as_paths=False)
+        self._paint_loops(painter, links, color)
         if detail == Detail.ALL:
             self._paint_counts(painter, links)
 
+    def _paint_both(
+        self, painter: QPainter, stretches: Ints, color: str, strength: float, detail: Detail, as_paths: bool
+    ) -> None:
+        """Links with the flow, and dotted ones against it."""
+        is_backward = self._is_backward[self._curves.link[stretches]]
+        self._paint_near(painter, stretches[~is_backward], self._pen(color, strength), detail, as_paths)
+        self._paint_near(painter, stretches[is_backward], self._dotted_pen(color, strength), detail, as_paths)
+
+    def _paint_loops(self, painter: QPainter, links: Ints, color: str) -> None:
+        """The mark of links against the flow, in their middle, beside what is said there of their number."""
+        for link in np.unique(links[self._is_backward[links]])[:MAX_LABELS].tolist():
+            x, y = self._place_of_count(link)
+            if self._counts[link] > 1:
+                x -= self._labels.fitted(f"×{self._counts[link]}", 80.0)[1] / 2 + 5.0 + _BESIDE_COUNT
+            paint_badge(painter, QPointF(x, y), LOOP, QColor(color), self._theme)
+
     def _paint_far(self, painter: QPainter, stretches: Ints, color: str, detail: Detail, scale: float) -> None:
         painter.setPen(QPen(QColor(color), 0))
+        is_backward = self._is_backward[self._curves.link[stretches]]
+        if is_backward.any():
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+            draw_lines(painter, dashes_of(self._curves.control[stretches[is_backward]], _DASH_PX / scale))
+            stretches = stretches[~is_backward]
         if detail == Detail.FLAT:
             extent = (self._curves.high[stretches] - self._curves.low[stretches]).max(axis=1, initial=0.0)
             ends = self._curves.control[stretches[extent * scale >= 1.0]]
@@ -139,6 +169,12 @@ class LinkPainter:
     def _pen(self, color: str, strength: float) -> QPen:
         pen = QPen(QColor(color), self._theme.sizes.edge_width * strength)
         pen.setCapStyle(Qt.PenCapStyle.SquareCap)
+        return pen
+
+    def _dotted_pen(self, color: str, strength: float) -> QPen:
+        pen = QPen(QColor(color), self._theme.sizes.edge_width * strength * 1.5)
+        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+        pen.setDashPattern(_DOTS)
         return pen
 
     def _ghost_pen(self) -> QPen:
