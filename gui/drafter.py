@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import networkx as nx
 
+from gui import foresight
 from gui.canvas.emphasis import changes_only
 from gui.canvas.figure import figure_of
 from gui.canvas.fit import Fit, fit, fit_against
@@ -18,9 +19,10 @@ from gui.colorings import colorings
 from gui.comparison import NOTHING_BEFORE, Counterpart, scene_before
 from gui.drawing import LATE_STEPS, ON_THE_WAY, Drawing, DrawingOptions, Question, Undrawn
 from gui.facts import graph_rows
+from gui.foresight import Foresight
 from gui.models.modules import call_rows
 from gui.recent import Recent
-from gui.step_graphs import StepGraphs, evaluations, key_of
+from gui.step_graphs import StepGraphs, key_of
 from tracer import GraphDiff, Step, Tape
 from tracer.errors import TapeError
 from tracer.layout import Layout, LayoutCache, lay_out
@@ -31,8 +33,6 @@ from tracer.model.union import Union
 from tracer.model.view_builder import ViewOptions, build_view, default_open
 
 CACHED_LAYOUTS, CACHED_FITS, CACHED_SCENES = 12, 48, 48
-FORESEEN_STRUCTURES, FORESEEN_NODES = 48, 4_000
-"""So much of what the tape holds is laid out before it is asked for, so that going there moves nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +56,8 @@ class Drafter:
         self._graphs = StepGraphs(tape)
         self._union = Union()
         self._in_union: set[Hashable] = set()
-        self._foreseen_keys: set[tuple[str, int]] = set()
+        self._foresight = Foresight()
+        self._is_outdated = False
         self._layouts: Recent[Layout] = Recent(CACHED_LAYOUTS)
         self._fits: Recent[Fit] = Recent(CACHED_FITS)
         self._scenes: Recent[Scene] = Recent(CACHED_SCENES)
@@ -68,7 +69,9 @@ class Drafter:
 
     def draw(self, question: Question) -> Drawing:
         """Raises TapeError where the step's graph was not recorded, `tracer.layout.Cancelled` when no longer wanted."""
-        self._foresee(self._tape.refresh().steps)
+        self._foresight.note(self._tape.refresh().steps)
+        self._foresee(foresight.FORESEEN_AT_ONCE)
+        self._is_outdated = False
         step = self._tape.step(question.step)
         before = self._compared(question)
         self._add(step)
@@ -77,6 +80,7 @@ class Drafter:
             changes = self._graphs.diff(before, step)
         if before is not None and changes is not None:
             self._add(before)
+        self._is_outdated = False
         view_options = self._view_options(question.options)
         layout = self._layout(view_options, question.options.focus)
         measured = self._measured(step)
@@ -98,6 +102,15 @@ class Drafter:
             self._counterpart(question, scene, before) if question.options.side_by_side else None,
             call_tree(self._union.graph),
         )
+
+    def look_ahead(self) -> bool:
+        """Takes in one structure that was not asked for yet; whether there was one."""
+        return self._foresee(1)
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the last drawing would be another one by now: since then it was looked ahead."""
+        return self._is_outdated
 
     def undrawn(self, question: Question, why: str) -> Undrawn:
         """What there is of a step that cannot be drawn."""
@@ -178,16 +191,15 @@ class Drafter:
                     return Measured(self._tape.statistics(index), index, ON_THE_WAY)
         return Measured(None, missing=ON_THE_WAY)
 
-    def _foresee(self, steps: tuple[Step, ...]) -> None:
-        """Take structures, and what runs without grad beside them, into the union before they are shown, in the order
-        of the tape, while it stays small."""
-        for step in steps:
-            if len(self._foreseen_keys) >= FORESEEN_STRUCTURES or len(self._union) >= FORESEEN_NODES:
-                return
-            key = step.topology_id, evaluations(step)
-            if step.topology_id and key not in self._foreseen_keys:
-                self._foreseen_keys.add(key)
+    def _foresee(self, node_count: int) -> bool:
+        """Take in structures until so many nodes were read; whether there was any to take in."""
+        read = 0
+        while read < node_count and (step := self._foresight.next(len(self._union))) is not None:
+            read += 1
+            with suppress(TapeError):
                 self._add(step)
+                read += len(self._graphs.of(step))
+        return read > 0
 
     def _add(self, step: Step) -> None:
         """Take the graph of a step into the union, which looks at every edge: once for all steps that share it."""
@@ -199,6 +211,7 @@ class Drafter:
             for made in (self._layouts, self._fits, self._scenes, self._opened):
                 made.clear()
             self._calls = frozenset()
+            self._is_outdated = True
 
     def _view_options(self, options: DrawingOptions) -> ViewOptions:
         opened = options.open_calls

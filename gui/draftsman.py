@@ -62,7 +62,7 @@ class Draftsman(QThread):
                 drafter = Drafter(tape, self._is_unwanted, self._tell)
                 while question is not None:
                     self._answer(drafter, question)
-                    question = self._next_question()
+                    question = question if self._has_better(drafter) else self._next_question()
         except TapeError as error:
             if question is not None:
                 self.failed.emit(Undrawn(question, None, str(error)))
@@ -78,6 +78,14 @@ class Draftsman(QThread):
         finally:
             if self._has_told:
                 self.progressed.emit(-1.0)
+
+    def _has_better(self, drafter: Drafter) -> bool:
+        """Looks ahead in the tape until something is asked; whether the question answered last has another answer now:
+        once all is known, the picture moves no more."""
+        while self._waiting is None and not self._is_finishing:
+            if not drafter.look_ahead():
+                return drafter.is_outdated
+        return False
 
     def _tell(self, share: float) -> None:
         if time.monotonic() - self._started > LONG_SECS:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import networkx as nx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from gui import drafter as drafter_module
-from gui import draftsman
+from gui import draftsman, foresight
 from gui.drafter import Drafter
 from gui.drawing import Drawing, DrawingOptions, Question
 from gui.recent import Recent
@@ -20,6 +21,7 @@ from gui.step_graphs import StepGraphs
 from gui.theme import DARK, LIGHT
 from gui.windows.main_window import MainWindow
 from tracer import Tape
+from tracer.errors import TapeError
 from tracer.layout import Cancelled
 
 SOON_MSECS = 10_000
@@ -71,6 +73,55 @@ def test_another_colouring_or_theme_colours_the_same_fit(tape: Tape) -> None:
     plain, dark, by_type = draw(drafter, 1), draw(drafter, 1, theme=DARK), draw(drafter, 1, coloring="op_type")
     assert plain.scene is not dark.scene and plain.scene is not by_type.scene
     assert plain.scene.fit is dark.scene.fit is by_type.scene.fit
+
+
+def test_what_the_tape_holds_is_in_the_layout_before_it_is_shown(tape: Tape) -> None:
+    drafter = Drafter(tape, lambda: False)
+    first = draw(drafter, 0)
+    assert not drafter.look_ahead()
+    assert draw(drafter, 1).scene.layout is first.scene.layout
+
+
+def test_of_large_structures_the_one_asked_for_is_drawn_before_the_others_are_read(
+    tape: Tape, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(foresight, "FORESEEN_AT_ONCE", 0)
+    drafter = Drafter(tape, lambda: False)
+    first = draw(drafter, 0)
+    assert not drafter.is_outdated
+    while drafter.look_ahead():
+        pass
+    assert drafter.is_outdated
+    again = draw(drafter, 0)
+    assert len(again.calls) > len(first.calls) and not drafter.is_outdated
+    assert draw(drafter, 1).scene.layout is again.scene.layout
+
+
+def test_the_window_comes_to_show_the_layout_of_all_that_was_foreseen(
+    qtbot: QtBot, window: MainWindow, recorded_tape: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(foresight, "FORESEEN_AT_ONCE", 0)
+    session = window.workbench.session
+    seen: list[int] = []
+    session.drawing_changed.connect(lambda: seen.append(0 if session.drawing is None else len(session.drawing.calls)))
+    window.commands.open_path(recorded_tape)
+    qtbot.waitUntil(lambda: len(seen) > 2, timeout=SOON_MSECS)
+    assert 0 < seen[-2] < seen[-1]
+    assert session.drawing is not None and session.drawing.step.index == session.step
+
+
+def test_damage_elsewhere_in_the_tape_does_not_keep_a_step_from_being_drawn(
+    tape: Tape, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = tape.graph
+
+    def damaged(index: int) -> nx.MultiDiGraph:
+        if index == 1:
+            raise TapeError("The file is damaged.")
+        return graph(index)
+
+    monkeypatch.setattr(tape, "graph", damaged)
+    assert draw(Drafter(tape, lambda: False), 0).step.index == 0
 
 
 def test_ghosts_are_left_out_of_the_scene_and_kept_in_the_layout(tape: Tape) -> None:
