@@ -204,3 +204,23 @@ def test_a_long_chain_with_tributaries_does_not_drift_sideways() -> None:
     edges = [(source, turn + 2) for turn in range(0, 900, 3) for source in (turn, turn + 1)]
     layout = lay_out(flat_view(900, edges + [(turn - 1, turn + 2) for turn in range(3, 900, 3)]))
     assert layout.size[0] < 700
+
+
+def test_parameters_stand_on_both_sides_of_the_data() -> None:
+    graph = perceptron()
+    layout = lay_out(build_view(graph, ViewOptions(everything(graph))))
+    centres = {
+        box.key: x + width / 2 for box, (x, _, width, _) in zip(layout.view.boxes, layout.boxes.tolist(), strict=True)
+    }
+    for number in (1, 2):
+        spine = centres[f"fc{number}#0/AddmmBackward0:0"]
+        sides = sorted(centres[f"fc{number}.{name}"] for name in ("weight", "bias"))
+        assert sides[0] < spine < sides[1]
+
+
+def test_a_loose_call_stands_close_to_the_narrow_beginning_of_the_rest() -> None:
+    edges = [(0, 1), *((1, wide) for wide in range(2, 9)), *((wide, 9) for wide in range(2, 9))]
+    alone, beside = lay_out(flat_view(10, edges)), lay_out(flat_view(11, edges))
+    assert beside.size[0] == pytest.approx(alone.size[0])
+    loose, first = beside.boxes[10], beside.boxes[0]
+    assert 0 < loose[0] - (first[0] + first[2]) < 50

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from tracer.layout.alignment import align
 from tracer.layout.layered import Layered, Tie
 from tracer.layout.projection import project
 from tracer.layout.sizes import BOX_GAP, EDGE_GAP
@@ -51,6 +52,7 @@ def _place(graph: Layered, homes: Sequence[float | None], watch: Watch) -> list[
             break
     placing.straighten(up, graph.below)
     placing.straighten(down, None)
+    align(graph, placing.xs, placing.gaps, [home is not None for home in placing.homes], watch)
     return [round(x, 1) for x in placing.xs]
 
 

@@ -11,6 +11,7 @@ from tracer.layout.cycles import feedback_edges
 from tracer.layout.layered import Edge, Pull, make_layered
 from tracer.layout.layering import assign_layers, depths, neighbours, topological_order
 from tracer.layout.ordering import order_rows
+from tracer.layout.outline import BANDS, Outline, shift_clear_of
 from tracer.layout.projection import project
 from tracer.layout.routing import Point, route_edge, stack_layers
 from tracer.layout.sizes import PART_GAP, TALL
@@ -67,7 +68,7 @@ def place_level(level: Level, watch: Watch) -> PlacedLevel:
     for (subset, _), start, end in zip(subsets, ends[:-1].tolist(), ends[1:].tolist(), strict=True):
         watch.part(start, end)
         placed.append(_place_part(subset, watch))
-    shifts = _shifts(level, parts, placed)
+    shifts = _shifts(level, [subset for subset, _ in subsets], placed)
     return _finished(_side_by_side(level, parts, [edges for _, edges in subsets], placed, shifts))
 
 
@@ -189,23 +190,32 @@ def _subset(level: Level, part: list[int]) -> tuple[Level, list[int]]:
     )
 
 
-def _shifts(level: Level, parts: list[list[int]], placed: list[_Part]) -> list[float]:
+def _shifts(level: Level, subsets: list[Level], placed: list[_Part]) -> list[float]:
     """How far to move each part right so that they stand apart: known parts stay close to where they were."""
-    is_known = [any(level.homes[node] is not None for node in part if node < len(level.sizes)) for part in parts]
+    if not placed:
+        return []
+    is_known = [any(home is not None for home in subset.homes) for subset in subsets]
+    heights = sorted(part.height for part in placed)
+    depth = heights[-1] if level.exits else heights[-2] + PART_GAP  # further down there is but one part
+    outlines = [
+        Outline(part.centres, subset.sizes, part.routes, subset.exits, depth)
+        for subset, part in zip(subsets, placed, strict=True)
+    ]
     order = sorted(
-        range(len(parts)), key=lambda index: (not is_known[index], placed[index].left if is_known[index] else index)
+        range(len(placed)), key=lambda index: (not is_known[index], outlines[index].start if is_known[index] else index)
     )
-    shifts = [0.0] * len(parts)
-    wanted, weights = [], []
-    end = 0.0
+    wanted, packed = [], []
+    wanted_reach = packed_reach = np.full(BANDS, -np.inf)
     for index in order:
-        left = placed[index].left if is_known[index] else end
-        wanted.append(left)
-        weights.append(HOME_PART_WEIGHT if is_known[index] else NEW_PART_WEIGHT)
-        end = left + placed[index].right - placed[index].left + PART_GAP
-    gaps = [placed[index].right - placed[index].left + PART_GAP for index in order[:-1]]
-    for index, left in zip(order, project(wanted, weights, gaps), strict=True):
-        shifts[index] = left - placed[index].left
+        outline = outlines[index]
+        wanted.append(0.0 if is_known[index] else shift_clear_of(wanted_reach, outline))
+        packed.append(shift_clear_of(packed_reach, outline))
+        wanted_reach = np.maximum(wanted_reach, outline.right + wanted[-1])
+        packed_reach = np.maximum(packed_reach, outline.right + packed[-1])
+    weights = [HOME_PART_WEIGHT if is_known[index] else NEW_PART_WEIGHT for index in order]
+    shifts = [0.0] * len(placed)
+    for index, shift in zip(order, project(wanted, weights, np.diff(packed).tolist()), strict=True):
+        shifts[index] = shift
     return shifts
 
 

@@ -4,6 +4,7 @@ import bisect
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from tracer.layout.balance import balanced
 from tracer.layout.coordinates import guess_places
 from tracer.layout.layered import Layered, Tie
 from tracer.layout.projection import project
@@ -26,6 +27,7 @@ def order_rows(graph: Layered, homes: Sequence[float | None], watch: Watch) -> N
     _take_out_loops(graph)
     if any(len(row) > 1 for row in graph.rows):
         graph.rows = _best_order(graph, homes, watch)
+        graph.rows = [balanced(graph, row, homes) for row in graph.rows]
     _put_loops_outside(graph)
 
 
