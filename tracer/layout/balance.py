@@ -11,12 +11,12 @@ def balanced(graph: Layered, row: list[int], homes: Sequence[float | None]) -> l
 
     No crossing comes of it: those that change places all have one edge, to the same node.
     """
-    balanced: list[int] = []
+    placed: list[int] = []
     for target, run in groupby(row, key=lambda node: _only_target(graph, node)):
         nodes = list(run)
         feeders = [node for node in nodes if node < len(homes) and homes[node] is None and not graph.above[node]]
         if target is None or not 1 < len(feeders) < len(nodes):
-            balanced += nodes
+            placed += nodes
             continue
         sides: tuple[list[int], list[int]] = [], []
         widths = [0.0, 0.0]
@@ -25,8 +25,8 @@ def balanced(graph: Layered, row: list[int], homes: Sequence[float | None]) -> l
             sides[side].append(node)
             widths[side] += graph.widths[node]
         moved = set(feeders)
-        balanced += [*sides[0], *(node for node in nodes if node not in moved), *sides[1]]
-    return balanced
+        placed += [*sides[0], *(node for node in nodes if node not in moved), *sides[1]]
+    return placed
 
 
 def _only_target(graph: Layered, node: int) -> tuple[int, float] | None:
