@@ -12,7 +12,7 @@ from gui.canvas.animation import shift_between
 from gui.canvas.camera import READABLE_SCALE, Camera, fitted, opening
 from gui.canvas.detail import Detail, detail_at
 from gui.canvas.fit import fit
-from gui.canvas.geometry import ARROW_LENGTH, curves_of, flattened, rows_in
+from gui.canvas.geometry import ARROW_LENGTH, TIP_GAP, curves_of, flattened, rows_in
 from gui.canvas.hit_testing import NOTHING, Hit, hit
 from gui.canvas.navigation import DOWN, LEFT, RIGHT, UP, first_in_group, neighbor, sibling, walk
 from gui.canvas.rows import linked_links, rect_of
@@ -201,8 +201,14 @@ def test_curves_stay_between_the_ends_of_their_stretch(diamond: Layout) -> None:
 
 def test_arrow_heads_end_at_the_target_and_curves_where_heads_begin(diamond: Layout) -> None:
     curves = curves_of(diamond)
-    assert curves.tips[2].tolist() == [180.0, 200.0]
-    assert curves.control[2, 3].tolist() == [180.0, 200.0 - ARROW_LENGTH]
+    assert curves.tips[0].tolist() == [80.0, 120.0]
+    assert curves.control[0, 3].tolist() == [80.0, 120.0 - ARROW_LENGTH]
+
+
+def test_links_from_both_sides_enter_a_box_beside_each_other(diamond: Layout) -> None:
+    curves = curves_of(diamond)
+    assert curves.tips[2:].tolist() == [[180.0 - TIP_GAP, 200.0], [180.0 + TIP_GAP, 200.0]]
+    assert curves.control[2:, 3, 0].tolist() == [180.0 - TIP_GAP, 180.0 + TIP_GAP]
 
 
 def test_culling_keeps_what_touches_the_area(diamond: Layout) -> None:

@@ -1,10 +1,11 @@
 """The curves that are drawn of a layout's edges: they avoid boxes as the edges do."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gui.canvas.geometry import curves_of, flattened
+from gui.canvas.geometry import ARROW_LENGTH, TIP_GAP, curves_of, flattened
 from tests.layout.checks import NEAR, assert_lines_avoid_boxes
 from tests.layout.view_maker import crowded_views, views
 from tracer.layout import Layout, lay_out
@@ -30,6 +31,37 @@ def test_no_curve_leaves_the_extent_by_which_it_is_found(view: View) -> None:
     for ends in (lines[:, :, :2], lines[:, :, 2:]):
         assert (ends >= curves.low[:, None] - NEAR).all()
         assert (ends <= curves.high[:, None] + NEAR).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.one_of(views(), crowded_views()))
+def test_every_arrow_head_touches_its_box_and_the_curve_ends_behind_it(view: View) -> None:
+    layout = lay_out(view)
+    curves = curves_of(layout)
+    rows = {box.key: row for row, box in enumerate(layout.view.boxes)}
+    last = np.searchsorted(curves.link, np.arange(len(curves.tips)), side="right") - 1
+    assert (curves.tips[:, 1] == layout.points[layout.starts[1:] - 1, 1]).all()
+    for link, (x, y) in zip(layout.view.links, curves.tips.tolist(), strict=True):
+        left, top, width, _ = layout.boxes[rows[link.target]].tolist()
+        assert abs(y - top) < NEAR and left <= x <= left + width
+    ends = curves.control[last, 3]
+    assert (ends[:, 0] == curves.tips[:, 0]).all()
+    assert ((ends[:, 1] <= curves.tips[:, 1]) & (ends[:, 1] >= curves.tips[:, 1] - ARROW_LENGTH - NEAR)).all()
+
+
+@pytest.mark.parametrize("width", [200.0, 60.0, 24.0])
+def test_links_enter_a_box_in_the_order_in_which_they_come(width: float) -> None:
+    """From far left to far right, one straight from above; in a narrow box closer together."""
+    starts = (0.0, 150.0, 300.0, 400.0, 600.0)
+    boxes = [Box(f"{number}", "op", "", "", None, ()) for number in range(6)]
+    rects = [*((x - 30.0, 0.0, 60.0, 30.0) for x in starts), (300.0 - width / 2, 100.0, width, 30.0)]
+    points = [point for x in starts for point in ((x, 30.0), (300.0, 94.0), (300.0, 100.0))]
+    view = View(tuple(boxes), (), tuple(Link(f"{number}", "5", 1) for number in (0, 1, 2, 3, 4)))
+    layout = Layout(view, np.array(rects), np.zeros((0, 4)), np.array(points), np.arange(0, 16, 3), (700.0, 200.0))
+    tips = curves_of(layout).tips[:, 0]
+    gaps = np.diff(tips)
+    assert tips[2] == 300.0 and np.allclose(gaps, TIP_GAP if width == 200.0 else gaps[0]) and gaps[0] > 0
+    assert (np.abs(tips - 300.0) < width / 2).all()
 
 
 def test_the_curves_of_a_link_meet_without_a_corner() -> None:
