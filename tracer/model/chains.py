@@ -10,7 +10,7 @@ from tracer.model.signature import Anatomy
 
 
 def chained_keys(content: Content, anatomy: Anatomy, node_firsts: Ints, call_firsts: Ints) -> frozenset[str]:
-    """Keys of the calls and ops that stand for several copies of which one feeds another, directly or through
+    """Keys of the calls and ops that stand for several copies most of which are fed by another, directly or through
     bookkeeping ops only: what is drawn for them would be linked to itself.
 
     `node_firsts` (n,) and `call_firsts` (c,) are the numbers of the first copies.
@@ -20,19 +20,25 @@ def chained_keys(content: Content, anatomy: Anatomy, node_firsts: Ints, call_fir
     depths = [0] * (len(callers) + 1)  # of the top, number -1, too
     for call, caller in enumerate(callers):
         depths[call] = depths[caller] + 1
-    found: set[int] = set()
+    fed: dict[int, set[int]] = {}
     for source, target in _between_copies(content, anatomy, node_firsts):
-        from_items, to_items = {firsts[source]}, {firsts[target]}
+        from_items, to_items = {firsts[source]}, {firsts[target]: target}
         above, below = owners[source], owners[target]
         while above != below:
             if depths[above] >= depths[below]:
                 from_items.add(~firsts_of_calls[above])
                 above = callers[above]
             else:
-                to_items.add(~firsts_of_calls[below])
+                to_items[~firsts_of_calls[below]] = ~below
                 below = callers[below]
-        found |= from_items & to_items
-    return frozenset(content.keys[item] if item >= 0 else content.calls[~item].key for item in found)
+        for item in from_items & to_items.keys():
+            fed.setdefault(item, set()).add(to_items[item])
+    copies, copies_of_calls = np.bincount(node_firsts).tolist(), np.bincount(call_firsts, minlength=1).tolist()
+    return frozenset(
+        content.keys[item] if item >= 0 else content.calls[~item].key
+        for item, receivers in fed.items()
+        if 2 * len(receivers) > (copies[item] if item >= 0 else copies_of_calls[~item])
+    )
 
 
 def _between_copies(content: Content, anatomy: Anatomy, firsts: Ints) -> Iterator[tuple[int, int]]:

@@ -27,7 +27,7 @@ class Box:
     members. `trait` is a key of TRAIT_LABELS, "" for none. `has_inside` says of a module call whether anything is in
     it, and of an opaque op whether that is known. `fold` is the key of the fold that the box draws all copies of, ""
     where it stands for itself alone; what lies in an open frame that is a fold has none of its own. `is_chained` tells
-    that of the copies it stands for one feeds the next: a cell and its state, layers, but not experts.
+    that most of the copies it stands for are fed by another: a cell by its state, layers, but not experts.
     """
 
     key: str
