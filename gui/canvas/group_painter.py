@@ -11,7 +11,7 @@ from gui.canvas.batches import draw_rects
 from gui.canvas.box_painter import paint_sheets
 from gui.canvas.detail import Detail
 from gui.canvas.figure import Figure
-from gui.canvas.geometry import Floats, Ints
+from gui.canvas.geometry import Area, Floats, Ints, rows_in
 from gui.canvas.lettering import Lettering
 from gui.canvas.presence import Presence
 from gui.canvas.scene import Scene
@@ -21,6 +21,9 @@ from gui.theme import Swatch, Theme, mix
 _PADDING = 10.0
 _CHEVRON_ROOM = 12.0
 _SHEET_STEP = 4.0
+_PIN_MARGIN_PX = 8.0
+_PIN_ROOM = 90.0
+"""Where a title stands that begins outside of the view, and how much of its frame must be in sight."""
 _GROUND_HEIGHT = 20.0
 _GROUND_MARGIN = 7.0
 """So far the ground of a title reaches beyond it, so that a link which runs through it is seen to pass behind."""
@@ -75,6 +78,20 @@ class GroupPainter:
             if state in MARKS:
                 color = QColor(self._swatch(state).strong)
                 paint_badge(painter, frame.topRight() + QPointF(-4.0, 4.0), MARKS[state], color, self._theme)
+
+    def paint_pinned_titles(self, painter: QPainter, rects: Floats, area: Area, scale: float) -> None:
+        """Paint the titles that begin left of an area again, at its edge: in their title bars, where no boxes are."""
+        rows = rows_in(rects, area)
+        rows = rows[self._is_shown[rows]]
+        x, y, _, height = area
+        begins_outside = (rects[rows, 0] + _PADDING < x) & (rects[rows, 1] >= y)
+        left = x + _PIN_MARGIN_PX / scale - _PADDING
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        for row in rows[begins_outside].tolist():
+            _, top, _, tall = rects[row].tolist()
+            right = float(rects[row, 0] + rects[row, 2])
+            if top + self._theme.sizes.group_title_height <= y + height and right - left >= _PIN_ROOM:
+                self._paint_title(painter, row, QRectF(left, top, right - left, tall))
 
     def _paint_flat(self, painter: QPainter, rects: Floats, rows: Ints) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)

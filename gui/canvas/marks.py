@@ -1,4 +1,5 @@
-"""What is marked over the picture of the graph: what the mouse points at, what is selected, what was searched for."""
+"""What is marked over the picture of the graph: what the mouse points at, what is selected, what was searched for;
+and the titles that would be out of sight."""
 
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from gui.canvas.camera import Camera
 from gui.canvas.geometry import Area, Ints
 from gui.canvas.highlight import Highlight, paint_highlight
 from gui.canvas.hit_testing import Hit
-from gui.canvas.overlay import paint_box_outline, paint_group_outline, paint_links
+from gui.canvas.overlay import paint_box_outline, paint_group_outline, paint_links, paint_pinned_titles
 from gui.canvas.renderer import Renderer
 from gui.canvas.rows import box_row, group_row
 
@@ -32,6 +33,7 @@ def paint_marks(painter: QPainter, renderer: Renderer, marks: Marks, area: Area,
     hover = marks.hover
     links = np.union1d(marks.links, [hover.index]) if hover.what == "link" else marks.links
     paint_links(painter, renderer, links, area, camera)
+    paint_pinned_titles(painter, renderer, area, camera)
     if hover.what == "box":
         paint_box_outline(painter, renderer, hover.index, camera, is_selected=False)
     elif hover.what == "group":

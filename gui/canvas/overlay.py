@@ -1,4 +1,4 @@
-"""What lies over the picture and changes with the mouse: the outline under it, the selection and its links."""
+"""What lies over the picture: the outline under the mouse, the selection and its links, titles held in the view."""
 
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
@@ -17,6 +17,15 @@ def paint_links(painter: QPainter, renderer: Renderer, links: Ints, area: Area, 
     painter.scale(camera.scale, camera.scale)
     painter.translate(-camera.x, -camera.y)
     renderer.paint_highlight(painter, links, renderer.theme.selection, area, camera.scale)
+    painter.restore()
+
+
+def paint_pinned_titles(painter: QPainter, renderer: Renderer, area: Area, camera: Camera) -> None:
+    """The titles of frames that begin left of the view."""
+    painter.save()
+    painter.scale(camera.scale, camera.scale)
+    painter.translate(-camera.x, -camera.y)
+    renderer.paint_pinned_titles(painter, area, camera.scale)
     painter.restore()
 
 

@@ -89,6 +89,11 @@ class Renderer:
         """The titles of some frames."""
         self._groups.paint_titles(painter, rects, rows, detail)
 
+    def paint_pinned_titles(self, painter: QPainter, area: Area, scale: float) -> None:
+        """The titles of frames that begin left of the area, at its edge: over the picture, as they go with the view."""
+        if self.detail(area, scale) >= Detail.SHAPES:
+            self._groups.paint_pinned_titles(painter, self.scene.layout.groups, area, scale)
+
     def paint_links(self, painter: QPainter, area: Area, scale: float) -> None:
         """The links alone."""
         self._links.paint(painter, area, self.detail(area, scale), scale)
