@@ -1,8 +1,14 @@
 """The module calls of the shown step as a tree; selecting one selects it in the graph, a double click goes there."""
 
-from PySide6.QtCore import QModelIndex, QSignalBlocker, Qt, Slot
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSignalBlocker, Qt, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTreeView
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTreeView,
+)
 
 from gui.appearance import Appearance
 from gui.docks.dock import Dock
@@ -13,13 +19,15 @@ from gui.session import Session
 
 MOST_OPENED = 1_000
 MOST_NARROW_PX = 24
-OPS_FROM_PX, CLASSES_FROM_PX = 110, 200
-"""Narrower than this a column gives its room to the names."""
-LEAST_SHARE = 0.22
-"""So much of the width the classes keep where the names would need all of it."""
+OPS_FROM_PX = 110
+"""In a tree narrower than this the numbers give their room to the names."""
+LEAST_CLASS_PX = 44
+"""Where names and numbers leave less than this the classes are not shown; the tooltips say them."""
 
 
 class ModulesDock(Dock):
+    REFRESH_MSECS = 54
+
     def __init__(self, session: Session, appearance: Appearance) -> None:
         self._session = session
         self.model = ModuleModel()
@@ -27,6 +35,7 @@ class ModulesDock(Dock):
         super().__init__("modules", ModulesDock.tr("Modules"), self.tree)
         self.model.setParent(self)
         self._closed: set[str] = set()
+        self._opened_folds: set[str] = set()
         self.model.modelReset.connect(self._unfold)
         self.tree.collapsed.connect(self._note_closed)
         self.tree.expanded.connect(self._note_opened)
@@ -46,7 +55,11 @@ class ModulesDock(Dock):
 
     @Slot(str)
     def _select(self, key: str) -> None:
+        if key and self.tree.currentIndex().data(KEY_ROLE) == key:
+            return
         index = self.model.find(key) if key else QModelIndex()
+        if self.model.is_fold(index.parent()) and not self.tree.isExpanded(index.parent()):
+            index = index.parent()
         if index != self.tree.currentIndex().siblingAtColumn(0):
             self.tree.setCurrentIndex(index)
             if not index.isValid():
@@ -54,8 +67,8 @@ class ModulesDock(Dock):
 
     @Slot()
     def _unfold(self) -> None:
-        """Opens everything that the user did not close; hundreds of calls of a loop stay readable as rows. Of thousands
-        only the outermost is opened."""
+        """Opens everything that the user did not close, but for the calls of loops. Of thousands only the outermost is
+        opened."""
         with QSignalBlocker(self.tree):  # it is not the user who opens them
             if len(self.model) <= MOST_OPENED:
                 self.tree.expandAll()
@@ -65,14 +78,22 @@ class ModulesDock(Dock):
             index = self.model.find(key)
             if index.isValid():
                 self.tree.collapse(index)
+        for index in self.model.folds():
+            self.tree.setExpanded(index, index.data(KEY_ROLE) in self._opened_folds)
 
     @Slot(QModelIndex)
     def _note_closed(self, index: QModelIndex) -> None:
-        self._closed.add(index.data(KEY_ROLE))
+        if self.model.is_fold(index):
+            self._opened_folds.discard(index.data(KEY_ROLE))
+        else:
+            self._closed.add(index.data(KEY_ROLE))
 
     @Slot(QModelIndex)
     def _note_opened(self, index: QModelIndex) -> None:
-        self._closed.discard(index.data(KEY_ROLE))
+        if self.model.is_fold(index):
+            self._opened_folds.add(index.data(KEY_ROLE))
+        else:
+            self._closed.discard(index.data(KEY_ROLE))
 
     @Slot(QModelIndex, QModelIndex)
     def _on_current_changed(self, current: QModelIndex, _previous: QModelIndex) -> None:
@@ -86,7 +107,7 @@ class ModulesDock(Dock):
 
 
 class ModuleTree(QTreeView):
-    """As wide as its dock, whatever the names: the names get what the numbers need not, the classes a part of it."""
+    """As wide as its dock, whatever the names: the names get what the numbers need not, the classes what is left."""
 
     def __init__(self, model: ModuleModel) -> None:
         super().__init__()
@@ -98,6 +119,7 @@ class ModuleTree(QTreeView):
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName(self.tr("Module calls"))
+        self.setItemDelegateForColumn(1, _CutAtTheEnd(self))
         TreeKeys(self)
         header = self.header()
         header.setStretchLastSection(False)
@@ -115,13 +137,23 @@ class ModuleTree(QTreeView):
     def fit_columns(self) -> None:
         """Measures the rows in sight only: there may be thousands."""
         width = self.viewport().width()
-        for section, least in ((1, CLASSES_FROM_PX), (2, OPS_FROM_PX)):
-            if self.isColumnHidden(section) != (width < least):
-                self.setColumnHidden(section, width < least)
-        ops = max(self.sizeHintForColumn(2), self.header().sectionSizeHint(2))
+        self._show(2, width >= OPS_FROM_PX)
+        ops = 0 if self.isColumnHidden(2) else max(self.sizeHintForColumn(2), self.header().sectionSizeHint(2))
         wanted = max(self.sizeHintForColumn(1), self.header().sectionSizeHint(1))
-        left = width - ops - self.sizeHintForColumn(0)
-        classes = max(min(wanted, left), min(wanted, round(width * LEAST_SHARE)))
-        for section, size in ((1, classes), (2, ops)):
-            if self.columnWidth(section) != size:
+        left = width - ops - max(self.sizeHintForColumn(0), self.header().sectionSizeHint(0))
+        self._show(1, left >= min(wanted, LEAST_CLASS_PX))
+        for section, size in ((1, min(wanted, left)), (2, ops)):
+            if not self.isColumnHidden(section) and self.columnWidth(section) != size:
                 self.header().resizeSection(section, size)
+
+    def _show(self, section: int, is_shown: bool) -> None:
+        if self.isColumnHidden(section) == is_shown:
+            self.setColumnHidden(section, not is_shown)
+
+
+class _CutAtTheEnd(QStyledItemDelegate):
+    """A class is known by its beginning; a name's end tells it from its neighbours'."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
+        super().initStyleOption(option, index)
+        option.textElideMode = Qt.TextElideMode.ElideRight  # type: ignore[attr-defined]

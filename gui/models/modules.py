@@ -1,7 +1,8 @@
 """The module calls of a step as a tree: who called whom, of which class, with how many ops."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -13,10 +14,14 @@ from gui.models.tree import KEY_ROLE, Index
 from tracer.model.call_keys import call_keys, unmarked
 
 _ROOT = QModelIndex()
+LEAST_FOLDED = 4
+"""So many calls of one module, one right after the other, share a row that holds theirs."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Call:
+    """A row: a module call, or the calls of one module that follow each other, by the key of the first."""
+
     key: str
     name: str
     class_name: str
@@ -28,11 +33,13 @@ class _Call:
 
 
 class ModuleModel(QAbstractItemModel):
-    """Rows are calls, an index's internal id is the call's place in `module_calls`."""
+    """Rows are calls, and runs of calls of one module. An index's internal id is the call's place in `module_calls`,
+    runs counting from there on."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._calls: tuple[_Call, ...] = ()
+        self._count = 0
         self._numbers: dict[str, int] = {}
         self._top: tuple[int, ...] = ()
 
@@ -42,13 +49,22 @@ class ModuleModel(QAbstractItemModel):
             return
         self.beginResetModel()
         self._calls = calls
-        self._numbers = {call.key: number for number, call in enumerate(calls)}
-        self._top = tuple(number for number, call in enumerate(calls) if call.parent is None)
+        self._count = len(graph.graph["module_calls"]) if graph is not None else 0
+        self._numbers = {call.key: number for number, call in enumerate(calls[: self._count])}
+        top = (number for number, call in enumerate(calls) if call.parent is None)
+        self._top = tuple(sorted(top, key=lambda number: calls[number].row))
         self.endResetModel()
 
     def __len__(self) -> int:
         """How many calls there are, at whatever depth."""
-        return len(self._calls)
+        return self._count
+
+    def folds(self) -> list[QModelIndex]:
+        """The rows that hold several calls of one module."""
+        return [self._index(number) for number in range(self._count, len(self._calls))]
+
+    def is_fold(self, index: Index) -> bool:
+        return index.isValid() and index.internalId() >= self._count
 
     def find(self, key: str) -> QModelIndex:
         """The row of a call by its key (see `call_keys`), invalid if there is no such call."""
@@ -84,10 +100,16 @@ class ModuleModel(QAbstractItemModel):
             ops = fmt.count(call.ops) if call.grad_enabled else "–"
             return (call.name, call.class_name, ops)[index.column()]
         if role == Qt.ItemDataRole.ToolTipRole:
-            return call.key if call.grad_enabled else self.tr("{0}, without gradients").format(unmarked(call.key)[0])
+            return self._told(call)
         if role == Qt.ItemDataRole.TextAlignmentRole and index.column() == 2:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         return call.key if role == KEY_ROLE else None
+
+    def _told(self, call: _Call) -> str:
+        """All that the columns say, which may have no room for it."""
+        where = call.key if call.grad_enabled else self.tr("{0}, without gradients").format(unmarked(call.key)[0])
+        ops = f" · {fmt.plural(call.ops, 'op')}" if call.grad_enabled else ""
+        return f"{where}\n{call.class_name}{ops}"
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
@@ -127,19 +149,50 @@ def _calls(graph: nx.MultiDiGraph) -> tuple[_Call, ...]:
             children[call["parent"]].append(number)
     ops = _op_counts(graph, dicts)
     paths, keys = _repeated_paths(dicts), call_keys(graph)
-    return tuple(
-        _Call(
-            keys[number],
-            _name(call, dicts, paths),
-            call["class"],
-            ops[number],
-            call["grad_enabled"],
-            call["parent"],
-            rows[number],
-            tuple(children[number]),
-        )
-        for number, call in enumerate(dicts)
+    return _folded(
+        [
+            _Call(
+                keys[number],
+                _name(call, dicts, paths),
+                call["class"],
+                ops[number],
+                call["grad_enabled"],
+                call["parent"],
+                rows[number],
+                tuple(children[number]),
+            )
+            for number, call in enumerate(dicts)
+        ],
+        [(call["path"], call["class"], call["grad_enabled"]) for call in dicts],
     )
+
+
+def _folded(calls: list[_Call], modules: Sequence[tuple[str, str, bool]]) -> tuple[_Call, ...]:
+    """The same with a row over each run of calls of one module, after them."""
+    top = tuple(number for number, call in enumerate(calls) if call.parent is None)
+    for parent, siblings in [(None, top), *((number, call.children) for number, call in enumerate(calls))]:
+        rows: list[int] = []
+        for _, run in groupby(siblings, key=modules.__getitem__):
+            numbers = tuple(run)
+            if len(numbers) < LEAST_FOLDED:
+                rows += numbers
+                continue
+            rows.append(len(calls))
+            for row, number in enumerate(numbers):
+                calls[number] = replace(calls[number], parent=len(calls), row=row)
+            calls.append(_run_of([calls[number] for number in numbers], parent, numbers))
+        for row, number in enumerate(rows):
+            calls[number] = replace(calls[number], row=row)
+        if parent is not None:
+            calls[parent] = replace(calls[parent], children=tuple(rows))
+    return tuple(calls)
+
+
+def _run_of(calls: list[_Call], parent: int | None, numbers: tuple[int, ...]) -> _Call:
+    first = calls[0]
+    name = f"{first.name.partition(' #')[0]} ×{fmt.count(len(calls))}"
+    ops = sum(call.ops for call in calls)
+    return _Call(first.key, name, first.class_name, ops, first.grad_enabled, parent, 0, numbers)
 
 
 def _op_counts(graph: nx.MultiDiGraph, calls: Sequence[Mapping[str, Any]]) -> list[int]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import networkx as nx
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from pytestqt.modeltest import ModelTester
@@ -52,6 +53,42 @@ def test_module_model_is_the_tree_of_calls(qtmodeltester: ModelTester, recorded_
     assert not model.find("nothing#0").isValid()
     model.set_graph(None)
     assert model.rowCount() == 0
+
+
+def called(*paths: str) -> nx.MultiDiGraph:
+    """A model that calls these modules one after the other, without ops."""
+    graph, calls = nx.MultiDiGraph(), [("", 0, None)]
+    for path in paths:
+        calls.append((path, sum(other == path for other, _, _ in calls), 0))
+    graph.graph["module_calls"] = [
+        {
+            "key": f"{path}#{call}",
+            "path": path,
+            "class": "Cell",
+            "call": call,
+            "parent": parent,
+            "grad_enabled": True,
+            "count": 1,
+        }
+        for path, call, parent in calls
+    ]
+    return graph
+
+
+def test_many_calls_of_one_module_share_a_row(qtmodeltester: ModelTester) -> None:
+    model = ModuleModel()
+    model.set_graph(called("first", *["cell"] * 5, "last", *["twice"] * 2))
+    qtmodeltester.check(model)
+    top = model.index(0, 0)
+    assert [model.data(model.index(row, 0, top)) for row in range(model.rowCount(top))] == [
+        *("first", "cell ×5", "last", "twice #0", "twice #1"),
+    ]
+    (fold,) = model.folds()
+    assert model.is_fold(fold) and fold.row() == 1
+    assert [model.data(model.index(row, 0, fold)) for row in range(5)] == [f"cell #{number}" for number in range(5)]
+    assert model.find("cell#3").parent() == fold
+    assert model.data(fold, KEY_ROLE) == "cell#0"
+    assert len(model) == 10
 
 
 def test_scalar_model_shows_the_loss_first(qtbot: QtBot, qtmodeltester: ModelTester) -> None:
