@@ -76,14 +76,21 @@ def opening(
     focus: tuple[float, float] | None,
     upper: Size = (0.0, 0.0),
     lower: Size = (0.0, 0.0),
+    beginning: tuple[float, float] | None = None,
 ) -> Camera:
     """The first look at a scene: all of it where that can be read, otherwise its beginning at a readable zoom.
 
     `focus` is the scene point to begin at. Where the whole width fits at a readable zoom the graph stands in the
     middle, otherwise the focus does. `upper` and `lower` are the sizes in pixels of what covers the view's right
-    corners, the lower one only where not all is seen: a graph that is narrow enough stands to the left of both.
+    corners, the lower one only where not all is seen: a graph that is narrow enough stands to the left of both. Of a
+    wider one `beginning`, the left and right end of what a first screen shows, is shown whole if it can be.
     """
     camera = _opening(size, viewport, focus)
+    if beginning is not None and camera.scale == READABLE_SCALE and not _fits(camera, size, viewport):
+        for covered in (max(upper[0], lower[0]), lower[0], 0.0):
+            part = _showing(beginning, focus, size, (viewport[0] - covered, viewport[1]))
+            if part.scale >= READABLE_SCALE:
+                return part
     is_whole = camera.to_view(0.0, 0.0)[1] >= 0.0 and camera.to_view(*size)[1] <= viewport[1]
     corners = (upper,) if is_whole else (upper, lower)
     aside = _beside(camera, size, viewport, corners)
@@ -106,6 +113,13 @@ def _opening(size: Size, viewport: Size, focus: tuple[float, float] | None) -> C
         for start, length, visible in zip((camera.x, camera.y), size, viewport, strict=True)
     )
     return replace(camera, x=x, y=y)
+
+
+def _showing(span: tuple[float, float], focus: tuple[float, float] | None, size: Size, room: Size) -> Camera:
+    """As large as shows a horizontal span of the scene whole, at the height of the focus."""
+    scale = min(max(room[0] - 2 * MARGIN_PX, 1.0) / max(span[1] - span[0], 1.0), 1.0)
+    camera = Camera(scale=scale).centered_on(sum(span) / 2, size[1] if focus is None else focus[1], room)
+    return replace(camera, y=_kept_inside(camera.y, size[1], room[1] / scale, MARGIN_PX / scale))
 
 
 def _fits(camera: Camera, size: Size, viewport: Size) -> bool:

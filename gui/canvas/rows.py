@@ -71,6 +71,14 @@ def start_point(layout: Layout) -> tuple[float, float] | None:
     return float(centers[first, 0]), float(centers[top, 1])
 
 
+def span_near(layout: Layout, y: float, height: float) -> tuple[float, float] | None:
+    """The left and right end of the boxes of a screen of that height around y; None where there are none."""
+    tops, bottoms = layout.boxes[:, 1], layout.boxes[:, 1] + layout.boxes[:, 3]
+    start = min(max(y - height / 2, 0.0), max(layout.size[1] - height, 0.0))
+    near = layout.boxes[(tops < start + height) & (bottoms > start)]
+    return (float(near[:, 0].min()), float((near[:, 0] + near[:, 2]).max())) if len(near) else None
+
+
 def end_row(layout: Layout) -> int:
     """The box where reading begins: the last output, the loss; the last box where there is no output; -1 for none."""
     outputs = [row for row, box in enumerate(layout.view.boxes) if box.kind == "output"]

@@ -158,6 +158,16 @@ def test_a_wide_graph_opens_without_looking_past_its_sides() -> None:
         assert camera.to_view(0.0, 0.0)[0] <= 28.5 and camera.to_view(3_000.0, 0.0)[0] >= 800 - 28.5
 
 
+def test_a_wide_graph_opens_with_all_that_stands_at_its_beginning() -> None:
+    size, beginning = (3_000.0, 20_000.0), (100.0, 700.0)
+    camera = opening(size, VIEWPORT, (650.0, 0.0), (100.0, 100.0), (80.0, 80.0), beginning)
+    assert camera.to_view(beginning[0], 0.0)[0] >= 27.9
+    assert camera.to_view(beginning[1], 0.0)[0] <= 700
+    assert READABLE_SCALE <= camera.scale <= 1.0
+    wider = opening(size, VIEWPORT, (650.0, 0.0), (100.0, 100.0), (80.0, 80.0), (100.0, 2_000.0))
+    assert wider == opening(size, VIEWPORT, (650.0, 0.0))
+
+
 def test_detail_grows_with_the_zoom_and_labels_are_bounded() -> None:
     levels = [detail_at(scale, 36.0, 100) for scale in (0.05, 0.2, 0.35, 0.5, 1.0)]
     assert levels == sorted(Detail)
