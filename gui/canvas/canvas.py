@@ -8,7 +8,7 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from gui.canvas.animation import MOST_BOXES, Transition, shift_between
-from gui.canvas.camera import MARGIN_PX, Camera, fitted, opening
+from gui.canvas.camera import MARGIN_PX, READABLE_SCALE, Camera, fitted, opening
 from gui.canvas.camera_view import CameraView
 from gui.canvas.corners import Corners
 from gui.canvas.frame import Frame
@@ -20,7 +20,7 @@ from gui.canvas.marks import Marks, paint_marks
 from gui.canvas.motion import Motion
 from gui.canvas.navigation import sibling, walk
 from gui.canvas.renderer import Renderer
-from gui.canvas.rows import box_row, group_row, rect_of, start_point
+from gui.canvas.rows import box_row, group_row, rect_of, span_near, start_point
 from gui.canvas.scene import Scene
 from gui.canvas.selection import NONE, Selection, carried_over, links_to_mark, of_key
 from gui.fonts import text_font
@@ -113,6 +113,8 @@ class GraphCanvas(CameraView):
             self._corners.minimap.set_renderer(self._renderer)
             if not is_same_layout:
                 self._move_to_layout(before, self._renderer, animate)
+            elif not self._has_moved and before is not None and before.scene.coloration.title == scene.coloration.title:
+                self._corners.settle(scene.layout, self._camera)  # the legend may say more now
         self._toggled_key = ""
         self._change_selection(
             carried_over(self._selection, None if before is None else before.scene.layout, self._layout)
@@ -208,7 +210,9 @@ class GraphCanvas(CameraView):
         if self._renderer is None:
             return
         layout = self._renderer.scene.layout
-        self._camera = opening(layout.size, self._viewport(), start_point(layout), *self._corners.covered())
+        start = start_point(layout)
+        beginning = None if start is None else span_near(layout, start[1], self.height() / READABLE_SCALE)
+        self._camera = opening(layout.size, self._viewport(), start, *self._corners.covered(), beginning)
         self._corners.settle(layout, self._camera)
         self.zoom_changed.emit(self._camera.scale)
 
