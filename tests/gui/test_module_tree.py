@@ -31,7 +31,7 @@ def filled(tree: ModuleTree, *paths: str) -> ModuleTree:
 
 
 def test_names_have_their_room_before_the_classes(tree: ModuleTree) -> None:
-    filled(tree, "a_module_of_a_long_name")
+    filled(tree, "a_module_with_a_rather_long")
     assert tree.isColumnHidden(1)
     assert tree.columnWidth(0) >= tree.sizeHintForColumn(0)
     filled(tree, "short")
