@@ -19,6 +19,8 @@ MOST_ROWS = 500
 
 
 class ChangesDock(Dock):
+    REFRESH_MSECS = 42
+
     def __init__(self, session: Session, appearance: Appearance) -> None:
         self._session = session
         self.model = SectionModel(("Node", "Change"))

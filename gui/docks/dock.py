@@ -4,13 +4,15 @@ from PySide6.QtCore import QTimer, Slot
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
-REFRESH_MSECS = 30
-"""So long after the graph a dock follows it: what the user looks at comes first, and a step that is left again at once
-costs nothing."""
-
 
 class Dock(QDockWidget):
-    """Holds one widget; `name` is stable, `title` is what the user reads."""
+    """Holds one widget; `name` is stable, `title` is what the user reads.
+
+    `REFRESH_MSECS` after the graph a dock follows it: what the user looks at comes first, and a step that is left again
+    at once costs nothing. No two docks have the same: one turn of the event loop for all would be a long one.
+    """
+
+    REFRESH_MSECS = 30
 
     def __init__(self, name: str, title: str, content: QWidget) -> None:
         super().__init__(title)
@@ -19,7 +21,7 @@ class Dock(QDockWidget):
         self._no_title = QWidget()
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
-        self._soon.setInterval(REFRESH_MSECS)
+        self._soon.setInterval(self.REFRESH_MSECS)
         self._soon.timeout.connect(self.refresh)
         self.dockLocationChanged.connect(self.refresh_title)
         self.topLevelChanged.connect(self.refresh_title)
