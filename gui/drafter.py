@@ -69,9 +69,9 @@ class Drafter:
 
     def draw(self, question: Question) -> Drawing:
         """Raises TapeError where the step's graph was not recorded, `tracer.layout.Cancelled` when no longer wanted."""
+        self._is_outdated = False
         self._foresight.note(self._tape.refresh().steps)
         self._foresee(foresight.FORESEEN_AT_ONCE)
-        self._is_outdated = False
         step = self._tape.step(question.step)
         before = self._compared(question)
         self._add(step)
