@@ -169,7 +169,7 @@ def measure_known(app: QApplication, script: Path) -> None:
         seeds.write("".join(f"{seed}\n" for seed in steps))
     with shown(app, tape) as window:
         watch = Watch(window)
-        boxes = _open_all(window, watch)
+        boxes = open_all(window, watch)
         far = (number % len(steps) for number in itertools.accumulate(range(2 * CLICKS)))
         order = [step for before, step in itertools.pairwise(far) if step != before][: CLICKS + STRUCTURES]
         figures = []
@@ -188,7 +188,7 @@ def measure_new(app: QApplication, script: Path) -> None:
         _wait_for(lambda: tape.exists() and tape.stat().st_size > 0)
         with shown(app, tape) as window:
             watch, session = Watch(window), window.workbench.session
-            boxes = _open_all(window, watch)
+            boxes = open_all(window, watch)
             figures = []
             for seed in range(1, NEW_CLICKS + 1):
                 seeds.write(f"{seed}\n")
@@ -211,14 +211,14 @@ def measure_long(app: QApplication, script: Path) -> None:
         _open_default(window, watch)
         heartbeat.start()
         started = time.perf_counter()
-        boxes = _open_all(window, watch)
+        boxes = open_all(window, watch)
         seconds = time.perf_counter() - started - LONG_REST_MSECS / 1_000
         heartbeat.stop()
         print(f"opening all of {boxes:,} boxes: {seconds:.2f} s until the drawing is there")
         _report_still(heartbeat.longest_ms, heartbeat.longest_cpu_ms, heartbeat.slot)
 
 
-def _open_all(window: MainWindow, watch: Watch) -> int:
+def open_all(window: MainWindow, watch: Watch) -> int:
     """Opens every module; how many boxes are drawn then."""
     session = window.workbench.session
     _open_default(window, watch)
@@ -236,9 +236,9 @@ def _open_default(window: MainWindow, watch: Watch) -> None:
 
 
 @contextmanager
-def training(script: Path, tape: Path, boxes: int) -> Iterator:
-    """A recorded run that trains a step for each line written."""
-    words = ["run", "--headless", "-o", str(tape), str(script), str(round(boxes / BOXES_A_BLOCK))]
+def training(script: Path, tape: Path, boxes: int, *options: str) -> Iterator:
+    """A recorded run that trains a step for each line written; `options` are those of `tapescope run`."""
+    words = ["run", "--headless", "-o", str(tape), *options, str(script), str(round(boxes / BOXES_A_BLOCK))]
     with subprocess.Popen(tapescope(*words), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
         assert process.stdin is not None
         yield process.stdin
