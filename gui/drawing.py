@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import networkx as nx
 
 from gui.canvas.scene import Scene
+from gui.colorings import DEFAULT
 from gui.comparison import Counterpart
 from gui.theme import Theme
 from tracer import GraphDiff, Step
@@ -32,7 +33,7 @@ class DrawingOptions:
     shows_bookkeeping: bool = False
     shows_forward_only: bool = True
     open_calls: frozenset[str] | None = None
-    coloring: str = "kind"
+    coloring: str = DEFAULT
     side_by_side: bool = False
     changes_only: bool = False
     shows_ghosts: bool = True

@@ -6,7 +6,7 @@ from typing import cast
 from gui.coloring import Coloring
 from tracer.plugins import load, names
 
-DEFAULT = "kind"
+DEFAULT = "op_type"
 GROUPS = ("structure", "size", "time", "learning", "activations")
 """In the order of the menu, with a separator between two."""
 

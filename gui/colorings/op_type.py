@@ -1,4 +1,8 @@
-"""Colour by family of operation, read from the name of the backward node ("AddmmBackward0" is linear algebra)."""
+"""Colour by family of operation, read from the name of the backward node ("AddmmBackward0" is linear algebra).
+
+A closed module, and a fold of such, has the colour of its ops where they are of one family: a Conv2d is a
+convolution. Views beside others do not count, so a Linear is linear algebra though it transposes its weight.
+"""
 
 import re
 from functools import lru_cache
@@ -33,6 +37,7 @@ _NAMES = {
     " constantpadnd",
 }
 _FAMILY_OF = {name: family for family, names in _NAMES.items() for name in names.split()}
+_VIEWS = "View and indexing"
 # The first hue, blue, is left to closed modules.
 _HUES = (
     *("Module, closed", "Linear algebra", "Activation", "Loss", "Softmax and attention"),
@@ -47,10 +52,25 @@ def colored(subject: Subject, theme: Theme) -> Coloration:
 
 
 def label_of(box: Box, graph: nx.MultiDiGraph) -> str:
-    if box.kind != "op":
+    if box.kind not in ("op", "module"):
         return _BY_KIND[box.kind]
-    op = next((graph.nodes[member].get("op", "") for member in box.members if member in graph), "")
-    return family_of(op)
+    if box.kind == "op":
+        return family_of(next((graph.nodes[member].get("op", "") for member in box.members if member in graph), ""))
+    return _family_inside(box, graph) or _BY_KIND["module"]
+
+
+def _family_inside(box: Box, graph: nx.MultiDiGraph) -> str:
+    """The family of all ops of a module, "" where it has none, or of several."""
+    found = ""
+    for member in box.members:
+        node = graph.nodes[member] if member in graph else {}
+        if node.get("kind") != "op":
+            continue
+        family = family_of(node.get("op", ""))
+        if found not in ("", _VIEWS) and family not in (found, _VIEWS):
+            return ""
+        found = found if found not in ("", _VIEWS) else family
+    return found
 
 
 def swatch_of(label: str, order: int, theme: Theme) -> Swatch:

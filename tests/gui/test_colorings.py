@@ -17,6 +17,7 @@ from gui.canvas.fit import fit
 from gui.canvas.states import State
 from gui.coloring import ALARM, Coloration, Coloring, Subject, by_number
 from gui.colorings import DEFAULT, GROUPS, colorings, grouped
+from gui.colorings.op_type import label_of
 from gui.theme import DARK, LIGHT, Theme
 from tests.gui.measured_boxes import (
     ADDMM,
@@ -404,3 +405,22 @@ def test_tables_of_equal_keys_are_looked_up_once_and_those_of_others_anew() -> N
     assert held.sums(keys, np.ones(4))[:3].tolist() == [2.0, 1.0, 1.0]
     assert held.sums(keys[::-1], np.array([1.0, 2.0, 3.0, 4.0]))[:3].tolist() == [7.0, 2.0, 1.0]
     assert np.isnan(held.sums((), np.empty(0))).all()
+
+
+@pytest.mark.parametrize(
+    ("ops", "family"),
+    [
+        (("ConvolutionBackward0",), "Convolution"),
+        (("TBackward0", "AddmmBackward0"), "Linear algebra"),
+        (("ViewBackward0",), "View and indexing"),
+        (("AddmmBackward0", "ReluBackward0"), "Module, closed"),
+        (("AddmmBackward0", "ViewBackward0") * 20, "Linear algebra"),
+        ((), "Module, closed"),
+    ],
+)
+def test_a_closed_module_of_ops_of_one_family_has_its_colour(ops: tuple[str, ...], family: str) -> None:
+    graph = nx.MultiDiGraph()
+    for number, name in enumerate(ops):
+        graph.add_node(str(number), kind="op", op=name)
+    graph.add_node("weight", kind="parameter", op="AccumulateGrad")
+    assert label_of(Box("m#0", "module", "m", "", None, tuple(graph)), graph) == family
