@@ -16,7 +16,7 @@ from PySide6.QtCore import QObject, QTimer, Slot
 INTERVAL_MSECS = 500
 MOST_YOUNG = 30_000
 """New objects that are looked at while the user may be waiting: 4 ms."""
-DUE_OBJECTS, OVERDUE_OBJECTS = 250_000, 1_500_000
+DUE_OBJECTS, OVERDUE_OBJECTS = 250_000, 4_000_000
 """Set aside since everything was looked at: enough to do so again when the app rests, or whatever it does."""
 RESTING_TURNS, RESTING_CPU_SECS = 6, 0.03
 """The app rests when it took no more than this in each of so many intervals."""
