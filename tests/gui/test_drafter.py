@@ -70,7 +70,7 @@ def test_steps_that_share_a_graph_share_the_scene(tape: Tape) -> None:
 
 def test_another_colouring_or_theme_colours_the_same_fit(tape: Tape) -> None:
     drafter = Drafter(tape, lambda: False)
-    plain, dark, by_type = draw(drafter, 1), draw(drafter, 1, theme=DARK), draw(drafter, 1, coloring="op_type")
+    plain, dark, by_type = draw(drafter, 1), draw(drafter, 1, theme=DARK), draw(drafter, 1, coloring="device")
     assert plain.scene is not dark.scene and plain.scene is not by_type.scene
     assert plain.scene.fit is dark.scene.fit is by_type.scene.fit
 
