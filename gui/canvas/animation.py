@@ -8,7 +8,7 @@ from PySide6.QtGui import QPainter
 from gui.canvas.detail import Detail
 from gui.canvas.geometry import Area, Floats, Ints, rows_in
 from gui.canvas.renderer import Renderer
-from gui.canvas.rows import rect_of
+from gui.canvas.rows import box_row, rect_of
 from tracer.layout.result import Layout
 
 DURATION_MS = 220
@@ -93,19 +93,45 @@ def shift_between(old: Layout, new: Layout, anchor: str, area: Area) -> tuple[fl
     """How far the scene moved from one layout to the next, so that the camera can move along and the eye need not.
 
     The anchor (what was opened or closed) stays where it is; without one, the boxes in sight do: the median of their
-    moves. None where the layouts have nothing in common.
+    moves. Where none of those is left, what has become of the one in the middle stays. None where the layouts have
+    nothing in common.
     """
     if anchor:
         start, end = rect_of(old, anchor), rect_of(new, anchor)
         if start is not None and end is not None:
             return end[0] + end[2] / 2 - start[0] - start[2] / 2, end[1] - start[1]
     keys = _matched([box.key for box in old.view.boxes], [box.key for box in new.view.boxes])
-    if not len(keys.kept):
-        return None
-    in_sight = np.isin(keys.kept[:, 0], rows_in(old.boxes, area))
+    seen = rows_in(old.boxes, area)
+    in_sight = np.isin(keys.kept[:, 0], seen)
+    if len(seen) and not in_sight.any():
+        turned = _shift_of_what_became(old, new, seen, area)
+        if turned is not None:
+            return turned
     kept = keys.kept[in_sight] if in_sight.any() else keys.kept
+    if not len(kept):
+        return None
     moves = np.median(new.boxes[kept[:, 1], :2] - old.boxes[kept[:, 0], :2], axis=0)
     return float(moves[0]), float(moves[1])
+
+
+def _shift_of_what_became(old: Layout, new: Layout, seen: Ints, area: Area) -> tuple[float, float] | None:
+    """Of the box nearest to the middle of the view that is a frame now, or lies in something that is a box now."""
+    middle = np.array([area[0] + area[2] / 2, area[1] + area[3] / 2])
+    away = np.abs(old.boxes[seen, :2] + old.boxes[seen, 2:] / 2 - middle).sum(axis=1)
+    parents = {group.key: group.parent for group in old.view.groups}
+    for row in seen[np.argsort(away, kind="stable")].tolist():
+        box = old.view.boxes[row]
+        end = rect_of(new, box.key)
+        if end is not None:
+            x, y, width, _ = old.boxes[row].tolist()
+            return end[0] + end[2] / 2 - x - width / 2, end[1] - y
+        around = box.group
+        while around is not None and rect_of(new, around) is None:
+            around = parents[around]
+        end = rect_of(new, around) if around is not None else None
+        if end is not None and box_row(new, around or "") >= 0:
+            return end[0] + end[2] / 2 - float(middle[0]), end[1] + end[3] / 2 - float(middle[1])
+    return None
 
 
 def _matched(old: list[str], new: list[str]) -> Keys:

@@ -327,7 +327,7 @@ def test_links_through_hidden_nodes_count_as_present(diamond: Layout) -> None:
 
 
 def test_the_legend_holds_what_occurs_and_counts_changes(diamond: Layout) -> None:
-    scene = scene_of(diamond, graph_of(*"abd"), changes(added=["a", "b"], removed=["c"]))
+    scene = scene_of(diamond, graph_of(*"abd"), changes(added=["a", "b"], removed=["c"]), "kind")
     assert [entry.label for entry in scene.legend] == ["Operation", "Added: 2 boxes", "Removed: 1 box"]
     assert [entry.mark for entry in scene.legend] == ["", "+", "−"]
 
@@ -387,6 +387,21 @@ def test_the_scene_shift_follows_the_anchor_or_the_boxes_in_sight(diamond: Layou
     assert shift_between(diamond, later, "", everything) == (100.0, 7.0)
     assert shift_between(diamond, later, "b", everything) == (100.0, 7.0)
     assert shift_between(diamond, layout_of({box("z"): (0.0, 0.0, 9.0, 9.0)}), "", everything) is None
+
+
+def test_the_scene_shift_follows_a_box_in_sight_into_its_frame_and_back(diamond: Layout) -> None:
+    """All other boxes have moved far away."""
+    far = {box("other"): (9_000.0, 9_000.0, 60.0, 30.0)}
+    module, inner = box("m#0", "module", ("x",)), box("x", group="m#0")
+    closed = layout_of({module: (20.0, 50.0, 60.0, 30.0), **far})
+    opened = layout_of(
+        {inner: (170.0, 120.0, 60.0, 30.0), box("other"): (0.0, 0.0, 60.0, 30.0)}, (), [Group("m#0", "m", None)]
+    )
+    area = (0.0, 0.0, 300.0, 200.0)
+    assert shift_between(closed, opened, "", area) == (150.0, -50.0)
+    looked_at = (100.0, 100.0, 200.0, 100.0)
+    x, y = shift_between(opened, closed, "", looked_at) or (0.0, 0.0)
+    assert (200.0 + x, 150.0 + y) == (50.0, 65.0)
 
 
 def test_rectangles_are_found_by_key(diamond: Layout) -> None:
