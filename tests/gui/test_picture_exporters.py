@@ -64,7 +64,7 @@ def test_an_svg_has_a_view_box_and_real_text(qapp: QApplication, tmp_path: Path)
     root = ET.parse(out).getroot()
     left, top, width, height = map(float, root.attrib["viewBox"].split())
     assert (left, top) == (0, 0) and width > 200 and height > 120
-    assert all(text in texts(out) for text in ("Addmm", "Relu", "Step 7", "loss 0.25", "Operation"))
+    assert all(text in texts(out) for text in ("Addmm", "Relu", "Step 7", "loss 0.25", "Type of operation"))
     assert QSvgRenderer(str(out)).isValid()
 
 
