@@ -242,9 +242,10 @@ def _gradients_text(grad_enabled: bool, has_nodes: bool) -> str:
 
 
 def _content_rows(graph: nx.MultiDiGraph, inside: set[str]) -> Iterable[Fact]:
-    ops = sum(graph.nodes[key]["kind"] == "op" for key in inside)
-    yield Fact("ops", fmt.count(ops))
-    yield Fact("parameters", fmt.count(len(inside) - ops))
+    """A parameter belongs to no call: those count that the ops inside use, each once."""
+    used = inside.union(source for source, _ in graph.in_edges(inside))
+    yield Fact("ops", fmt.count(sum(graph.nodes[key]["kind"] == "op" for key in inside)))
+    yield Fact("parameters", fmt.count(sum(graph.nodes[key]["kind"] == "parameter" for key in used)))
 
 
 def _subtree(calls: Sequence[Mapping[str, Any]], root: int) -> list[int]:
