@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 _WHEEL_ZOOM = 1.0015
 _CHEVRON_WIDTH = 24.0  # in scene units
-_DIRECTIONS = {Qt.Key.Key_Up: UP, Qt.Key.Key_Down: DOWN, Qt.Key.Key_Left: LEFT, Qt.Key.Key_Right: RIGHT}
+_ALONG = {Qt.Key.Key_Up: UP, Qt.Key.Key_Down: DOWN}
+# With Shift: alone they are the way to the next step, and reach the canvas where there is none.
+_ASIDE = {Qt.Key.Key_Left: LEFT, Qt.Key.Key_Right: RIGHT}
 _SECOND = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.ControlModifier
 _DRAGGING = (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton)
 
@@ -162,8 +164,10 @@ class Interaction(QObject):
         is_plain = not event.modifiers() & ~(Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier)
         if is_plain and key in commands:
             commands[key]()
-        elif is_plain and key in _DIRECTIONS:
-            canvas.walk(_DIRECTIONS[key])
+        elif is_plain and key in _ALONG:
+            canvas.walk(_ALONG[key])
+        elif is_plain and key in _ASIDE and event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            canvas.walk(_ASIDE[key])
         elif is_plain and key == Qt.Key.Key_Space:
             self._hold_space(True)
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and canvas.selected_key:

@@ -47,20 +47,21 @@ class Commands(QObject):
 
     def open_path(self, path: Path) -> None:
         """Opens a tape or runs a script, whichever it is; says why if that fails."""
-        if not self.settle_training():
-            return
-        try:
-            if path.suffix == ".py":
-                self._workbench.run_script(path)
-            else:
-                self._workbench.open_tape(path)
-                self._workbench.settings.remember_tape(path)
-        except (TapescopeError, OSError) as error:
-            warn(self._window, str(error))
+        if path.suffix != ".py":
+            self.open_tape(str(path))
+        elif self.settle_training():
+            self._run(path)
 
     @Slot(str)
     def open_tape(self, path: str) -> None:
-        self.open_path(Path(path))
+        """Opens a tape, and nothing else; says why if that fails."""
+        if not self.settle_training():
+            return
+        try:
+            self._workbench.open_tape(Path(path))
+            self._workbench.settings.remember_tape(Path(path))
+        except (TapescopeError, OSError) as error:
+            warn(self._window, str(error))
 
     @Slot(str)
     def start_demo(self, name: str) -> None:
@@ -208,7 +209,7 @@ class Commands(QObject):
         )
         if chosen:
             settings.last_folder = str(Path(chosen).parent)
-            self.open_path(Path(chosen))
+            self.open_tape(chosen)
 
     @Slot()
     def _choose_script(self) -> None:
@@ -225,10 +226,10 @@ class Commands(QObject):
         if is_accepted and self.settle_training():
             self._run(Path(chosen), line)
 
-    def _run(self, script: Path, line: str) -> None:
+    def _run(self, script: Path, line: str = "") -> None:
         try:
             self._workbench.run_script(script, tuple(shlex.split(line)))
-        except (OSError, ValueError) as error:
+        except (TapescopeError, OSError, ValueError) as error:
             warn(self._window, str(error))
 
     @Slot()

@@ -291,6 +291,37 @@ def test_keys_move_through_the_steps(qtbot: QtBot, window: MainWindow, recorded_
     assert visited == [1, 2, 1, len(session.timeline) - 1, 0]
 
 
+def test_at_the_ends_of_the_run_the_keys_of_the_steps_do_nothing(
+    qtbot: QtBot, window: MainWindow, recorded_tape: Path
+) -> None:
+    window.commands.open_path(recorded_tape)
+    session, canvas = window.workbench.session, window.graph.canvas
+    qtbot.waitUntil(lambda: session.drawing is not None, timeout=SOON_MSECS)
+    qtbot.waitUntil(lambda: len(session.timeline) == 6, timeout=SOON_MSECS)
+    window.activateWindow()
+    canvas.setFocus()
+    for go, key in ((session.first, Qt.Key.Key_Left), (session.last, Qt.Key.Key_Right)):
+        go()
+        qtbot.waitUntil(lambda: session.drawing.step.index == session.step, timeout=SOON_MSECS)
+        camera = canvas.camera
+        qtbot.keyClick(canvas, key)
+        assert (canvas.selected_key, canvas.camera) == ("", camera)
+
+
+def test_the_dialog_for_tapes_runs_no_script(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script, out = tmp_path / "train.py", tmp_path / "was_run"
+    script.write_text(f"open({str(out)!r}, 'w')\n")
+    warnings: list[str] = []
+    monkeypatch.setattr("gui.windows.commands.warn", lambda window, message: warnings.append(message))
+    monkeypatch.setattr("gui.windows.commands.QFileDialog.getOpenFileName", lambda *_: (str(script), ""))
+    window.actions_["open"].trigger()
+    assert len(warnings) == 1 and "train.py" in warnings[0]
+    assert window.workbench.session.tape is None and not window.workbench.can_stop
+    assert not out.exists()
+
+
 def test_without_a_display_the_demo_is_trained_and_drawn_to_files(tmp_path: Path) -> None:
     hidden = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
