@@ -22,9 +22,8 @@ class Figure:
     and `depths` (m,) says how many frames lie around each; `is_filled` (m,) whether anything lies in it; `folds` (m,)
     are the keys of the folds around what lies in it, outer ones first. `is_parameter` (n,) tells boxes.
 
-    `sources` and `targets` (k,) are the rows of the boxes that links join, `counts` (k,) how many edges each stands
-    for, 1 where that is no news: one for each copy of a fold; `is_backward` (k,) tells those that lead up, against the
-    flow: on to the next turn of a loop. No text of a link may stand between the two y of a row
+    `sources` and `targets` (k,) are the rows of the boxes that links join; `is_backward` (k,) tells those that lead up,
+    against the flow: on to the next turn of a loop. No text of a link may stand between the two y of a row
     of `taken`: there frames have their borders and titles. `rows_of_nodes` has the boxes that come, go or change with
     each node.
     """
@@ -39,7 +38,6 @@ class Figure:
     is_parameter: Bools
     sources: Ints
     targets: Ints
-    counts: Ints
     is_backward: Bools
     taken: Floats
     rows_of_nodes: dict[str, list[int]]
@@ -74,7 +72,6 @@ def _made(layout: Layout, rows: Rows) -> Figure:
         np.array([box.kind == "parameter" for box in view.boxes], dtype=np.bool_),
         rows.sources,
         rows.targets,
-        _counts(view, rows, groups_of_boxes, parents),
         _is_backward(layout),
         _taken(layout.groups),
         _rows_of_nodes(view),
@@ -99,30 +96,6 @@ def _folds(view: View, parents: Ints) -> tuple[tuple[str, ...], ...]:
     for group, parent in zip(view.groups, parents.tolist(), strict=True):
         folds.append((*(folds[parent] if parent >= 0 else ()), *([group.fold] if group.fold else [])))
     return tuple(folds)
-
-
-def _counts(view: View, rows: Rows, groups_of_boxes: Ints, parents: Ints) -> Ints:
-    """How many edges a link stands for, 1 where the folds say it: one in each copy, or from each to the next."""
-    copies = {fold.key: len(fold.anchors) for fold in view.folds}
-
-    def within(fold: str, around: tuple[int, int]) -> tuple[int, int]:
-        """All copies of what lies there, and how many of them follow one."""
-        turns, outer = copies.get(fold, 0), around[0]
-        return (outer * turns, outer * (turns - 1)) if turns else around
-
-    of_groups: list[tuple[int, int]] = []
-    for group, parent in zip(view.groups, parents.tolist(), strict=True):
-        of_groups.append(within(group.fold, of_groups[parent] if parent >= 0 else (1, 0)))
-    of_boxes = np.array(
-        [
-            within(box.fold, of_groups[group] if group >= 0 else (1, 0))
-            for box, group in zip(view.boxes, groups_of_boxes.tolist(), strict=True)
-        ],
-        dtype=np.int64,
-    ).reshape(-1, 2)
-    counts = _as_ints(link.count for link in view.links)
-    ends = np.concatenate((of_boxes[rows.sources], of_boxes[rows.targets]), axis=1)
-    return np.where((counts[:, None] == ends).any(axis=1), 1, counts)
 
 
 def _is_backward(layout: Layout) -> Bools:

@@ -2,18 +2,17 @@
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
+from gui.canvas.link_counts import link_counts, telling
 from tracer.layout.result import Layout
 from tracer.model.bookkeeping import BOOKKEEPING_OPS
-from tracer.model.call_flow import flow_links
 from tracer.model.call_tree import Call, call_tree
 from tracer.model.step_labels import copies_in, with_labels_of
-from tracer.model.view import OPAQUE, Box, Group, View
+from tracer.model.view import OPAQUE, Box, Group
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,8 +20,9 @@ class Fit:
     """`boxes` and `groups` are those of the layout, as the step has them: shapes, counts, traits.
 
     `nodes` are the keys of the step's graph, `calls` its call tree. `is_present` (n,) follows the boxes,
-    `links_present` (k,) the links of `layout.view`: whether the step has any of what they stand for. `quiet` (n,) are
-    the bookkeeping ops, `opaque` and `folded` the rows of such boxes.
+    `links_present` (k,) the links of `layout.view`: whether the step has any of what they stand for; `link_counts` (k,)
+    are the numbers of its edges that are worth writing at a link. `quiet` (n,) are the bookkeeping ops, `opaque` and
+    `folded` the rows of such boxes.
     `link_texts` are filled as they are asked for, by link: see `LinkShapes`.
     """
 
@@ -34,6 +34,7 @@ class Fit:
     groups: tuple[Group, ...]
     is_present: NDArray[np.bool_]
     links_present: NDArray[np.bool_]
+    link_counts: NDArray[np.int64]
     quiet: NDArray[np.bool_]
     opaque: NDArray[np.int64]
     folded: NDArray[np.int64]
@@ -51,11 +52,24 @@ def fit(layout: Layout, graph: nx.MultiDiGraph) -> Fit:
     nodes = set(graph)
     view = with_labels_of(layout.view, graph, calls)
     is_present = np.array([_is_present(box, nodes, calls) for box in view.boxes], dtype=np.bool_)
-    links_present = _links_present(view, graph, calls)
+    counts = link_counts(view, graph, calls)
     quiet = np.array([_is_quiet(box, graph, nodes) for box in view.boxes], dtype=np.bool_)
     opaque = np.array([row for row, box in enumerate(view.boxes) if box.trait == OPAQUE], dtype=np.int64)
     folded = np.array([row for row, box in enumerate(view.boxes) if box.fold], dtype=np.int64)
-    return Fit(layout, graph, nodes, calls, view.boxes, view.groups, is_present, links_present, quiet, opaque, folded)
+    return Fit(
+        layout,
+        graph,
+        nodes,
+        calls,
+        view.boxes,
+        view.groups,
+        is_present,
+        counts > 0,
+        telling(counts, layout, copies_in(view, nodes)),
+        quiet,
+        opaque,
+        folded,
+    )
 
 
 def fit_against(fitted: Fit, before: Set[str]) -> Fit:
@@ -79,50 +93,3 @@ def _is_present(box: Box, nodes: Set[str], calls: Mapping[str, Call]) -> bool:
     if not box.lives_with:
         return box.kind != "module" or box.key in calls
     return not nodes.isdisjoint(box.lives_with) or (box.kind == "module" and box.key in calls)
-
-
-def _links_present(view: View, graph: nx.MultiDiGraph, calls: Mapping[str, Call]) -> NDArray[np.bool_]:
-    """Whether the step has at least one edge for each link, directly or through nodes that the view hides."""
-    boxes_of = _boxes_of(view)
-    # Of what an edge may join only the links are asked for: a weight drawn in each of 3,000 calls is used in all of
-    # them, and pairs of these would be ten million.
-    wanted: dict[str, set[str]] = {}
-    for link in view.links:
-        wanted.setdefault(link.source, set()).add(link.target)
-    pairs = set(flow_links(calls, {box.key for box in view.boxes}, {group.key for group in view.groups}))
-    for source, targets in graph.adjacency():
-        if source not in boxes_of:
-            continue
-        ends: set[str] = set()
-        for target in targets:
-            if target in boxes_of:
-                ends |= boxes_of[target]
-            else:
-                ends.update(*(boxes_of[shown] for shown in _shown_below(target, graph, boxes_of)))
-        for box in boxes_of[source] & wanted.keys():
-            pairs.update((box, end) for end in wanted[box] & ends)
-    return np.array([(link.source, link.target) in pairs for link in view.links], dtype=np.bool_)
-
-
-def _boxes_of(view: View) -> dict[str, set[str]]:
-    """The boxes that stand for each node; a parameter may be drawn in several places."""
-    boxes: dict[str, set[str]] = {}
-    for box in view.boxes:
-        for member in box.members:
-            boxes.setdefault(member, set()).add(box.key)
-    return boxes
-
-
-def _shown_below(hidden: str, graph: nx.MultiDiGraph, boxes_of: Mapping[str, Any]) -> list[str]:
-    """The nodes with a box that a hidden node leads to, through hidden nodes only."""
-    shown: list[str] = []
-    seen = {hidden}
-    waiting = [hidden]
-    while waiting:
-        for target in graph.adj[waiting.pop()]:
-            if target in boxes_of:
-                shown.append(target)
-            elif target not in seen:
-                seen.add(target)
-                waiting.append(target)
-    return shown

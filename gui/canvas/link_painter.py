@@ -41,7 +41,7 @@ class LinkPainter:
         self._is_shown = presence.links
         self._is_faint = presence.faint_links
         self._faint_edge = mix(theme.edge, theme.canvas, FAINT_EDGE)
-        self._counts = figure.counts
+        self._counts = scene.fit.link_counts
         self._is_backward = figure.is_backward
         self._taken = figure.taken
         self._labels = lettering.counts

@@ -118,11 +118,38 @@ def test_only_boxes_that_have_something_of_a_diff_change_their_state(
             assert (after == State.CHANGED) <= is_touched
 
 
+def counts_of(layout: Layout, *edges: str) -> list[int]:
+    graph = graph_of("")
+    graph.add_nodes_from({*"".join(edges)}, kind="op", op="AddBackward0", shapes=[[2]], call_key=None)
+    graph.add_edges_from((edge[0], edge[1], {"output_nr": 0, "input_nr": 0}) for edge in edges)
+    return fit(layout, graph).link_counts.tolist()
+
+
 def test_a_count_that_only_repeats_that_of_a_fold_is_not_told() -> None:
     fold = Fold("b", ("b", "x", "y"))
-    layout = chain([op("a"), op("b", fold="b"), op("c")], folds=(fold,), counts=3)
-    assert figure_of(layout).counts.tolist() == [1, 1]
-    assert figure_of(chain([op("a"), op("b")], counts=3)).counts.tolist() == [3]
+    copies = Box("b", "op", "b", "2×3", None, ("b", "x", "y"), fold="b")
+    layout = chain([op("a"), copies, op("c")], folds=(fold,), counts=3)
+    assert counts_of(layout, "ab", "ax", "ay", "bc", "xc", "yc") == [1, 1]
+    assert counts_of(layout, "ab", "ab", "ax", "bc") == [3, 1]
+    assert counts_of(chain([op("a"), op("b")]), "ab", "ab", "ab") == [3]
+
+
+def test_a_link_stands_for_the_edges_of_the_step_and_not_of_the_union() -> None:
+    layout = chain([op("a"), op("b"), op("c")], counts=5)
+    assert counts_of(layout, "ab", "ab", "ac") == [2, 0]
+
+
+def test_a_weight_that_closed_modules_share_does_not_link_them() -> None:
+    """A tree of one module's calls: a step whose second call takes nothing of the first has no edge between them."""
+    closed = [Box(f"m#{call}", "module", "m", "", None, (f"{call}", "w"), (f"{call}",)) for call in range(2)]
+    graph = nx.MultiDiGraph(module_calls=[])
+    graph.add_node("w", kind="parameter", op="", shapes=[[2]], call_key=None, parameter="w")
+    for call in range(2):
+        graph.add_node(f"{call}", kind="op", op="MmBackward0", shapes=[[2]], call_key=None)
+        graph.add_edge("w", f"{call}", output_nr=0, input_nr=0)
+    assert fit(chain(closed), graph).links_present.tolist() == [False]
+    graph.add_edge("0", "1", output_nr=0, input_nr=1)
+    assert fit(chain(closed), graph).links_present.tolist() == [True]
 
 
 def texts_of(layout: Layout, graph: nx.MultiDiGraph) -> list[str]:

@@ -322,7 +322,9 @@ def test_links_without_an_edge_in_the_step_are_ghosts(diamond: Layout) -> None:
 
 def test_links_through_hidden_nodes_count_as_present(diamond: Layout) -> None:
     edges = [("a", "view"), ("view", "t"), ("t", "b"), ("a", "c"), ("b", "d"), ("c", "d")]
-    scene = scene_of(diamond, graph_of(*"abcd", "view", "t", edges=edges))
+    graph = graph_of(*"abcd", "view", "t", edges=edges)
+    nx.set_node_attributes(graph, {"view": "ViewBackward0", "t": "TBackward0"}, "op")
+    scene = scene_of(diamond, graph)
     assert scene.links_present.all()
 
 

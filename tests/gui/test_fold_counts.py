@@ -2,7 +2,7 @@
 
 import networkx as nx
 
-from gui.canvas.figure import figure_of
+from gui.canvas.fit import fit
 from tests.model.test_fold import ROOT, looped, routed
 from tracer.layout import lay_out
 from tracer.model.view_builder import ViewOptions, build_view
@@ -11,7 +11,7 @@ from tracer.model.view_builder import ViewOptions, build_view
 def counts(graph: nx.MultiDiGraph, *opened: str) -> dict[tuple[str, str], int]:
     layout = lay_out(build_view(graph, ViewOptions(ROOT | set(opened))))
     ends = [(link.source, link.target) for link in layout.view.links]
-    return dict(zip(ends, figure_of(layout).counts.tolist(), strict=True))
+    return dict(zip(ends, fit(layout, graph).link_counts.tolist(), strict=True))
 
 
 def test_one_edge_in_each_copy_and_from_each_to_the_next_is_no_news() -> None:
