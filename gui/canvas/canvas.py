@@ -385,5 +385,8 @@ class GraphCanvas(CameraView):
     def resizeEvent(self, event: QResizeEvent) -> None:
         if not self._has_moved:
             self._open()
+        elif event.oldSize().isValid():
+            # What stood in the middle stays there; what one reads from stays at the top.
+            self._camera = self._camera.panned((event.size().width() - event.oldSize().width()) / 2, 0.0)
         self._view_changed()
         self.resized.emit()

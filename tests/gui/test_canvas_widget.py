@@ -340,9 +340,18 @@ def test_a_resize_refits_until_the_user_has_looked_around(qtbot: QtBot, canvas: 
     qtbot.waitUntil(lambda: canvas.camera.to_view(200, 180) == pytest.approx((300, 250)))
     canvas.zoom_in()
     before = canvas.camera
-    canvas.resize(700, 500)
+    canvas.resize(600, 400)
     QApplication.processEvents()
     assert canvas.camera == before
+
+
+def test_a_narrower_view_keeps_what_was_in_its_middle(canvas: GraphCanvas) -> None:
+    canvas.resize(800, 500)
+    canvas.zoom_in()
+    middle, top = canvas.camera.to_scene(400, 0)
+    canvas.resize(380, 500)
+    QApplication.processEvents()
+    assert canvas.camera.to_view(middle, top) == pytest.approx((190, 0))
 
 
 def test_without_a_scene_it_says_so(canvas: GraphCanvas) -> None:

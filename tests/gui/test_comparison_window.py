@@ -165,6 +165,19 @@ def test_where_one_looks_the_other_looks_too(qtbot: QtBot, doubled: MainWindow) 
     assert left.camera == right.camera
 
 
+def test_the_second_canvas_leaves_in_the_middle_what_was_looked_at(qtbot: QtBot, opened: MainWindow) -> None:
+    left, right = canvases(opened)
+    opened.workbench.session.go_to(2)  # its graph is that of step 1
+    wait_for_drawing(qtbot, opened)
+    right.zoom_in()
+    looked_at, room = right.camera.to_scene(right.width() / 2, 0), right.width()
+    opened.actions_["side_by_side"].trigger()
+    wait_for_drawing(qtbot, opened)
+    qtbot.waitUntil(lambda: left.isVisible() and right.width() < room / 2, timeout=SOON_MSECS)
+    for canvas in (left, right):
+        assert canvas.camera.to_view(*looked_at) == pytest.approx((canvas.width() / 2, 0), abs=1.0)
+
+
 def test_unequal_views_have_the_same_middle(qtbot: QtBot, doubled: MainWindow) -> None:
     left, right = canvases(doubled)
     doubled.graph.panes.setSizes([300, 100])
