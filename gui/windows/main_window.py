@@ -26,7 +26,7 @@ from gui.windows.color_button import ColorButton
 from gui.windows.commands import Commands
 from gui.windows.graph_page import GraphPage
 from gui.windows.level_button import LevelButton
-from gui.windows.menus import fill_menu_bar, make_toolbar
+from gui.windows.menus import fill_menu_bar, make_state_bar, make_toolbar
 from gui.windows.placement import fitted_into, keep_on_screen
 from gui.windows.run_pill import RunPill
 from gui.windows.step_box import StepBox
@@ -36,7 +36,7 @@ from tracer import Event
 
 DEFAULT_SIZE_PX = (1440, 900)
 MESSAGE_MSECS = 6000
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 
 
 class MainWindow(QMainWindow):
@@ -79,8 +79,11 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(self._pages)
         theme = self._appearance.theme
         step_box = StepBox(self.workbench.session)
-        self._tools = make_toolbar(self.actions_, step_box, self._color, self._level, self._pill, theme.sizes.icon)
-        self.addToolBar(self._tools)
+        icon_px = theme.sizes.icon
+        self.tools = make_toolbar(self.actions_, step_box, self._color, icon_px)
+        self._state = make_state_bar(self.actions_, self._level, self._pill, icon_px)
+        for bar in (self.tools, self._state):
+            self.addToolBar(bar)
         for corner in (Qt.Corner.BottomLeftCorner, Qt.Corner.BottomRightCorner):
             self.setCorner(corner, Qt.DockWidgetArea.BottomDockWidgetArea)
         self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, self.modules)
@@ -144,7 +147,8 @@ class MainWindow(QMainWindow):
         elif self._pages.currentWidget() is self.welcome:
             self._arrange()
         self._pages.setCurrentWidget(self.graph if has_tape else self.welcome)
-        self._tools.setVisible(has_tape)
+        self.tools.setVisible(has_tape)
+        self._state.setVisible(has_tape)
         self.statusBar().setVisible(has_tape)
         if not has_tape:
             for dock in self.docks:
@@ -221,6 +225,7 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def _dress(self, theme: Theme) -> None:
         self.actions_.set_theme(theme)
+        self.tools.set_theme(theme)
         self._pill.set_theme(theme)
 
     def closeEvent(self, event: QCloseEvent) -> None:

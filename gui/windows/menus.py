@@ -1,12 +1,12 @@
-"""Which actions stand where: menus and toolbar as lists of the names in `gui.actions`, "" for a separator."""
+"""Which actions stand where: menus and toolbars as lists of the names in `gui.actions`, "" for a separator."""
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QMenu, QMenuBar, QSizePolicy, QToolBar, QWidget
+from PySide6.QtWidgets import QMenu, QMenuBar, QToolBar, QWidget
 
 from gui.actions import COLOR, DEPTH, LEVEL, UNTIL, Actions
 from gui.colorings import grouped
 from gui.windows.color_button import ColorButton
 from gui.windows.level_button import LevelButton
+from gui.windows.toolbars import StateBar, ToolBar
 
 MENUS = (
     ("&File", ("open", "run_script", "", "export", "", "welcome", "quit")),
@@ -78,21 +78,9 @@ def color_names() -> tuple[str, ...]:
     return (*[name for group in groups for name in group][1:], "", "next_coloring", "previous_coloring")
 
 
-def make_toolbar(
-    actions: Actions,
-    step_box: QWidget,
-    color_button: ColorButton,
-    level_button: LevelButton,
-    pill: QWidget,
-    icon_px: int,
-) -> QToolBar:
-    """Run controls, the shown step between the ways to change it, the graph's tools, and at the end what is recorded
-    and the run's state."""
-    bar = QToolBar(step_box.tr("Tools"))
-    bar.setObjectName("tools")
-    bar.setMovable(False)
-    bar.setIconSize(QSize(icon_px, icon_px))
-    bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+def make_toolbar(actions: Actions, step_box: QWidget, color_button: ColorButton, icon_px: int) -> ToolBar:
+    """Run controls, the shown step between the ways to change it, the graph's tools."""
+    bar = ToolBar(step_box.tr("Tools"), "tools", icon_px)
     _fill(bar, RUN_TOOLS, actions)
     bar.addSeparator()
     _fill(bar, BACK_TOOLS, actions)
@@ -102,9 +90,12 @@ def make_toolbar(
     _fill(color_button.menu(), color_names(), actions)
     bar.addWidget(color_button)
     _fill(bar, FILE_TOOLS, actions)
-    spacer = QWidget()
-    spacer.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-    bar.addWidget(spacer)
+    return bar
+
+
+def make_state_bar(actions: Actions, level_button: LevelButton, pill: QWidget, icon_px: int) -> StateBar:
+    """What is recorded, and the run's state."""
+    bar = StateBar(pill.tr("State of the run"), "state", icon_px)
     _fill(level_button.menu(), actions.names(LEVEL), actions)
     level_button.menu().addSeparator()
     _fill(level_button.menu(), ("trace_sources",), actions)
