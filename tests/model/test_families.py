@@ -3,7 +3,7 @@ import pytest
 
 from tests.model.graph_maker import GraphMaker
 from tracer.model.union import Union
-from tracer.model.view_builder import ViewOptions, build_view
+from tracer.model.view_builder import ViewOptions, build_view, with_labels_of
 
 INSIDE = frozenset({"#0"})
 
@@ -43,7 +43,7 @@ def test_experts_that_different_steps_called_are_one_fold_in_order_of_their_numb
 def test_experts_of_one_step_stay_in_the_turns_of_their_loop() -> None:
     view = build_view(routed(1, 3, 5, 6), ViewOptions(INSIDE))
     turns = [box.title for box in view.boxes if box.fold]
-    assert turns == ["Index ×4", "experts.1 … 6 ×4", "Mul ×4", "IndexAdd ×4"]
+    assert turns == ["Index ×4", "experts.1,3,5,6 ×4", "Mul ×4", "IndexAdd ×4"]
 
 
 def test_a_family_taken_apart_has_all_its_members() -> None:
@@ -69,3 +69,13 @@ def test_calls_that_lead_to_each_other_or_are_of_one_module_are_no_family(is_lis
     maker.loss(maker.op("StackBackward0", made, root))
     view = build_view(maker.graph, ViewOptions(INSIDE))
     assert sum(box.kind == "module" for box in view.boxes) == len(ops)
+
+
+def test_a_step_says_which_experts_ran() -> None:
+    steps = routed(1, 3, 5), routed(0, 2, 4), routed(4, 0)
+    view = build_view(united(*steps), ViewOptions(INSIDE))
+    titles = []
+    for before, step in zip((None, *steps), steps, strict=False):
+        labelled = with_labels_of(view, step, before=None if before is None else set(before))
+        titles.append(next(box.title for box in labelled.boxes if box.kind == "module"))
+    assert titles == ["experts.1,3,5 ×3", "experts.0,2,4 ×3", "experts.0,4 ×3 → ×2"]

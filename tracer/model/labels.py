@@ -10,6 +10,7 @@ from tracer.model.call_keys import unmarked
 from tracer.model.call_tree import LIVE, NO_GRAD, Call
 
 _NUMBERED = re.compile(r"(\D*)(\d+)(\D*)")
+_FEW_NUMBERS = 4
 
 
 @lru_cache(maxsize=4096)
@@ -81,8 +82,8 @@ def fold_title(title: str, count: int, before: int | None = None) -> str:
 
 
 def title_of_paths(paths: Sequence[str]) -> str:
-    """The title of calls that are drawn as one: `layers.0`, `layers.1`, `layers.2` are "layers.0–2", with an ellipsis
-    where numbers are left out between them; nothing for the model itself."""
+    """The title of calls that are drawn as one: `layers.0`, `layers.1`, `layers.2` are "layers.0–2"; where numbers are
+    left out between them, a few are told one by one and more with an ellipsis; nothing for the model itself."""
     words = [path.split(".") for path in paths]
     first, last = words[0], words[-1]
     shown = max(len(first) - (2 if first[-1].isdecimal() else 1), 0)
@@ -104,6 +105,8 @@ def _range(words: Sequence[str]) -> str:
     numbers = [int(number) for _, number, _ in parts]
     is_gapless = all(after == before + 1 for before, after in pairwise(numbers))
     before, number, after = parts[0]
+    if not is_gapless and len(numbers) <= _FEW_NUMBERS and numbers == sorted(numbers):
+        return f"{before}{','.join(map(str, numbers))}{after}"
     return f"{before}{number}{'–' if is_gapless else ' … '}{numbers[-1]}{after}"
 
 

@@ -7,10 +7,11 @@ from dataclasses import replace
 import networkx as nx
 
 from tracer.model.call_tree import LIVE, Call, call_tree
-from tracer.model.labels import frame_title, graphless_subtitle, shape_text, state_text, with_op_count
+from tracer.model.labels import frame_title, graphless_subtitle, shape_text, state_text, title_of_paths, with_op_count
 from tracer.model.view import Box, Group, View
 from tracer.model.view_parts import opacity
 
+_DIGITS = re.compile(r"(\d+)")
 _COPIES = re.compile(r" ×[\d,]+(?= · |$)")
 
 
@@ -29,15 +30,16 @@ def with_labels_of(
     copies = copies_in(view, nodes)
     counts = _count_texts(copies, {} if before is None else copies_in(view, before))
     copies_around = _copies_around(view, copies)
+    names = _names_in_step(view, calls)
     boxes = []
     for box in view.boxes:
-        title = _counted(box.title, counts.get(box.fold))
+        title = _counted(box.title, counts.get(box.fold), names.get(box.key))
         box_copies = copies_around[box.group] * (copies.get(box.fold) or 1)
         subtitle, trait, has_inside = _as_in_step(box, graph, nodes, calls, box_copies)
         is_same = (title, subtitle, trait, has_inside) == (box.title, box.subtitle, box.trait, box.has_inside)
         own = box if is_same else replace(box, title=title, subtitle=subtitle, trait=trait, has_inside=has_inside)
         boxes.append(own)
-    groups = tuple(_group_in_step(group, calls, counts.get(group.fold)) for group in view.groups)
+    groups = tuple(_group_in_step(group, calls, counts.get(group.fold), names.get(group.key)) for group in view.groups)
     return replace(view, boxes=tuple(boxes), groups=groups)
 
 
@@ -66,8 +68,27 @@ def _count_texts(copies: Mapping[str, int], before: Mapping[str, int]) -> dict[s
     return texts
 
 
-def _counted(title: str, copies: str | None) -> str:
-    return title if copies is None else _COPIES.sub(lambda _: copies, title, count=1)
+def _names_in_step(view: View, calls: Mapping[str, Call]) -> dict[str, str]:
+    """What the copies are called of which the step has calls, by the key of the first: which of the experts ran."""
+    firsts = [box.key for box in view.boxes if box.fold] + [group.key for group in view.groups if group.fold]
+    paths = {key: [calls[key].path] for key in firsts if key in calls}
+    for key, first in view.stand_ins.items():
+        if key in calls:
+            paths.setdefault(first, []).append(calls[key].path)
+    return {key: title for key, each in paths.items() if (title := title_of_paths(sorted(each, key=_by_number)))}
+
+
+def _by_number(path: str) -> list[tuple[int, str]]:
+    """Sorts `layers.10` after `layers.9`."""
+    return [(int(word) if word.isdecimal() else -1, word) for word in _DIGITS.split(path)]
+
+
+def _counted(title: str, copies: str | None, name: str | None) -> str:
+    """The title of a fold with the number of its copies, and their name where it is known."""
+    found = None if copies is None else _COPIES.search(title)
+    if copies is None or found is None:
+        return title
+    return f"{name or title[: found.start()]}{copies}{title[found.end() :]}"
 
 
 def _as_in_step(
@@ -92,10 +113,10 @@ def _as_in_step(
     return shape_text(node["shapes"]), *opacity(node)
 
 
-def _group_in_step(group: Group, calls: Mapping[str, Call], copies: str | None) -> Group:
+def _group_in_step(group: Group, calls: Mapping[str, Call], copies: str | None, name: str | None) -> Group:
     call = calls.get(group.key)
     if group.fold:
-        title = _counted(group.title, copies)
+        title = _counted(group.title, copies, name)
         return group if title == group.title else replace(group, title=title)
     if call is None or (call.state == LIVE and not group.trait):
         return group
