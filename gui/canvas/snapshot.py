@@ -6,8 +6,9 @@ from pathlib import Path
 from PySide6.QtGui import QGuiApplication
 
 from gui import format as fmt
+from gui.canvas.fit import fit, fit_against
 from gui.canvas.picture import Heading
-from gui.canvas.scene import Scene, scene_for
+from gui.canvas.scene import Scene, scene_for, scene_of
 from gui.colorings import DEFAULT, colorings
 from gui.fonts import load_fonts
 from gui.theme import Theme
@@ -30,7 +31,8 @@ def snapshot(tape: Tape, step: int, theme: Theme) -> tuple[Scene, Heading]:
 
 
 def comparison(tape: Tape, step: int, against: int, theme: Theme) -> tuple[Scene, Heading]:
-    """The graphs of two steps in one, opened as `snapshot` does: what the second step adds, lacks or changes is marked.
+    """The graphs of two steps in one, opened as the app would open it: what the first adds, lacks or changes over the
+    second is marked, and folds say how many copies both have.
 
     Raises TapeError where one of them has no graph.
     """
@@ -40,7 +42,8 @@ def comparison(tape: Tape, step: int, against: int, theme: Theme) -> tuple[Scene
         union.add(graph, tape.step(index).topology_id)
     view = build_view(union.graph, ViewOptions(open_groups=default_open(union.graph)))
     changes = diff(*graphs)
-    scene = scene_for(lay_out(view), graphs[1], changes, colorings()[DEFAULT], theme)
+    fitted = fit_against(fit(lay_out(view), graphs[1]), set(graphs[0]))
+    scene = scene_of(fitted, changes, colorings()[DEFAULT], theme)
     return scene, heading_of_two(step, against, changes)
 
 
