@@ -16,6 +16,9 @@ from gui.windows.step_box import StepSpin
 SPIN_PX = 64
 ROOMY_PX = 600
 """Narrower than this, the words beside the numbers give way."""
+WAYS = 5
+"""How much gives way where there is no room: nothing, the words, the single counts, the way from one difference to the
+next, the choice of the step to compare with."""
 NO_STEP = -1
 
 
@@ -30,9 +33,11 @@ class ChangesBar(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._session = session
         self._count = 0
+        self._counted: tuple[str, ...] = ()
         self.details = ElidedLabel()
         self.verdict, self._unit, self.place = QLabel(), QLabel(self.tr("nodes")), QLabel()
         self.chips = {name: _chip() for name in ("added", "removed", "changed")}
+        self.total = _chip()
         self.spin = StepSpin(self.tr("Step to compare with"), SPIN_PX)
         self.spin.setSpecialValueText("–")
         self.spin.setToolTip(self.tr("Compare with this step, whichever is shown"))
@@ -40,7 +45,7 @@ class ChangesBar(QWidget):
         self.setFixedHeight(36)
         self.setMinimumWidth(1)
         self.spin.valueChanged.connect(self._on_typed)
-        for chip in self.chips.values():
+        for chip in (*self.chips.values(), self.total):
             chip.clicked.connect(self.requested)
         self.dress(theme)
 
@@ -50,9 +55,10 @@ class ChangesBar(QWidget):
         row.setSpacing(5)
         row.addWidget(self.details, 1)
         row.addStretch()
-        for widget in (*self.chips.values(), self._unit, self.verdict, self.spin):
+        for widget in (*self.chips.values(), self.total, self._unit, self.verdict, self.spin):
             row.addWidget(widget)
-        row.addWidget(_button(actions["compare"]))
+        self._pin = _button(actions["compare"])
+        row.addWidget(self._pin)
         self._way = (_button(actions["previous_difference"]), self.place, _button(actions["next_difference"]))
         row.addSpacing(6)
         for widget in self._way:
@@ -70,8 +76,10 @@ class ChangesBar(QWidget):
         }
         for name, (sign, count) in counts.items():
             self.chips[name].setText(f"{sign}{fmt.count(count)}")
-            self.chips[name].setVisible(count > 0)
             self.chips[name].setToolTip(f"{fmt.plural(count, 'node')} {name}")
+        self._counted = tuple(name for name, (_, count) in counts.items() if count)
+        self.total.setText(f"≠ {fmt.count(sum(count for _, count in counts.values()))}")
+        self.total.setToolTip(", ".join(self.chips[name].toolTip() for name in self._counted))
         self._show_details(drawing)
         self.verdict.setText(verdict(drawing) if drawing is not None else "")
         self._show_compared(drawing)
@@ -90,8 +98,9 @@ class ChangesBar(QWidget):
             f"QLabel {{ color: {theme.muted_text}; }} QSpinBox {{ padding: 1px 6px; }}"
         )
         swatches: dict[str, Swatch] = {"added": theme.added, "removed": theme.removed, "changed": theme.changed}
-        for name, swatch in swatches.items():
-            self.chips[name].setStyleSheet(
+        chips = [*((self.chips[name], swatch) for name, swatch in swatches.items()), (self.total, theme.changed)]
+        for chip, swatch in chips:
+            chip.setStyleSheet(
                 f"QToolButton {{ background: {swatch.fill}; color: {swatch.text}; border: 1px solid {swatch.border};"
                 " border-radius: 9px; padding: 1px 8px; font-weight: 600; }"
                 f"QToolButton:hover, QToolButton:focus {{ border-color: {theme.accent}; }}"
@@ -124,14 +133,25 @@ class ChangesBar(QWidget):
                 self.spin.setValue(compared)
 
     def _give_way(self) -> None:
-        is_roomy = self.width() >= ROOMY_PX
+        """As little as there must."""
+        for way in range(self.width() < ROOMY_PX, WAYS):
+            self._show_less(way)
+            if self.layout().minimumSize().width() <= self.width():
+                return
+
+    def _show_less(self, way: int) -> None:
         drawing = self._session.drawing
         differs = drawing is not None and bool(drawing.diff)
-        self._unit.setVisible(differs and is_roomy)
-        self.verdict.setVisible(is_roomy or not differs)
-        self.details.setVisible(is_roomy or not differs)
+        self._unit.setVisible(differs and way < 1)
+        self.details.setVisible(way < 1 or (not differs and way < 2))
+        self.verdict.setVisible(way < 1 or (not differs and way < 4))
+        for name, chip in self.chips.items():
+            chip.setVisible(name in self._counted and way < 2)
+        self.total.setVisible(bool(self._counted) and way >= 2)
         for widget in self._way:
-            widget.setVisible(self._count > 0 and (is_roomy or widget is not self.place))
+            widget.setVisible(self._count > 0 and way < (1 if widget is self.place else 3))
+        for choice in (self.spin, self._pin):
+            choice.setVisible(way < 4)
 
     @Slot(int)
     def _on_typed(self, step: int) -> None:

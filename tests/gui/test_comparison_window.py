@@ -2,12 +2,13 @@
 
 import subprocess
 import xml.etree.ElementTree as ElementTree
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QImage, QWheelEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from gui.appearance import Appearance
@@ -314,6 +315,21 @@ def test_a_narrow_bar_keeps_its_numbers_and_gives_up_its_words(doubled: MainWind
     bar.resize(420, bar.height())
     assert not bar.verdict.isVisible() and not bar.place.isVisible()
     assert bar.chips["added"].isVisible() and bar.spin.isVisible()
+
+
+@pytest.mark.parametrize("width_px", [130, 160, 220, 300, 360, 420, 480, 560, 640, 800])
+def test_nothing_in_the_changes_bar_is_cut_or_covered(doubled: MainWindow, width_px: int) -> None:
+    bar = doubled.graph.bar
+    for name, chip in bar.chips.items():
+        chip.setText(f"{name[0]}1,234")
+    bar.setFixedWidth(width_px)
+    QApplication.sendPostedEvents()
+    shown = [w for w in bar.findChildren(QWidget) if w.parent() is bar and w.isVisible() and w is not bar.details]
+    places = sorted((widget.geometry().left(), widget.geometry().right()) for widget in shown)
+    assert all(widget.width() >= widget.minimumSizeHint().width() for widget in shown)
+    assert all(end < start for (_, end), (start, _) in pairwise(places)) and places[-1][1] < width_px
+    assert bar.total.isVisible() != any(chip.isVisible() for chip in bar.chips.values())
+    assert bar.spin.isVisible() or width_px < 300
 
 
 def test_a_step_of_the_strip_is_pinned_from_its_menu(opened: MainWindow) -> None:
