@@ -1,5 +1,6 @@
 """Which actions stand where: menus and toolbars as lists of the names in `gui.actions`, "" for a separator."""
 
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QMenuBar, QToolBar, QWidget
 
 from gui.actions import COLOR, DEPTH, LEVEL, UNTIL, Actions
@@ -76,6 +77,17 @@ def color_names() -> tuple[str, ...]:
     """The colourings' actions with a separator between groups, and how to go through them."""
     groups = (("", *(f"{COLOR}{name}" for name in group)) for group in grouped())
     return (*[name for group in groups for name in group][1:], "", "next_coloring", "previous_coloring")
+
+
+def by_menu(actions: Actions) -> list[tuple[str, list[QAction]]]:
+    """The title of each menu and all that is in it, its submenus' too; last what is in none."""
+    further = {"&Run": (*actions.names(UNTIL), *actions.names(LEVEL), "trace_sources")}
+    further["Gra&ph"] = (*actions.names(DEPTH), *color_names())
+    menus = [(title, (*names, *further.get(title, ()))) for title, names in MENUS]
+    menus += [("&View", (*THEMES, "animate")), ("&Help", HELP)]
+    groups = [(title.replace("&", ""), [actions[name] for name in names if name]) for title, names in menus]
+    placed = {id(action) for _, group in groups for action in group}
+    return [*groups, ("Elsewhere", [action for action in actions if id(action) not in placed])]
 
 
 def make_toolbar(actions: Actions, step_box: QWidget, color_button: ColorButton, icon_px: int) -> ToolBar:

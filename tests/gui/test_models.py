@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import networkx as nx
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from pytestqt.modeltest import ModelTester
@@ -111,14 +112,26 @@ def test_tape_list_leaves_out_files_that_are_gone(qtmodeltester: ModelTester, tm
     assert [model.data(model.index(row)) for row in range(model.rowCount())] == ["here"]
 
 
-def test_shortcut_model_lists_what_has_keys(qtbot: QtBot, qtmodeltester: ModelTester) -> None:
-    with_keys, without = QAction("Open…"), QAction("About")
-    with_keys.setShortcut("Ctrl+O")
-    model = ShortcutModel([with_keys, without])
+def shortcut_model() -> ShortcutModel:
+    actions = [QAction("Open…"), QAction("About"), QAction("Step once")]
+    actions[0].setShortcut("Ctrl+O")
+    actions[2].setShortcut("F10")
+    return ShortcutModel([("File", actions[:2]), ("Run", actions[2:]), ("Help", [])], [("Next box", "Tab")])
+
+
+def test_shortcut_model_lists_what_has_keys_menu_by_menu(qtbot: QtBot, qtmodeltester: ModelTester) -> None:
+    model = shortcut_model()
     qtmodeltester.check(model)
-    assert (model.rowCount(), model.data(model.index(0, 0)), model.data(model.index(0, 1))) == (1, "Open", "Ctrl+O")
+    assert [(block.title, [row.texts for row in block.rows]) for block in model.blocks] == [
+        ("File", [("Open", "Ctrl+O")]),
+        ("Run", [("Step once", "F10")]),
+        ("In the graph", [("Next box", "Tab")]),
+    ]
 
 
-def test_shortcut_model_lists_keys_without_an_action_last() -> None:
-    model = ShortcutModel([], [("Next box", "Tab")])
-    assert (model.data(model.index(0, 0)), model.data(model.index(0, 1))) == ("Next box", "Tab")
+@pytest.mark.parametrize(("text", "titles"), [("", 3), ("ONCE step", 1), ("ctrl", 1), ("o", 3), ("nowhere", 0)])
+def test_shortcuts_are_found_by_words_of_the_action_or_its_keys(qtbot: QtBot, text: str, titles: int) -> None:
+    model = shortcut_model()
+    model.set_filter("nowhere")
+    model.set_filter(text)
+    assert len(model.blocks) == titles
