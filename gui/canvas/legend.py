@@ -1,5 +1,7 @@
 """What the colours and marks of a scene mean: a compact list of those that occur, under the name of the colouring."""
 
+from dataclasses import replace
+
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QLinearGradient, QPainter, QPen
 
@@ -31,7 +33,7 @@ class Legend:
     """The legend of one scene, painted in pixels (not in scene units) wherever its host wants it.
 
     `is_folded` leaves the title alone; None is for pictures, whose title promises nothing. `note` is said
-    beside what the scene says, and instead of the reason that it gives for having no colours.
+    beside what the scene says, and instead of the reason that it gives for having no colours. `entries` are its lines.
     """
 
     def __init__(self, scene: Scene, theme: Theme, is_folded: bool | None = None, note: str = "") -> None:
@@ -45,15 +47,16 @@ class Legend:
         notes = (note or coloration.note,) if coloration.is_unmeasured else (coloration.note, note)
         self._note = [line for text in notes for line in wrapped(self._labels, text, _TEXT_ROOM)]
         taken = len(self._note) + (2 if self._bar is not None else 0)
-        self._entries = _shortened(coloration.legend, _MOST_LINES - taken, theme)
+        entries = tuple(_told(entry, scene.shows_ghosts) for entry in coloration.legend)
+        self.entries = _shortened(entries, _MOST_LINES - taken, theme)
 
     def size(self) -> tuple[float, float]:
         """Width and height; nothing where there is nothing to explain."""
-        if not (self._entries or self._note or self._bar):
+        if not (self.entries or self._note or self._bar):
             return 0.0, 0.0
         if self._is_folded:
             return self._title_width() + 2 * _PADDING, TITLE_HEIGHT
-        texts = [_TEXT_LEFT + self._labels.fitted(entry.label, _TEXT_ROOM)[1] for entry in self._entries]
+        texts = [_TEXT_LEFT + self._labels.fitted(entry.label, _TEXT_ROOM)[1] for entry in self.entries]
         notes = [self._labels.fitted(line, _TEXT_ROOM)[1] for line in self._note]
         bars = [_BAR_WIDTH] if self._bar is not None else []
         return max([*texts, *notes, *bars, self._title_width()]) + 2 * _PADDING, self._height()
@@ -76,7 +79,7 @@ class Legend:
         if self._bar is not None:
             self._paint_bar(painter, self._bar, left, top + 1.0)
             top += _bar_height()
-        for entry in self._entries:
+        for entry in self.entries:
             self._paint_entry(painter, entry, left, top + _LINE_HEIGHT / 2)
             top += _LINE_HEIGHT
         for line in self._note:
@@ -84,7 +87,7 @@ class Legend:
             top += _LINE_HEIGHT
 
     def _height(self) -> float:
-        lines = len(self._entries) + len(self._note)
+        lines = len(self.entries) + len(self._note)
         return TITLE_HEIGHT + (_bar_height() if self._bar is not None else 0.0) + lines * _LINE_HEIGHT + _GAP
 
     def _title_width(self) -> float:
@@ -147,6 +150,10 @@ class Legend:
 def _bar_height() -> float:
     """With the numbers under it, and the gap to what follows."""
     return _BAR_HEIGHT + _LINE_HEIGHT + 3.0
+
+
+def _told(entry: LegendEntry, shows_ghosts: bool) -> LegendEntry:
+    return replace(entry, label=f"{entry.label}, hidden") if entry.is_ghost and not shows_ghosts else entry
 
 
 def _shortened(entries: tuple[LegendEntry, ...], most: int, theme: Theme) -> list[LegendEntry]:

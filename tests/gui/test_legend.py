@@ -1,6 +1,7 @@
 """The legend: what it says, how it folds; the choice of a colouring, from the menu to the painted colour."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,18 @@ def test_the_bar_shows_the_colours_of_the_scale(qtbot: QtBot, theme: Theme) -> N
         wanted = QColor(bar.colors[round(share * (len(bar.colors) - 1))])
         found = row[round(10 + share * 160)]
         assert np.abs(found - (wanted.red(), wanted.green(), wanted.blue())).max() < 16
+
+
+def test_what_the_step_lacks_is_said_to_be_hidden_where_it_is(qtbot: QtBot) -> None:
+    whole = encoder_and_decoder()
+    boxes = tuple(Box(key, "op", key, "", None, (key,)) for key in (LINEAR, RELU))
+    graph = whole.subgraph(set(whole) - {RELU})
+    drawn = scene_of(fit(lay_out(View(boxes, (), ())), graph), None, colorings()["op_type"], LIGHT)
+    hidden = replace(drawn, shows_ghosts=False)
+    for shown, label in ((drawn, "Not in this step: 1 box"), (hidden, "Not in this step: 1 box, hidden")):
+        legend = Legend(shown, LIGHT)
+        assert label in [entry.label for entry in legend.entries]
+        painted(legend, LIGHT)
 
 
 def test_a_folded_legend_is_its_title_alone(qtbot: QtBot) -> None:
