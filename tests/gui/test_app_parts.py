@@ -172,9 +172,7 @@ def test_outputs_of_a_module_call_lie_outside_it(recorded_tape: Path) -> None:
 
 
 @pytest.mark.parametrize(("call", "parameters"), [("cell#0", 4), ("output#0", 2), ("#0", 7)])
-def test_the_parameters_of_a_module_call_are_those_its_ops_use(
-    recorded_tape: Path, call: str, parameters: int
-) -> None:
+def test_the_parameters_of_a_module_call_are_those_its_ops_use(recorded_tape: Path, call: str, parameters: int) -> None:
     """A cell that is called again and again counts its weights once."""
     with Tape(recorded_tape) as tape:
         sections = facts.call_facts(tape.graph(0), call)
