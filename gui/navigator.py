@@ -5,7 +5,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from gui.canvas.canvas import GraphCanvas
 from gui.canvas.flight import Flight
 from gui.canvas.highlight import Highlight, highlight_of
-from gui.canvas.look import camera_for, camera_showing, look_at
+from gui.canvas.look import camera_for, camera_showing, head_of, look_at
 from gui.drawing import Drawing
 from gui.marks import DOWNSTREAM, FOUND, NO_MARKS, PATH, UPSTREAM, reach, text_of
 from gui.names import Names
@@ -122,6 +122,15 @@ class Navigator(QObject):
         rect = self._canvas.rect_of(shown[0]) if shown else None
         if rect is not None:
             self._flight.to(camera_showing(rect, self._canvas.camera, self._viewport()))
+
+    def bring_into_sight(self, box_key: str) -> None:
+        """Pans by as little as shows a box or frame, of a larger one its head."""
+        rect = None if self._is_travelling else self._canvas.rect_of(box_key)
+        if rect is not None:
+            camera = self._flight.destination
+            seen = camera.revealing(head_of(rect, camera, self._viewport()), self._viewport())
+            if seen != camera:
+                self._flight.to(seen)
 
     def _viewport(self) -> tuple[float, float]:
         return float(self._canvas.width()), float(self._canvas.height())

@@ -8,7 +8,7 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from gui.drawing import Drawing, DrawingOptions, Undrawn
-from gui.hierarchy import fold_at, toggled
+from gui.hierarchy import fold_at, to_depth, toggled
 from gui.marks import NO_MARKS, Marks
 from gui.series import Series
 from gui.timeline import Timeline
@@ -52,6 +52,7 @@ class Session(QObject):
     drawing_changed = Signal()
     pinned_changed = Signal()
     options_changed = Signal()
+    opened_anew = Signal()  # after it: which modules are open was chosen for the whole graph
     follow_changed = Signal(bool)
     run_state_changed = Signal(str)
     sampling_changed = Signal()
@@ -206,14 +207,23 @@ class Session(QObject):
 
     def open_all_calls(self) -> None:
         if self.drawing is not None:
-            self.set_options(open_calls=self.drawing.calls)
+            self._open_anew(self.drawing.calls)
 
     def close_all_calls(self) -> None:
-        self.set_options(open_calls=frozenset())
+        self._open_anew(frozenset())
+
+    def open_to_depth(self, depth: int) -> None:
+        if self.drawing is not None:
+            self._open_anew(to_depth(self.drawing, depth))
 
     def open_default_calls(self) -> None:
         """Leaves it to the drawing which module calls are open."""
-        self.set_options(open_calls=None)
+        self._open_anew(None)
+
+    def _open_anew(self, open_calls: frozenset[str] | None) -> None:
+        if open_calls != self.options.open_calls:
+            self.set_options(open_calls=open_calls)
+            self.opened_anew.emit()
 
     def toggle_fold(self, key: str) -> None:
         """Takes apart the fold that something is a copy of, or draws its copies as one again; what is open stays so."""

@@ -9,6 +9,7 @@ from gui.canvas.detail import Detail
 from gui.canvas.geometry import Area, Floats, Ints, rows_in
 from gui.canvas.renderer import Renderer
 from gui.canvas.rows import box_row, rect_of
+from gui.canvas.selection import Selection, carried_over
 from tracer.layout.result import Layout
 
 DURATION_MS = 220
@@ -92,12 +93,12 @@ class Transition:
 def shift_between(old: Layout, new: Layout, anchor: str, area: Area) -> tuple[float, float] | None:
     """How far the scene moved from one layout to the next, so that the camera can move along and the eye need not.
 
-    The anchor (what was opened or closed) stays where it is; without one, the boxes in sight do: the median of their
-    moves. Where none of those is left, what has become of the one in the middle stays. None where the layouts have
-    nothing in common.
+    The anchor (what was opened or closed), or the closed module that it is in now, stays where it is; without one, the
+    boxes in sight do: the median of their moves. Where none of those is left, what has become of the one in the middle
+    stays. None where the layouts have nothing in common.
     """
     if anchor:
-        start, end = rect_of(old, anchor), rect_of(new, anchor)
+        start, end = rect_of(old, anchor), rect_of(new, carried_over(Selection(anchor), old, new).key)
         if start is not None and end is not None:
             return end[0] + end[2] / 2 - start[0] - start[2] / 2, end[1] - start[1]
     keys = _matched([box.key for box in old.view.boxes], [box.key for box in new.view.boxes])

@@ -68,6 +68,7 @@ class GraphCanvas(CameraView):
         self._hover = NOTHING
         self._highlight: Highlight | None = None
         self._toggled_key = ""
+        self._looks_anew = False
         self._frame = Frame()
         self._motion = Motion(self)
         self._motion.moved.connect(self.update)
@@ -115,7 +116,7 @@ class GraphCanvas(CameraView):
                 self._move_to_layout(before, self._renderer, animate)
             elif not self._has_moved and before is not None and before.scene.coloration.title == scene.coloration.title:
                 self._corners.settle(scene.layout, self._camera)  # the legend may say more now
-        self._toggled_key = ""
+        self._toggled_key, self._looks_anew = "", False
         self._change_selection(
             carried_over(self._selection, None if before is None else before.scene.layout, self._layout)
         )
@@ -159,7 +160,7 @@ class GraphCanvas(CameraView):
     def _move_to_layout(self, before: Renderer | None, after: Renderer, animate: bool) -> None:
         """Move the camera along with what both layouts have, and let the rest slide."""
         shift = None
-        if before is not None:
+        if before is not None and not self._looks_anew:
             area = self._camera.visible(self._viewport())
             shift = shift_between(before.scene.layout, after.scene.layout, self._toggled_key, area)
         if before is None or shift is None:
@@ -259,6 +260,19 @@ class GraphCanvas(CameraView):
     def expect_toggle(self, key: str) -> None:
         """The next scene is one with this module call opened or closed: it stays where it is."""
         self._toggled_key = key
+
+    def look_anew(self) -> None:
+        """Looks at the next scene as at first if it has another layout; a selection in sight stays where it is."""
+        if self._sees(self._selection.key):
+            self._toggled_key = self._selection.key
+        else:
+            self._looks_anew = True
+
+    def _sees(self, key: str) -> bool:
+        rect, area = self.rect_of(key), self._camera.visible(self._viewport())
+        return rect is not None and all(
+            rect[side] < area[side] + area[side + 2] and area[side] < rect[side] + rect[side + 2] for side in (0, 1)
+        )
 
     @property
     def highlight(self) -> Highlight | None:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from gui.canvas.camera import READABLE_SCALE, Camera, fitted
+from gui.canvas.camera import MARGIN_PX, READABLE_SCALE, Camera, fitted
 from gui.canvas.geometry import Area
 from gui.canvas.rows import rect_of
 from gui.view_history import Look
@@ -44,6 +44,13 @@ def camera_showing(rect: Area, camera: Camera, viewport: Viewport) -> Camera:
         near = Camera(scale=READABLE_SCALE)
         return near.centered_on(x + width / 2, y + viewport[1] / READABLE_SCALE * 0.3, viewport)
     return whole
+
+
+def head_of(rect: Area, camera: Camera, viewport: Viewport) -> Area:
+    """As much of a rectangle, from its top left corner, as the camera can show with a margin around it."""
+    x, y, width, height = rect
+    room, depth = (max(side - 2 * MARGIN_PX, 1.0) / camera.scale for side in viewport)
+    return x, y, min(width, room), min(height, depth)
 
 
 def between(start: Camera, end: Camera, share: float, viewport: Viewport) -> Camera:

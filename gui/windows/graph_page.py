@@ -9,7 +9,7 @@ from gui.appearance import Appearance
 from gui.canvas.camera import READABLE_SCALE
 from gui.canvas.rows import box_row
 from gui.differences import differing_keys, neighbour
-from gui.drawing import inside_of
+from gui.drawing import Drawing, DrawingOptions, inside_of
 from gui.findings import LINK, link_key, why_nothing
 from gui.measurements import note_on_colors
 from gui.names import Names
@@ -41,6 +41,8 @@ class GraphPage(QWidget):
         self.incidents = IncidentBar(session, appearance.theme)
         self._differing: tuple[str, ...] = ()
         self._is_applying = False
+        self._is_choosing = False
+        self._anew: DrawingOptions | None = None
         self.insides: list[InsideWindow] = []
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -60,7 +62,8 @@ class GraphPage(QWidget):
         self._session.drawing_changed.connect(self._show)
         self._session.options_changed.connect(self._show_arrangement)
         self._session.run_state_changed.connect(self._show_placeholder)
-        self._session.selection_changed.connect(self._apply_selection)
+        self._session.selection_changed.connect(self._on_selection)
+        self._session.opened_anew.connect(self._expect_anew)
         self.bar.requested.connect(self.changes_requested)
         self.incidents.origin_requested.connect(self.origin_requested)
         for canvas in self.panes.canvases:
@@ -112,12 +115,26 @@ class GraphPage(QWidget):
         self._show_placeholder()
         has_ended = self._session.run_state == "ended"
         self.canvas.legend.set_note(note_on_colors(drawing, self._session.timeline, has_ended))
+        self._look_anew(drawing)
         self._is_applying = True
         self.panes.show_session(self._session)
         self._is_applying = False
         self.bar.show_drawing()
         self._apply_selection(self._session.selection)
         self._show_place()
+
+    @Slot()
+    def _expect_anew(self) -> None:
+        self._anew = self._session.options
+
+    def _look_anew(self, drawing: Drawing | None) -> None:
+        """Has the canvases take a first look at the drawing that was asked for as a whole."""
+        if self._anew is not None and drawing is not None and drawing.question.options == self._anew:
+            for canvas in self.panes.canvases:
+                canvas.look_anew()
+            self._anew = None
+        elif self._anew != self._session.options:
+            self._anew = None
 
     @Slot()
     def _show_arrangement(self) -> None:
@@ -153,6 +170,13 @@ class GraphPage(QWidget):
             self.canvas.update()
 
     @Slot(str)
+    def _on_selection(self, key: str) -> None:
+        """What was chosen elsewhere may be out of sight; what was clicked here is not to move."""
+        self._apply_selection(key)
+        if not self._is_choosing:
+            self.navigation.navigator.bring_into_sight(self.canvas.selected_key)
+
+    @Slot(str)
     def _apply_selection(self, key: str) -> None:
         """Selects in the canvases what stands for the key: itself, the closed module it is in, or nothing."""
         scene = self.canvas.scene
@@ -169,14 +193,19 @@ class GraphPage(QWidget):
         if not self._is_applying:
             # First in both canvases: a parameter may have many boxes, and this one is meant.
             self._mark_box(box_key)
-            self._session.select(self._node_key(box_key))
+            self._choose(self._node_key(box_key))
 
     @Slot(int)
     def _on_link_selected(self, number: int) -> None:
         scene = self.canvas.scene
         if not self._is_applying and scene is not None and number >= 0:
             self._mark_link(number)
-            self._session.select(link_key(scene.layout.view.links[number]))
+            self._choose(link_key(scene.layout.view.links[number]))
+
+    def _choose(self, key: str) -> None:
+        self._is_choosing = True
+        self._session.select(key)
+        self._is_choosing = False
 
     def _mark_box(self, box_key: str) -> None:
         self._is_applying = True

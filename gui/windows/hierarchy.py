@@ -84,9 +84,7 @@ class HierarchyCommands(QObject):
 
     @Slot()
     def _open_to_depth(self) -> None:
-        if self._session.drawing is not None:
-            depth = int(self.sender().objectName().removeprefix(DEPTH))
-            self._session.set_options(open_calls=hierarchy.to_depth(self._session.drawing, depth))
+        self._session.open_to_depth(int(self.sender().objectName().removeprefix(DEPTH)))
 
     @Slot()
     def _toggle_fold(self) -> None:

@@ -1,6 +1,7 @@
 """The number of the shown step, to read and to type: "Step [41] of 1,204"."""
 
-from PySide6.QtCore import QSignalBlocker, Qt, Slot
+from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
+from PySide6.QtGui import QValidator
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QWidget
 
 from gui import format as fmt
@@ -46,7 +47,10 @@ class StepBox(QWidget):
 
 
 class StepSpin(QSpinBox):
-    """A number of a step, to read and to type; told when the user has typed it."""
+    """A number of a step, to read and to type; told when the user has typed it. One that is not there may be typed
+    too, and is refused in one sentence."""
+
+    refused = Signal(str)
 
     def __init__(self, name: str, width_px: int) -> None:
         super().__init__()
@@ -58,3 +62,24 @@ class StepSpin(QSpinBox):
         self.setStyleSheet("QSpinBox::up-button, QSpinBox::down-button { width: 0; border: 0; }")
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setAccessibleName(name)
+
+    def validate(self, text: str, position: int) -> object:
+        """Without this, digits that lead too far are swallowed, and half a number is taken for all of it."""
+        state, text, position = super().validate(text, position)
+        is_too_far = state == QValidator.State.Invalid and self._number_in(text) is not None
+        return QValidator.State.Intermediate if is_too_far else state, text, position
+
+    def fixup(self, text: str) -> str:
+        """What comes before a number that cannot be taken is set back."""
+        if self._number_in(text) is not None:
+            last = fmt.count(self.maximum())
+            self.refused.emit(
+                self.tr("The run has steps 0 to {0}").format(last)
+                if self.maximum()
+                else self.tr("The run has step 0 only")
+            )
+        return str(super().fixup(text))
+
+    def _number_in(self, text: str) -> int | None:
+        digits = text.replace(self.locale().groupSeparator(), "").strip()
+        return int(digits) if digits.isdecimal() else None
