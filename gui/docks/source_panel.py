@@ -1,9 +1,10 @@
 """Where in the user's code the selected node was made: file, line, function, and the code around it."""
 
 from collections.abc import Mapping
+from html import escape
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QAction, QColor, QTextCursor, QTextFormat
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -28,7 +29,7 @@ class SourcePanel(QWidget):
 
     def __init__(self, actions: tuple[QAction, ...], theme: Theme) -> None:
         super().__init__()
-        self.place, self.code, self._hint = QLabel(), _code_view(), QLabel()
+        self.place, self.code, self._hint = QLabel(), CodeView(), QLabel()
         self._theme = theme
         self._shown: tuple[str, int, str, str] | None = None
         self._excerpt: Excerpt | None = None
@@ -98,9 +99,9 @@ class SourcePanel(QWidget):
         )
         self.code.setPlainText("\n".join(numbered))
         self._mark(self._line - excerpt.first)
-        height = self.code.fontMetrics().lineSpacing() * len(excerpt.lines)
-        margins = self.code.document().documentMargin() * 2 + self.code.frameWidth() * 2
-        self.code.setFixedHeight(round(height + margins + 6))
+        self.code.fit()
+        # A tooltip that looks like HTML would be shown as such.
+        self.code.setToolTip(f"<pre>{escape(excerpt.lines[self._line - excerpt.first].strip())}</pre>")
 
     def _mark(self, row: int) -> None:
         mark = QTextEdit.ExtraSelection()
@@ -118,15 +119,25 @@ class SourcePanel(QWidget):
         self._hint.setVisible(self._excerpt is None or is_newer)
 
 
-def _code_view() -> QPlainTextEdit:
-    view = QPlainTextEdit()
-    view.setReadOnly(True)
-    view.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-    view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    view.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    view.setTabChangesFocus(True)
-    view.setAccessibleName(view.tr("Source code"))
-    return view
+class CodeView(QPlainTextEdit):
+    """Read-only, as high as its text; what is wider than the view can be scrolled to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setReadOnly(True)
+        self.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTabChangesFocus(True)
+        self.setAccessibleName(self.tr("Source code"))
+        self.horizontalScrollBar().rangeChanged.connect(self.fit)
+
+    @Slot()
+    def fit(self) -> None:
+        bar = self.horizontalScrollBar()
+        bar_px = bar.sizeHint().height() if bar.maximum() else 0
+        height = self.fontMetrics().lineSpacing() * self.blockCount() + bar_px
+        margins = self.document().documentMargin() * 2 + self.frameWidth() * 2
+        self.setFixedHeight(round(height + margins + 6))
 
 
 def _breakable(text: str) -> str:

@@ -1,6 +1,7 @@
 """Where in the user's code a node was made: shown with the code around it, opened, copied."""
 
 import os
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,17 @@ def test_the_inspector_shows_the_code_that_made_a_node(opened: MainWindow, full_
     assert marked.split(maxsplit=1) == [f"▸{LOG_LINE}", SPOILT.split("\n")[LOG_LINE - 1].strip()]
     opened.workbench.session.select("encoder.weight")
     assert not panel.isVisible()
+
+
+def test_a_long_line_can_be_scrolled_to_its_end_and_is_told_whole(qtbot: QtBot, opened: MainWindow) -> None:
+    code = opened.inspector.source.code
+    bar, line = code.horizontalScrollBar(), SPOILT.split("\n")[LOG_LINE - 1].strip()
+    assert unescape(code.toolTip()) == f"<pre>{line}</pre>"
+    code.setFixedWidth(120)
+    qtbot.waitUntil(lambda: bar.maximum() > 0 and bar.isVisible(), timeout=SOON_MSECS)
+    assert code.verticalScrollBar().maximum() == 0
+    code.setFixedWidth(1200)
+    qtbot.waitUntil(lambda: not bar.isVisible(), timeout=SOON_MSECS)
 
 
 def test_the_source_is_copied_and_opened_in_the_editor(opened: MainWindow, full_tape: Path) -> None:
