@@ -306,6 +306,8 @@ def test_at_the_ends_of_the_run_the_keys_of_the_steps_do_nothing(
         camera = canvas.camera
         qtbot.keyClick(canvas, key)
         assert (canvas.selected_key, canvas.camera) == ("", camera)
+    qtbot.keyClick(canvas, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    assert canvas.selected_key and session.step == 5
 
 
 def test_the_dialog_for_tapes_runs_no_script(
