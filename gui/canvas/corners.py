@@ -10,6 +10,11 @@ from gui.canvas.progress_pill import ProgressPill
 from gui.theme import Theme
 from tracer.layout.result import Layout
 
+SMALL_PX = 480, 360
+"""A canvas narrower or lower than this shows of the legend only the title until one asks for more."""
+TINY_PX = 280, 200
+"""One narrower or lower than this has no room for an overview."""
+
 
 class Corners:
     """The children of one canvas, and where they stand."""
@@ -19,6 +24,7 @@ class Corners:
         self._margin = theme.sizes.margin
         self.covered_px = 0  # at the top right corner, by what lies over the canvas
         self._is_minimap_left = False
+        self._is_small = self._is_crowded = False
         self.minimap = Minimap(canvas)
         self.minimap.hide()
         self.legend = LegendPanel(theme, canvas)
@@ -27,7 +33,9 @@ class Corners:
     def place(self, wants_minimap: bool) -> None:
         """Each where it belongs at the canvas's size."""
         self._place_minimap()
-        self.minimap.setVisible(wants_minimap)
+        self.minimap.setVisible(wants_minimap and not self._is_below(TINY_PX))
+        if self._is_below(SMALL_PX) != self._is_small:
+            self._tuck()
         self._place_legend()
         self.place_progress()
 
@@ -42,7 +50,7 @@ class Corners:
         legend = self.legend.full_size()
         sizes = (legend[0], legend[1] + self.covered_px), (self.minimap.width(), self.minimap.height())
         upper, lower = ((width + 2.0 * self._margin, height + 2.0 * self._margin) for width, height in sizes)
-        return (upper if legend[0] else (0.0, 0.0)), lower
+        return (upper if legend[0] else (0.0, 0.0)), ((0.0, 0.0) if self._is_below(TINY_PX) else lower)
 
     def settle(self, layout: Layout, camera: Camera) -> None:
         """At the first look: the overview in that lower corner, of two, where it covers less; where the legend would
@@ -54,13 +62,21 @@ class Corners:
         self._is_minimap_left = crowds[1] < crowds[0]
         width, height = legend.full_size()
         area = canvas.width() - self._margin - width, self.covered_px + self._margin, width, height
-        legend.tuck(bool(width and _boxes_under(layout, camera, area)))
+        self._is_crowded = bool(width and _boxes_under(layout, camera, area))
+        self._tuck()
+
+    def _tuck(self) -> None:
+        self._is_small = self._is_below(SMALL_PX)
+        self.legend.tuck(self._is_small or self._is_crowded)
+
+    def _is_below(self, size_px: tuple[int, int]) -> bool:
+        return self._canvas.width() < size_px[0] or self._canvas.height() < size_px[1]
 
     def _fit_minimap(self) -> None:
-        self.minimap.fit_into(self._canvas.height() // 4)
+        self.minimap.fit_into(self._canvas.width() // 3, self._canvas.height() // 4)
 
     def _place_minimap(self) -> None:
-        """In a lower corner, up to a quarter as high as the view."""
+        """In a lower corner, up to a third as wide and a quarter as high as the view."""
         canvas, minimap = self._canvas, self.minimap
         self._fit_minimap()
         x = self._margin if self._is_minimap_left else canvas.width() - self._margin - minimap.width()

@@ -48,12 +48,12 @@ class Minimap(QWidget):
         self._pixmap = None
         self.update()
 
-    def fit_into(self, height: int) -> None:
+    def fit_into(self, width: int, height: int) -> None:
         """Take the shape of the graph within so many pixels: a tall graph gets a tall overview."""
         if self._renderer is None:
             return
-        room = max(height, _LEAST_ROOM)
-        inner = _MOST_WIDTH - 2 * _INSET, room - 2 * _INSET
+        room = min(max(width, _LEAST_ROOM), _MOST_WIDTH), max(height, _LEAST_ROOM)
+        inner = room[0] - 2 * _INSET, room[1] - 2 * _INSET
         size = self._renderer.scene.layout.size
         scale = scale_of(size, inner)
         sides = (round(min(length * scale, most) + 2 * _INSET) for length, most in zip(size, inner, strict=True))

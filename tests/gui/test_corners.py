@@ -3,10 +3,12 @@
 import networkx as nx
 import numpy as np
 import pytest
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from gui.canvas.canvas import GraphCanvas
+from gui.canvas.legend import TITLE_HEIGHT
 from gui.canvas.minimap import Minimap
 from gui.canvas.scene import Scene, scene_for
 from gui.colorings import DEFAULT, colorings
@@ -71,3 +73,44 @@ def test_a_narrow_graph_stands_beside_legend_and_overview(canvas: GraphCanvas) -
     assert overview is not None and overview.isVisible()
     right = canvas.camera.to_view(500.0, 0.0)[0]
     assert right <= min(canvas.legend.geometry().left(), overview.geometry().left())
+
+
+@pytest.mark.parametrize("small", [(470, 600), (800, 350)])
+def test_in_a_small_canvas_the_legend_is_its_title_until_one_asks_for_more(
+    qtbot: QtBot, canvas: GraphCanvas, small: tuple[int, int]
+) -> None:
+    canvas.set_scene(scene_of_boxes([(0.0, 0.0), (0.0, 300.0)], (80.0, 20_000.0)))
+    canvas.zoom_in()  # the camera is the user's: nothing is opened anew
+    whole = canvas.legend.height()
+    canvas.resize(*small)
+    QApplication.processEvents()
+    assert 0 < canvas.legend.height() < whole
+    qtbot.mouseClick(canvas.legend, Qt.MouseButton.LeftButton, pos=QPoint(20, 10))
+    asked_for = canvas.legend.height()
+    canvas.pan(0, -10)
+    assert canvas.legend.height() == asked_for > TITLE_HEIGHT + 10
+    canvas.resize(*SIZE)
+    QApplication.processEvents()
+    assert canvas.legend.height() == whole
+
+
+def test_a_larger_canvas_shows_the_whole_legend_again(canvas: GraphCanvas) -> None:
+    canvas.set_scene(scene_of_boxes([(0.0, 0.0), (0.0, 300.0)], (80.0, 20_000.0)))
+    canvas.zoom_in()
+    whole = canvas.legend.height()
+    for size in ((300, 220), SIZE):
+        canvas.resize(*size)
+        QApplication.processEvents()
+    assert canvas.legend.height() == whole
+
+
+def test_a_tiny_canvas_has_no_overview(canvas: GraphCanvas) -> None:
+    overview = canvas.findChild(Minimap)
+    assert overview is not None
+    canvas.set_scene(scene_of_boxes(wall(range(11)), (1_100.0, 1_100.0)))
+    assert overview.isVisible()
+    for size in ((420, 300), (270, 300), (420, 190)):
+        canvas.resize(*size)
+        QApplication.processEvents()
+        assert overview.isVisible() == (size == (420, 300))
+        assert overview.width() <= max(size[0] / 3, 72)
