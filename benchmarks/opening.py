@@ -3,7 +3,7 @@
     python -m benchmarks.opening [NAME…]
 
 All of torchvision's classification models, and models whose graphs have another form. A line that is out of bounds ends
-with a mark: fewer than 20 boxes although there is more to show, or more than 150.
+with a mark: fewer than 15 boxes although there is more to show, or more than 150.
 """
 
 import sys

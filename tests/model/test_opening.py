@@ -64,9 +64,9 @@ def test_a_fold_is_opened_like_a_single_call() -> None:
 
 
 def test_what_is_open_stays_so_while_the_graph_grows() -> None:
-    """From nine blocks a stage on they would be closed, had they not been open before."""
+    """From six blocks a stage on they would be closed, had they not been open before."""
     union, opened = Union(), None
-    for width in range(6, 12):
+    for width in range(5, 12):
         union.add(tower(width, width), str(width))
         opened = default_open(union.graph, before=opened)
         assert opened == everything(union.graph)

@@ -12,7 +12,7 @@ from tracer.model.view_parts import ViewParts, view_parts
 from tracer.model.visibility import ViewOptions, hidden_spots, shown_calls
 
 # Boxes in a drawing: fewer say little, more are no longer pleasant, more than it should start with.
-FEW_BOXES, GOOD_BOXES, MOST_BOXES = 20, 60, 150
+FEW_BOXES, GOOD_BOXES, MOST_BOXES = 15, 60, 150
 
 
 def default_open(
@@ -24,7 +24,7 @@ def default_open(
     unfolded: frozenset[str] = frozenset(),
     before: frozenset[str] | None = None,
 ) -> frozenset[str]:
-    """The calls to open at first, for about 20 to 150 boxes: level by level while that draws about 60; where a level
+    """The calls to open at first, for some 15 to 150 boxes: level by level while that draws about 60; where a level
     would draw more and there are few yet, the largest kinds of calls in it that fit.
 
     A single call at the top is always opened, one with a single box in it never (it would show the same in a frame),
