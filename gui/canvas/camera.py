@@ -49,7 +49,8 @@ class Camera:
         right, bottom = self.to_view(rect[0] + rect[2], rect[1] + rect[3])
         dx = max(MARGIN_PX - left, 0.0) or min(viewport[0] - MARGIN_PX - right, 0.0)
         dy = max(MARGIN_PX - top, 0.0) or min(viewport[1] - MARGIN_PX - bottom, 0.0)
-        return self.panned(dx, dy) if dx or dy else self
+        # What lies at the margin already is not moved by a rounding error.
+        return self.panned(dx, dy) if max(abs(dx), abs(dy)) > 1e-6 else self
 
     def visible(self, viewport: tuple[float, float]) -> tuple[float, float, float, float]:
         """The scene rectangle x, y, width, height that the view shows."""
