@@ -1,9 +1,12 @@
 """How to record: the choices behind `tapescope run`'s flags and `tracer.record`'s arguments."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tracer.conditions import breakpoint_of, checked
 from tracer.control.run_control import OnDetach
 from tracer.errors import UsageError
+from tracer.model.breakpoints import Breakpoint
 
 LEVELS = ("structure", "statistics", "full")
 
@@ -33,8 +36,10 @@ class Sampling:
 class Options:
     """`level` and `every` are those of `Sampling`; `max_steps` ends the script after that many steps.
 
-    With `control` the training listens for a client on this machine; `strict` lets errors of the capture through (for
-    tests). Raises UsageError where a value makes no sense.
+    With `control` the training listens for a client on this machine; `expects_client` says that one is about to attach,
+    whom the first stop then waits for; `breakpoints` are set from the beginning, each a `Breakpoint` or its text (see
+    `tracer.model.breakpoints`). `strict` lets errors of the capture through (for tests). Raises UsageError where a
+    value makes no sense.
     """
 
     level: str = "structure"
@@ -42,12 +47,22 @@ class Options:
     max_steps: int | None = None
     control: bool = True
     on_detach: OnDetach = "resume"
+    expects_client: bool = False
+    breakpoints: Sequence[Breakpoint | str] = ()
     strict: bool = False
 
     def __post_init__(self) -> None:
-        _ = self.sampling
+        _ = self.sampling, self.all_breakpoints
         if self.max_steps is not None and self.max_steps < 1:
             raise UsageError(f"Ending after {self.max_steps} steps makes no sense; give a number from 1 on.")
+
+    @property
+    def all_breakpoints(self) -> tuple[Breakpoint, ...]:
+        """Checked; those given as text numbered from 1 on."""
+        return tuple(
+            breakpoint_of(each, number) if isinstance(each, str) else checked(each)
+            for number, each in enumerate(self.breakpoints, 1)
+        )
 
     @property
     def sampling(self) -> Sampling:

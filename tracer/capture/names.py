@@ -91,7 +91,14 @@ class Names:
 
     def trainable(self) -> set[str]:
         """Names of the living parameters that require grad."""
-        return {name for name, parameter in self._living_parameters() if parameter.requires_grad}
+        return {name for name, parameter in self.living_parameters() if parameter.requires_grad}
+
+    def living_parameters(self) -> Iterator[tuple[str, torch.Tensor]]:
+        """(qualified name, parameter) of those that are known."""
+        for key, reference in list(self._parameters.items()):
+            parameter = reference()
+            if parameter is not None:
+                yield self._parameter_names[self.codes[key]], parameter
 
     def others(self, reached: Collection[str | None]) -> tuple["weakref.ref[torch.Tensor]", ...]:
         """The living parameters whose names are not in `reached`."""
@@ -205,12 +212,6 @@ class Names:
 
     def _living_roots(self) -> list[nn.Module]:
         return [root for reference in self._roots.values() if (root := reference()) is not None]
-
-    def _living_parameters(self) -> Iterator[tuple[str, torch.Tensor]]:
-        for key, reference in list(self._parameters.items()):
-            parameter = reference()
-            if parameter is not None:
-                yield self._parameter_names[self.codes[key]], parameter
 
 
 def _looks(parameter: torch.Tensor) -> object:

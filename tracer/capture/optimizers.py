@@ -1,7 +1,7 @@
 """The optimizers of a training: whether there are any, and what each is called."""
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 
@@ -35,6 +35,13 @@ class Optimizers:
         self._names = {key: entry for key, entry in self._names.items() if entry[0]() is not None}
         self._names[id(optimizer)] = weakref.ref(optimizer), name
         return name
+
+    def living(self) -> Iterator[tuple[str, torch.optim.Optimizer]]:
+        """(name, optimizer) of those that have stepped, or are about to for the first time."""
+        for reference, name in list(self._names.values()):
+            optimizer = reference()
+            if optimizer is not None:
+                yield name, optimizer
 
     def exist(self, reached: Callable[[], set[int] | None]) -> bool:
         """Whether what is trained belongs to an optimizer. `reached` tells the ids of the leaf tensors that the step's

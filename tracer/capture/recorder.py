@@ -4,8 +4,9 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ import torch
 from tracer.capture import hooks
 from tracer.capture.ended_step import EndedStep
 from tracer.capture.grad_scaler import ScaledLosses, on_grad_scalers
+from tracer.capture.gradients import StepGradients
 from tracer.capture.guard import guarded
+from tracer.capture.live_changes import LiveChanges
 from tracer.capture.measuring import Measuring
 from tracer.capture.not_finite import NotFinite
 from tracer.capture.optimizers import Optimizers
@@ -23,12 +26,24 @@ from tracer.capture.run_facts import run_facts
 from tracer.capture.scalars import Number, StepScalars, learning_rates, loss_of
 from tracer.capture.step_graph import StepGraph
 from tracer.capture.summary_writer import watch_summary_writers
-from tracer.control.run_control import RunControl, Stop
+from tracer.control.breakpoints import Hit
+from tracer.control.run_control import UNTIL_ID, Moment, RunControl, Stop
 from tracer.control.server import ControlServer
-from tracer.errors import ControlError
-from tracer.model.records import Pass, StepFacts
+from tracer.errors import ControlError, UsageError
+from tracer.model.breakpoints import Breakpoint, to_dict
+from tracer.model.records import Pass
+from tracer.model.step_facts import StepFacts
+from tracer.model.structure import ModuleCall
 from tracer.options import Options, Sampling
-from tracer.store.writer import EventRecord, ScalarRecord, SourceRecord, StatisticsRecord, StepRecord, Writer
+from tracer.store.writer import (
+    EventRecord,
+    ScalarRecord,
+    SourceRecord,
+    StatisticsRecord,
+    StepRecord,
+    StructureRecord,
+    Writer,
+)
 
 
 class Recorder:
@@ -39,7 +54,12 @@ class Recorder:
         """Create the tape. `command` is what the user ran. Raises TapeError where the file cannot be written."""
         self.path = Path(path)
         self.options = options
-        self._control = RunControl(options.on_detach, f"To go on: tapescope continue {self.path}")
+        self._control = RunControl(
+            options.on_detach,
+            f"To go on: tapescope continue {self.path}",
+            breakpoints=options.all_breakpoints,
+            is_expected=options.expects_client,
+        )
         self._server = _listen(self._control) if options.control else None
         self._writer = self._open(command)
         self._graph = StepGraph()
@@ -55,6 +75,10 @@ class Recorder:
         self._scaled_losses = ScaledLosses()
         self._has_stepped = False
         self._ended: EndedStep | None = None
+        self._early: StepRecord | None = None  # on the tape already: the step stopped before its optimizer
+        self._topologies: set[str] = set()
+        self._started_secs = time.monotonic()
+        self._changes = LiveChanges(self._optimizers, self._graph.names)
         self._sampling = options.sampling
         self._measuring = Measuring(self._graph.log, options.level)
         self._not_finite = NotFinite()
@@ -63,6 +87,8 @@ class Recorder:
     def start(self) -> None:
         """Begin the tape and put the hooks in."""
         self._event("started", **asdict(self._sampling))
+        if self._control.breakpoints:
+            self.breakpoints_set(self._control.breakpoints)
         self.resume()
 
     def resume(self) -> None:
@@ -112,10 +138,11 @@ class Recorder:
     def set_level(self, level: str, every: int = 1) -> None:
         """From the step being formed on record every `every`-th step at `level`, see `tracer.options.Sampling`, which
         may raise UsageError."""
-        self._sampling = Sampling(level, every)
+        before, self._sampling = self._sampling, Sampling(level, every)
         self._measuring.use(level)
-        self._event_of_closed_step("level", level=level, every=every)
-        self._sample()
+        self._event_of_closed_step("level", level=level, every=every, before=asdict(before))
+        if self._early is None:
+            self._sample()
 
     def trace_sources(self) -> None:
         """Note the source lines of the next step, also where they are known."""
@@ -177,9 +204,46 @@ class Recorder:
 
     def _before_optimizer(self, optimizer: torch.optim.Optimizer, args: object, kwargs: object) -> None:
         self._in_optimizer = True
+        self._note_rates(optimizer)
+        self._measuring.before_optimizer(optimizer)
+        if self._control.is_watching and not self._is_manual:
+            self._ask_breakpoints(optimizer)
+
+    def _note_rates(self, optimizer: torch.optim.Optimizer) -> None:
         for name, rate in learning_rates(optimizer).items():
             self._scalars.set(name, rate)
-        self._measuring.before_optimizer(optimizer)
+
+    def _ask_breakpoints(self, optimizer: torch.optim.Optimizer) -> None:
+        """Stop before the weights change, where a breakpoint wants it: with the step on the tape, to be looked at."""
+        name = self._optimizers.name(optimizer)
+        whose = name if self._optimizers.are_several else None
+        scalars = self._scalars.so_far(whose)
+        structure = self._graph.so_far() if self._graph.is_attached else None
+
+        def close() -> None:
+            self._early = self._put_step(name, "train")
+
+        self._control.before_optimizer(self._facts(scalars, structure, self._graph.evaluated()), self, close)
+        if self._early is not None:
+            self._begun_ns = time.perf_counter_ns() - self._early.duration_ns  # the pause does not count
+            self._note_rates(optimizer)
+
+    def _facts(
+        self, scalars: Mapping[str, float], structure: StructureRecord | None, evaluated: tuple[ModuleCall, ...]
+    ) -> StepFacts:
+        topology, shape = ("", "") if structure is None else (structure.topology_id, structure.shape_id)
+        return StepFacts(
+            self._index,
+            topology,
+            shape,
+            scalars,
+            self._control.history.values,
+            None if structure is None else structure.structure,
+            evaluated,
+            bool(topology) and topology not in self._topologies,
+            time.monotonic() - self._started_secs,
+            StepGradients(self._graph.names),
+        )
 
     def _after_optimizer(self, optimizer: torch.optim.Optimizer, args: object, kwargs: object) -> None:
         self._in_optimizer, self._has_stepped = False, True
@@ -206,7 +270,22 @@ class Recorder:
         self._start_clock()
 
     def _append_step(self, optimizer: str | None, phase: str) -> StepFacts:
-        """Put the step that was being formed on the tape and begin the next."""
+        """Put the step that was being formed on the tape, wholly, and begin the next."""
+        record = self._put_step(optimizer, phase) if self._early is None else self._put_rest(self._early)
+        if self._graph.is_attached:
+            self._guard(self._take_measurements)()
+        self._append_arrived()
+        structure = record.structure
+        facts = self._facts(record.scalars, structure, record.evaluated)
+        if structure is not None:
+            self._topologies.add(structure.topology_id)
+        self._control.history.append(record.scalars)
+        self._passes, self._ended, self._early = [], None, None
+        self._index += 1
+        return facts
+
+    def _put_step(self, optimizer: str | None, phase: str) -> StepRecord:
+        """Put the step as it is now on the tape."""
         duration_ns = time.perf_counter_ns() - self._begun_ns
         self._scalars.set("step_secs", duration_ns / 1e9)
         n_evaluations = self._graph.n_evaluations
@@ -231,20 +310,28 @@ class Recorder:
         self._writer.append(record)
         if ended is not None and ended.lines is not None:
             self._writer.append(SourceRecord(ended.structure, tuple(ended.lines)))
-        self._append_arrived()
-        self._passes = []
-        self._index += 1
-        topology, shape = ("", "") if ended is None else (ended.structure.topology_id, ended.structure.shape_id)
-        return StepFacts(record.index, topology, shape, record.scalars)
+        return record
+
+    def _put_rest(self, opened: StepRecord) -> StepRecord:
+        """What a step that is on the tape already has come to since: its whole duration, other learning rates."""
+        duration_ns = time.perf_counter_ns() - self._begun_ns
+        self._scalars.set("step_secs", duration_ns / 1e9)
+        new = self._scalars.take(self._index)
+        changed = {name: value for name, value in new.items() if opened.scalars.get(name) != value}
+        self._writer.append(replace(opened, duration_ns=duration_ns, scalars=changed))
+        return replace(opened, duration_ns=duration_ns, scalars={**opened.scalars, **changed})
 
     def _end_graph(self) -> None:
+        ended = self._graph.end()
+        found = self._not_finite.loss_event(ended, self._graph.line)
+        if found is not None:
+            self._event("not_finite", **found)
+        self._ended = ended
+
+    def _take_measurements(self) -> None:
         try:
-            ended = self._graph.end()
-            self._measuring.take(self._index, ended)
-            found = self._not_finite.loss_event(ended, self._graph.line)
-            if found is not None:
-                self._event("not_finite", **found)
-            self._ended = ended
+            if self._ended is not None:
+                self._measuring.take(self._index, self._ended)
         finally:
             self._graph.clear()
 
@@ -262,14 +349,51 @@ class Recorder:
     def stopped(self, stop: Stop) -> None:
         """The training is about to wait; see `run_control.Witness`."""
         self._append_arrived(wait=True)
-        self._event_of_closed_step("stopped", **asdict(stop))
+        self._event_of_closed_step("stopped", **asdict(stop), optimizers=self._changes.describe())
         self._writer.flush()
 
     def continued(self) -> None:
+        self._changes.continued()
         self._event_of_closed_step("continued")
 
-    def passed(self, condition: str) -> None:
-        self._event_of_closed_step("passed", condition=condition)
+    def hit(self, hit: Hit, moment: Moment, is_attended: bool) -> None:
+        """A breakpoint's condition was met; what it has to say goes to the terminal too."""
+        step = self._index if moment == "before the optimizer" else self._shown_index
+        if hit.breakpoint.id != UNTIL_ID or not is_attended:
+            self._event_at(
+                step,
+                "hit",
+                breakpoint=hit.breakpoint.id,
+                condition=hit.breakpoint.condition,
+                text=hit.text,
+                hits=hit.hits,
+                acted=hit.acted,
+                log=hit.log,
+                moment=moment,
+                attended=is_attended or not hit.stops,
+            )
+        if hit.log:
+            with suppress(OSError, ValueError):  # stderr may be closed
+                print(f"tapescope: step {step}: {hit.log}", file=sys.stderr, flush=True)
+
+    def breakpoints_set(self, breakpoints: Sequence[Breakpoint]) -> None:
+        self._event_of_closed_step("breakpoints", breakpoints=[to_dict(each) for each in breakpoints])
+
+    def set_hyperparameter(self, optimizer: str, group: int, name: str, value: object) -> None:
+        """Change what an optimizer works with; see `LiveChanges`."""
+        self._change("hyperparameter", lambda: self._changes.set_hyperparameter(optimizer, group, name, value))
+
+    def set_trainable(self, names: Sequence[str], is_trainable: bool) -> None:
+        """Freeze or unfreeze; see `LiveChanges`."""
+        self._change("trainable", lambda: self._changes.set_trainable(names, is_trainable))
+
+    def _change(self, kind: str, change: Callable[[], dict[str, object]]) -> None:
+        """Do it and say so on the tape, or say why not. What a change fails of is no reason to stop a training."""
+        try:
+            self._event_of_closed_step(kind, **change())
+        except (UsageError, RuntimeError, TypeError, ValueError) as error:
+            text = str(error) if isinstance(error, UsageError) else f"PyTorch refused it: {error}"
+            self._event_of_closed_step("refused", command=kind, error=text)
 
     def _close_evaluations(self) -> None:
         """Forward-only passes after the last step: an event, or, where nothing was trained at all, the only step."""
@@ -291,11 +415,19 @@ class Recorder:
                 self._writer.append(EventRecord("not_finite", step, time.time_ns(), found))
 
     def _event(self, kind: str, **data: object) -> None:
-        self._writer.append(EventRecord(kind, self._index, time.time_ns(), data))
+        self._event_at(self._index, kind, **data)
 
     def _event_of_closed_step(self, kind: str, **data: object) -> None:
         """Between two steps the one that just closed is meant: it is what a paused app shows."""
-        self._writer.append(EventRecord(kind, self._index - 1, time.time_ns(), data))
+        self._event_at(self._shown_index, kind, **data)
+
+    def _event_at(self, step: int, kind: str, **data: object) -> None:
+        self._writer.append(EventRecord(kind, step, time.time_ns(), data))
+
+    @property
+    def _shown_index(self) -> int:
+        """The last step on the tape: the one that closed, or one that stopped before its optimizer."""
+        return self._index - 1 if self._early is None else self._index
 
     def _start_clock(self) -> None:
         self._begun_ns = time.perf_counter_ns()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from tracer.breakpoint_file import running_script
 from tracer.store.liveness import process_start
 
 
@@ -22,6 +23,7 @@ def run_facts(command: list[str], control_file: Path | None) -> dict[str, str]:
         "host": socket.gethostname(),
         "command": shlex.join(command),
         "folder": str(Path.cwd()),
+        "script": running_script(),
         "started_ns": str(time.time_ns()),
         "python": platform.python_version(),
         "torch": torch.__version__,

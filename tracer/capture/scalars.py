@@ -1,7 +1,7 @@
 """Numbers of a step. Those on the CPU are read at once; those on an accelerator are copied without waiting and read
 later."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -44,15 +44,23 @@ class StepScalars:
         "loss" is the sum over the step's backwards, as their gradients add up; of several each is "loss:k" too. With
         `whose` it also counts as the loss of that optimizer, which has a curve of its own then.
         """
-        numbers = self._numbers
+        numbers = self._known(whose)
+        self._numbers, self._losses = {}, []
+        return {name: value for name, number in numbers.items() if (value := self.read(name, step, number)) is not None}
+
+    def so_far(self, whose: str | None = None) -> "SoFar":
+        """What `take` would give now, read as it is asked for."""
+        return SoFar(self._known(whose))
+
+    def _known(self, whose: str | None) -> dict[str, Number]:
+        numbers = dict(self._numbers)
         if self._losses:
             numbers = {"loss": sum(self._losses[1:], start=self._losses[0]), **numbers}
         if len(self._losses) > 1:
             numbers.update((f"loss:{at}", loss) for at, loss in enumerate(self._losses))
         if self._losses and whose is not None:
             numbers[f"loss ({whose})"] = numbers["loss"]
-        self._numbers, self._losses = {}, []
-        return {name: value for name, number in numbers.items() if (value := self.read(name, step, number)) is not None}
+        return numbers
 
     def read(self, name: str, step: int, number: Number) -> float | None:
         """The number as a float; None if it is on its way and `arrived` will tell."""
@@ -73,6 +81,26 @@ class StepScalars:
             copy = self._copies.pop(0)
             copy.arrived.synchronize()
             yield copy.name, copy.step, float(copy.value.item())
+
+
+class SoFar(Mapping[str, float]):
+    """Numbers as floats; asking for one on an accelerator waits for it."""
+
+    def __init__(self, numbers: Mapping[str, Number]) -> None:
+        self._numbers = numbers
+
+    def __getitem__(self, name: str) -> float:
+        number = self._numbers[name]
+        return float(number.item()) if isinstance(number, torch.Tensor) else float(number)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._numbers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
 
 
 def loss_of(roots: list[torch.Tensor]) -> Number | None:

@@ -43,6 +43,10 @@ class StepGraph:
         self._record: Callable[..., None] = self._passes.record
 
     @property
+    def names(self) -> Names:
+        return self._names
+
+    @property
     def is_attached(self) -> bool:
         return bool(self._undo)
 
@@ -105,6 +109,10 @@ class StepGraph:
         """The step as it is now. `clear` begins the next."""
         known = self._known_step()
         return EndedStep(known, self.evaluated(), self._lines(known), self.log.base, self._entries, self._names)
+
+    def so_far(self) -> StructureRecord | None:
+        """The structure as it is now; None where no backward has run yet."""
+        return self._known_step().record if self._passes.recorded else None
 
     def line(self, key: str) -> SourceLine | None:
         """The source line last seen of a node."""

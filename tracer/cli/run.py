@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from tracer import recording
+from tracer.breakpoint_file import numbered, remembered, running_script
 from tracer.display import has_display
 from tracer.errors import TapescopeError, UsageError
 from tracer.imports import after_import
 from tracer.launch import command as tapescope
+from tracer.model.breakpoints import Breakpoint
 from tracer.options import LEVELS, Options
 from tracer.script import Program, execute, module, modules_of_ours, script
 from tracer.store.destination import free_name, prepare
@@ -43,6 +45,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="if the app goes away while paused: go on (default) or wait",
     )
     parser.add_argument(
+        "--break",
+        dest="breakpoints",
+        action="append",
+        default=[],
+        metavar="BREAKPOINT",
+        help="stop there, if somebody is attached: a condition and its fields, 'loss_above value=3', or an expression, "
+        "'loss > 3'; may be given several times; `tapescope break --help` lists the conditions",
+    )
+    parser.add_argument(
+        "--attended", action="store_true", help="a client is about to attach: wait for it at the first stop"
+    )
+    parser.add_argument(
         "-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="run a module, as `python -m` does"
     )
     parser.add_argument(
@@ -56,13 +70,21 @@ def run(args: argparse.Namespace) -> int:
         words = words[1:]
     if not words:
         raise UsageError("Nothing to run: give a script, or -m and a module.")
-    options = {"level": args.level, "every": args.every, "max_steps": args.max_steps, "on_detach": args.on_detach}
+    with_window = not args.headless and has_display()
+    options = {
+        "level": args.level,
+        "every": args.every,
+        "max_steps": args.max_steps,
+        "on_detach": args.on_detach,
+        "breakpoints": tuple(args.breakpoints),
+        "expects_client": args.attended or with_window,
+    }
     Options(**options)
     name = words[0]
     tape: Path = args.tape or free_name(Path(name.rpartition(".")[2] if args.module else name).stem)
     prepare(tape)
     command = ["-m", *words] if args.module else words
-    begin = _Begin(tape.absolute(), command, options, not args.headless and has_display())
+    begin = _Begin(tape.absolute(), command, options, with_window)
     sys.argv = ["-m", *words[1:]] if args.module else list(words)
     program = module(name) if args.module else script(name)
     if args.tape is None:
@@ -111,11 +133,22 @@ class _Begin:
     def __call__(self, _: object) -> None:
         try:
             with modules_of_ours():
-                recording.begin(self._tape, self._command, whole_script=True, **self._options)
+                options = self._options | {"breakpoints": self._breakpoints()}
+                recording.begin(self._tape, self._command, whole_script=True, **options)
         except Exception as error:
             text = str(error) if isinstance(error, TapescopeError) else f"Recording fails ({error!r})."
             print(f"tapescope: {text} The script runs on unrecorded.", file=sys.stderr)
             return
+        self._open_window()
+
+    def _breakpoints(self) -> tuple[Breakpoint, ...]:
+        """Those of the command line, and where the app is to come, those that it remembers of the script."""
+        given = Options(breakpoints=self._options["breakpoints"]).all_breakpoints
+        if not self._options["expects_client"]:
+            return given
+        return numbered((*remembered(running_script()), *given))
+
+    def _open_window(self) -> None:
         if self._with_window:
             subprocess.Popen(
                 tapescope("open", str(self._tape)),

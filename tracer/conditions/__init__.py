@@ -1,13 +1,19 @@
 """What a training can be told to stop at, one condition per file.
 
-A file has `NAME` (its own name), `TITLE` (as on a menu: "the structure changes") and
-`is_met(before: StepFacts, after: StepFacts) -> bool`, which compares two consecutive steps in microseconds on the
-training thread, and must not raise.
+A file has `TITLE` (as on a menu: "the loss is above"), `FIELDS` (what it asks for; they make the app's form) and
+`make(**fields) -> Test`, which gives a test of its own to each breakpoint: see `model.step_facts.Test`. A test is
+asked before the optimizer changes the weights, and, where it answers None, again when the step has closed; it runs on
+the training thread in microseconds and must not raise.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from types import ModuleType
 
 from tracer.errors import UsageError
+from tracer.model.breakpoints import Breakpoint, Field, Value, from_text, hit_test
+from tracer.model.expression import Expression, Message
+from tracer.model.step_facts import Test
 from tracer.plugins import load, names
 
 
@@ -21,3 +27,63 @@ def condition(name: str) -> ModuleType:
     if name not in found:
         raise UsageError(f"There is no condition {name!r}; choose one of {', '.join(sorted(found))}.")
     return load(found[name])
+
+
+def fields_of(name: str) -> tuple[Field, ...]:
+    """What the condition asks for, in the order of its form."""
+    fields: tuple[Field, ...] = condition(name).FIELDS
+    return fields
+
+
+def make_test(breakpoint: Breakpoint) -> Test:
+    """A test for this breakpoint, which `checked` has looked at."""
+    test: Test = condition(breakpoint.condition).make(**breakpoint.fields)
+    return test
+
+
+def checked(breakpoint: Breakpoint) -> Breakpoint:
+    """The same with every field in its own type and defaults filled in. Raises UsageError where something makes no
+    sense."""
+    fields = {field.name: field for field in fields_of(breakpoint.condition)}
+    for name in breakpoint.fields:
+        if name not in fields:
+            has = f"it has {', '.join(fields)}" if fields else "it has none"
+            raise UsageError(f"The condition {breakpoint.condition} has no field {name!r}; {has}.")
+    values = {name: field.checked(breakpoint.fields.get(name, field.default)) for name, field in fields.items()}
+    hit_test(breakpoint.hit_condition)
+    Message(breakpoint.log_message)
+    found = replace(breakpoint, fields=values)
+    make_test(found)  # an expression is looked at when it is made
+    return found
+
+
+def breakpoint_of(text: str, number: int = 0) -> Breakpoint:
+    """A checked breakpoint from its text, see `model.breakpoints`; what begins with no condition's name is taken for an
+    expression: `loss > 3`. Raises UsageError."""
+    first = text.split(maxsplit=1)[:1]
+    if first and first[0] not in names(__name__) and _is_expression(text):
+        return checked(Breakpoint(number, "expression", {"expression": text}))
+    return checked(from_text(text, number))
+
+
+def _is_expression(text: str) -> bool:
+    """A name alone is rather meant to be a condition's."""
+    try:
+        Expression(text)
+    except UsageError:
+        return False
+    return not text.strip().isidentifier()
+
+
+def sentence(breakpoint: Breakpoint) -> str:
+    """What it waits for, in words: "the loss is above 3"."""
+    describe = getattr(condition(breakpoint.condition), "describe", None)
+    if describe is not None:
+        return str(describe(**breakpoint.fields))
+    values: Mapping[str, Value] = breakpoint.fields
+    shown = ", ".join(_short(value) for value in values.values())
+    return f"{condition(breakpoint.condition).TITLE} {shown}".strip()
+
+
+def _short(value: Value) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -2,11 +2,18 @@
 
 from math import isfinite
 
-from tracer.model.records import StepFacts
+from tracer.model.step_facts import StepFacts, Test
 
-NAME = "loss_not_finite"
 TITLE = "the loss is not finite"
+FIELDS = ()
 
 
-def is_met(before: StepFacts, after: StepFacts) -> bool:
-    return not isfinite(after.scalars.get("loss", 0.0))
+def make() -> Test:
+    return _test
+
+
+def _test(before: StepFacts | None, after: StepFacts) -> str | None:
+    loss = after.scalars.get("loss")
+    if loss is None:
+        return None
+    return "" if isfinite(loss) else f"the loss is {'NaN' if loss != loss else f'{loss:+g}'}"

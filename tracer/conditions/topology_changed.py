@@ -1,10 +1,18 @@
 """The graph of a step has other nodes or edges than that of the step before; other shapes alone do not count."""
 
-from tracer.model.records import StepFacts
+from tracer.model.step_facts import StepFacts, Test
 
-NAME = "topology_changed"
 TITLE = "the structure changes"
+FIELDS = ()
 
 
-def is_met(before: StepFacts, after: StepFacts) -> bool:
-    return bool(before.topology_id and after.topology_id) and before.topology_id != after.topology_id
+def make() -> Test:
+    return _test
+
+
+def _test(before: StepFacts | None, after: StepFacts) -> str | None:
+    if not after.topology_id:
+        return None
+    if before is None or before.topology_id == after.topology_id:
+        return ""
+    return f"the structure is not that of step {before.index}"

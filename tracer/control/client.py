@@ -4,13 +4,17 @@ import contextlib
 import os
 import socket
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tracer.control.endpoint import load, open_socket
 from tracer.control.protocol import Lines, decode, encode
 from tracer.errors import ControlError
+from tracer.model.breakpoints import Breakpoint, to_dict
 from tracer.store.reader import Tape
+
+Hyperparameter = float | bool | list[float]
 
 _GONE = "The training process can no longer be reached; it may have ended."
 
@@ -32,9 +36,22 @@ class ControlClient:
         """Run exactly one step, then stop."""
         self._send("next")
 
-    def continue_(self, until: str | None = None) -> None:
-        """Run on; `until` names a condition (a file of `tracer/conditions/`) at which to stop again."""
-        self._send("continue", **({} if until is None else {"until": until}))
+    def continue_(self, until: "str | Breakpoint | None" = None) -> None:
+        """Run on; `until` is a breakpoint, or the name of a condition without fields, at which to stop again."""
+        wanted = to_dict(until) if isinstance(until, Breakpoint) else until
+        self._send("continue", **({} if wanted is None else {"until": wanted}))
+
+    def set_breakpoints(self, breakpoints: Sequence[Breakpoint]) -> None:
+        """These instead of those there were; ids must differ."""
+        self._send("setBreakpoints", breakpoints=[to_dict(each) for each in breakpoints])
+
+    def set_hyperparameter(self, optimizer: str, group: int, name: str, value: Hyperparameter) -> None:
+        """Change what a group of an optimizer, by its name on the tape, works with: lr, weight_decay, betas, …"""
+        self._send("setHyperparameter", optimizer=optimizer, group=group, name=name, value=value)
+
+    def set_trainable(self, names: Sequence[str], is_trainable: bool) -> None:
+        """Freeze or unfreeze parameters, by their names or those of modules they are in."""
+        self._send("setTrainable", names=list(names), trainable=is_trainable)
 
     def terminate(self) -> None:
         """End the script at the end of the current step, as `sys.exit(130)` there would."""
@@ -70,7 +87,7 @@ class ControlClient:
         if not self._receive().get("ok"):
             raise ControlError(_GONE)
 
-    def _send(self, command: str, **fields: str | int) -> None:
+    def _send(self, command: str, **fields: Any) -> None:
         self._drain()
         self._n_sent += 1
         try:

@@ -2,16 +2,22 @@
 
 The client begins with {"token": …}; the training answers {"ok": true} or closes. Then every {"id": n, "command": name}
 is answered by {"id": n, "ok": true} or {"id": n, "ok": false, "error": sentence}; an id is a whole number. An answer
-says that the command was understood; what it did is told by events on the tape. "continue" may say "until": the name
-of a condition (a file of `tracer/conditions/`) at which to stop again. "setLevel" says "level" and "every" (see
-`tracer.options.Sampling`); "traceSources" asks for the source lines of the next step.
+says that the command was understood; what it did is told by events on the tape. Commands, and what they say beside:
+
+    pause, next, terminate
+    continue            until: a breakpoint, or the name of a condition without fields, at which to stop again
+    setBreakpoints      breakpoints: a list, each as `model.breakpoints.to_dict` has it; it replaces the one there was
+    setLevel            level, every (see `tracer.options.Sampling`)
+    traceSources        asks for the source lines of the next step
+    setHyperparameter   optimizer (its name on the tape), group, name, value: a number, a boolean or a list of numbers
+    setTrainable        names of parameters or modules, trainable
 """
 
 import json
 from typing import Any
 
 STEPPING = ("pause", "next", "continue", "terminate")
-COMMANDS = (*STEPPING, "setLevel", "traceSources")
+COMMANDS = (*STEPPING, "setBreakpoints", "setLevel", "traceSources", "setHyperparameter", "setTrainable")
 MAX_LINE_BYTES = 1 << 16
 
 

@@ -8,14 +8,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from tracer.conditions import condition
 from tracer.control.endpoint import listen
-from tracer.control.protocol import COMMANDS, Lines, decode, encode
+from tracer.control.protocol import Lines, decode, encode
+from tracer.control.requests import request
 from tracer.control.run_control import RunControl
 from tracer.errors import UsageError
-from tracer.options import Sampling
 
 _MAX_CLIENTS = 32
 _RECEIVE_BYTES = 1 << 14
@@ -115,7 +113,7 @@ class ControlServer:
         number = message.get("id") if message else None
         number = number if type(number) is int else None
         try:
-            _understood(message or {})(self._control)
+            request(message or {})(self._control)
         except UsageError as error:
             self._send(client, {"id": number, "ok": False, "error": str(error)})
             return
@@ -135,17 +133,3 @@ class ControlServer:
         client.socket.close()
         if client.is_trusted:
             self._control.detach()
-
-
-def _understood(message: dict[str, Any]) -> Callable[[RunControl], None]:
-    """What the message asks for. Raises UsageError where it is not understood."""
-    command, until = message.get("command"), message.get("until")
-    if command not in COMMANDS:
-        raise UsageError(f"Unknown command; known are {', '.join(COMMANDS)}.")
-    if command == "setLevel":
-        sampling = Sampling(message.get("level", ""), message.get("every", 1))
-        return lambda control: control.wish(lambda witness: witness.set_level(sampling.level, sampling.every))
-    if command == "traceSources":
-        return lambda control: control.wish(lambda witness: witness.trace_sources())
-    found = None if until is None else condition(str(until))
-    return lambda control: control.obey(command, found)

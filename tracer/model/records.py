@@ -35,24 +35,22 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class StepFacts:
-    """What a condition may ask of a step that just closed. The ids are empty where its graph was not captured."""
-
-    index: int
-    topology_id: str
-    shape_id: str
-    scalars: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened. `step` is the step being formed then, or for what happens between two steps (stopped,
-    continued, passed, level) the one that just closed; `time_ns` is Unix time.
+    continued, hit, level, hyperparameter, trainable) the one that just closed; `time_ns` is Unix time.
 
-    Kinds: started (data: level, every), stopped (reason, condition), passed (a condition met with nobody attached),
-    continued, level (level, every), not_finite (what: "loss" or "gradient", value, origin: "op", "parameter", "input"
-    or None, node, op, module, call, parameter, source), exception (type, message, traceback), capture_failed (hook,
-    traceback), evaluated (passes, modules), closed (state).
+    Kinds, and what `data` has:
+    started (level, every), level (level, every, before), closed (state), evaluated (passes, modules),
+    not_finite (what: "loss" or "gradient", value, origin: "op", "parameter", "input" or None, node, op, module, call,
+    parameter, source), exception (type, message, traceback), capture_failed (hook, traceback);
+    stopped (reason: "pause", "step", "breakpoint" or "exception", text, breakpoints: their ids, moment, optimizers: the
+    name of each, and of each of its groups the hyperparameters and n_parameters), continued,
+    breakpoints (breakpoints: those set from here on, as `breakpoints.to_dict` gives them),
+    hit, a breakpoint whose condition was met (breakpoint, condition, text, hits, acted: its hit condition was met too,
+    log: the line it wrote, moment, attended: false where it would have stopped but nobody was attached),
+    hyperparameter (optimizer, group, name, before, after), trainable (parameters, after),
+    refused, a change that could not be made (command, error).
+    `moment` is "before the optimizer" or "after the step".
     """
 
     id: int

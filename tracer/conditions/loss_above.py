@@ -1,0 +1,17 @@
+"""The loss of a step is above a value."""
+
+from tracer.model.breakpoints import Field
+from tracer.model.step_facts import StepFacts, Test
+
+TITLE = "the loss is above"
+FIELDS = (Field("value", "Value", "number", 1.0, "a number"),)
+
+
+def make(value: float) -> Test:
+    def test(before: StepFacts | None, after: StepFacts) -> str | None:
+        loss = after.scalars.get("loss")
+        if loss is None:
+            return None
+        return f"the loss is {loss:.6g}, above {value:g}" if loss > value else ""
+
+    return test
