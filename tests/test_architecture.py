@@ -18,6 +18,7 @@ TORCH = {"torch", "torchvision"}
 SHARED = {f"tracer.{name}" for name in ("display", "errors", "imports", "launch", "options", "plugins", "steps")}
 APP = {
     "assets",
+    "tracer.breakpoint_file",
     "tracer",  # the names it exports, not all its modules
     "tracer.conditions",
     "tracer.control.client",
@@ -34,9 +35,13 @@ MAY_IMPORT: dict[str, set[str] | None] = {
     "gui": APP,
     "gui.cli": {"gui", "tracer.cli", *APP},
     "tracer": None,
+    "tracer.breakpoint_file": {"tracer.conditions", "tracer.errors", "tracer.model"},
     **{name: {"tracer.control.run_control", "tracer.errors", "tracer.store.reader"} for name in SHARED},
+    "tracer.options": {"tracer.conditions", "tracer.control.run_control", "tracer.errors", "tracer.model"},
     "tracer.capture": {
+        "tracer.breakpoint_file",
         "tracer.conditions",
+        "tracer.control.breakpoints",
         "tracer.control.run_control",
         "tracer.control.server",
         "tracer.model",

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -21,6 +20,7 @@ from tracer.control.protocol import MAX_LINE_BYTES
 from tracer.control.run_control import RunControl
 from tracer.control.server import ControlServer
 from tracer.errors import ControlError
+from tracer.model.breakpoints import Breakpoint
 
 
 class Noted(RunControl):
@@ -28,7 +28,7 @@ class Noted(RunControl):
         super().__init__()
         self.commands: list[str] = []
 
-    def obey(self, command: str, until: ModuleType | None = None) -> None:
+    def obey(self, command: str, until: Breakpoint | None = None) -> None:
         self.commands.append(command)
         super().obey(command, until)
 

@@ -116,7 +116,8 @@ def test_the_level_of_a_running_training_is_changed_and_shows_on_the_tape(path: 
             run.client.next()
             changed = run.next_event("stopped", "level")
             if at == 1:
-                assert (changed.kind, changed.data) == ("level", {"level": "statistics", "every": 2})
+                before = {"level": "structure", "every": 1}
+                assert (changed.kind, changed.data) == ("level", {"level": "statistics", "every": 2, "before": before})
                 assert changed.step == stopped.step
                 run.next_event("stopped")
         levels = [step.level for step in run.tape.steps[stopped.step + 1 :]]
@@ -128,7 +129,8 @@ def test_the_level_of_a_running_training_is_changed_and_shows_on_the_tape(path: 
         level = [sys.executable, "main.py", "level", str(path), "full"]
         assert subprocess.run(level, cwd=ROOT, capture_output=True, text=True).stderr == ""
         run.client.next()
-        assert run.next_event("level").data == {"level": "full", "every": 1}
+        level = run.next_event("level").data
+        assert (level["level"], level["every"], level["before"]["level"]) == ("full", 1, "statistics")
         run.next_event("stopped")
         found = run.tape.statistics(len(run.tape) - 1)
         assert found is not None and any(item.name == "aten.addmm.default" for item in found.operators)

@@ -61,7 +61,10 @@ class Breakpoints:
         kept = {} if earlier is None else {armed.breakpoint.id: armed for armed in earlier._armed}
         self._armed: list[_Armed] = [_kept(kept.get(each.id), each) for each in self.all if each.is_enabled]
         self._undecided: list[_Armed] = []
-        self._decided_step = -1
+        self._asked_step = -1
+        if earlier is not None:  # a step that was asked already is not asked anew
+            self._asked_step = earlier._asked_step
+            self._undecided = [armed for armed in earlier._undecided if armed in self._armed]
 
     @property
     def are_armed(self) -> bool:
@@ -70,8 +73,8 @@ class Breakpoints:
     def ask(self, before: StepFacts | None, facts: StepFacts, is_end: bool) -> list[Hit]:
         """What the step meets. Asked twice of a step, the second time only those tests count that could not tell the
         first time; at its end what cannot be told is not met."""
-        waiting = self._undecided if self._decided_step == facts.index else self._armed
-        self._decided_step = facts.index
+        waiting = self._undecided if self._asked_step == facts.index else self._armed
+        self._asked_step = facts.index
         undecided: list[_Armed] = []
         hits: list[Hit] = []
         for armed in waiting:
