@@ -162,7 +162,7 @@ REFUSED = (
     (("SGD", 3, "lr", 1.0), "SGD has no parameter group 3; it has 1."),
     (
         ("SGD", 0, "params", 1.0),
-        "'params' of SGD cannot be changed; these can: lr, momentum, dampening, weight_decay, ",
+        "'params' of SGD cannot be changed; these can: lr, momentum, ",
     ),
     (("SGD", 0, "lr", -1.0), "'lr' cannot be negative; -1.0 is."),
     (("SGD", 0, "lr", [1, 2]), "'lr' wants one number, not [1, 2]."),
