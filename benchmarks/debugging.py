@@ -118,7 +118,8 @@ def _cost_us(ask: Callable[[StepFacts | None, StepFacts], object], n_steps: int 
     calls = tuple(ModuleCall(f"layer{at}.conv", "Conv2d", 0, None, True, True) for at in range(200))
     nodes = tuple(Node(f"n:{at}", "op", "MulBackward0", None, None, 0, (), "", "") for at in range(1000))
     structure = Structure(nodes, (), calls, ())
-    history = {"loss": [1.0 + 0.01 * (at % 7) for at in range(4000)]}
+    values = [1.0 + 0.01 * (at % 7) for at in range(4000)]
+    history = {"loss": values}  # grows with every step, as a run's does
     steps = [
         StepFacts(
             at, "a" * 32, "b" * 32, {"loss": 1.0 + 0.01 * (at % 5), "lr": 0.1}, history, structure, gradients=_Known()
@@ -131,6 +132,7 @@ def _cost_us(ask: Callable[[StepFacts | None, StepFacts], object], n_steps: int 
         for step in steps:
             ask(before, step)
             before = step
+            values.append(step.scalars["loss"])
         rounds.append((time.perf_counter() - begun) / n_steps * 1e6)
     return statistics.median(rounds)
 
