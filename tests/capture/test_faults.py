@@ -79,7 +79,7 @@ def recorded(folder: Path, name: str | None, monkeypatch: pytest.MonkeyPatch) ->
         return guarded(call, failed, strict)
 
     monkeypatch.setattr(recorder, "guarded", watched)
-    with record(folder / "run.tape", level="full"):
+    with record(folder / "run.tape", level="full", breakpoints=["gradient_norm_above value=0"]):
         results = train(folder)
     return Tape(folder / "run.tape"), results, ran
 
@@ -121,11 +121,13 @@ probes.saved_bytes.SavedBytes.before_backward
 recorder.Recorder._after_backward
 recorder.Recorder._after_optimizer
 recorder.Recorder._after_scaler
+recorder.Recorder._ask_breakpoints
 recorder.Recorder._before_backward
 recorder.Recorder._before_optimizer
 recorder.Recorder._before_scaler
 recorder.Recorder._end_graph
 recorder.Recorder._log_anything
+recorder.Recorder._take_measurements
 sources.Sources._note_node
 step_graph.StepGraph.record_within
 """

@@ -83,6 +83,7 @@ class Recorder:
         self._measuring = Measuring(self._graph.log, options.level)
         self._not_finite = NotFinite()
         self._search = self._guard_alone(self._not_finite.search)
+        self._ask = self._guard_alone(self._ask_breakpoints)
 
     def start(self) -> None:
         """Begin the tape and put the hooks in."""
@@ -207,7 +208,7 @@ class Recorder:
         self._note_rates(optimizer)
         self._measuring.before_optimizer(optimizer)
         if self._control.is_watching and not self._is_manual:
-            self._ask_breakpoints(optimizer)
+            self._ask(optimizer)
 
     def _note_rates(self, optimizer: torch.optim.Optimizer) -> None:
         for name, rate in learning_rates(optimizer).items():
