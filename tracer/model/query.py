@@ -13,9 +13,10 @@ What a query means is said by `search` for nodes and by `step_search` for steps.
 without regard to case.
 """
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import UnionType
 from typing import TypeAlias
 
@@ -45,8 +46,7 @@ class Text:
     field: str
     text: str
     is_literal: bool = False
-    at: int = field(default=0, compare=False)
-
+    at: int = dataclasses.field(default=0, compare=False)
 
     @property
     def is_glob(self) -> bool:
@@ -56,7 +56,7 @@ class Text:
 @dataclass(frozen=True, slots=True)
 class Flag:
     name: str
-    at: int = field(default=0, compare=False)
+    at: int = dataclasses.field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +67,14 @@ class Number:
     operator: str
     value: float
     modulus: int | None = None
-    at: int = field(default=0, compare=False)
+    at: int = dataclasses.field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Finite:
     name: str
     is_finite: bool
-    at: int = field(default=0, compare=False)
+    at: int = dataclasses.field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,8 @@ class Or:
     parts: tuple["Expression", ...]
 
 
-Expression: TypeAlias = Text | Flag | Number | Finite | Ran | Not | And | Or
+Term: TypeAlias = Text | Flag | Number | Finite | Ran
+Expression: TypeAlias = Term | Not | And | Or
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ class Query:
         return " ".join([*words, *([] if self.expression is None else [_written(self.expression)])])
 
 
-def terms(expression: Expression) -> Iterator[Text | Flag | Number | Finite | Ran]:
+def terms(expression: Expression) -> Iterator[Term]:
     """All that is asked for, without how it is joined."""
     if isinstance(expression, And | Or):
         for part in expression.parts:
@@ -130,12 +131,12 @@ def terms(expression: Expression) -> Iterator[Text | Flag | Number | Finite | Ra
         yield expression
 
 
-def parse(text: str) -> Query:
-    """What the user typed. Raises QueryError, whatever else is wrong with it."""
+def parse(text: str, *, is_about_steps: bool = False) -> Query:
+    """What the user typed; about steps also without the words that say so. Raises QueryError, whatever is wrong."""
     if len(text) > MAX_CHARS:
         raise QueryError(f"A query has at most {MAX_CHARS:,} characters; this one has {len(text):,}.")
     prefix = _STEPS.match(text)
-    is_about_steps = prefix is not None
+    is_about_steps = is_about_steps or prefix is not None
     tokens = list(_tokens(text, prefix.end() if prefix is not None else 0))
     if not tokens:
         return Query(None, is_about_steps)

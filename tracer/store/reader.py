@@ -17,10 +17,14 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from tracer.errors import TapeError
+from tracer.errors import QueryError, TapeError
 from tracer.model.diff import GraphDiff, diff
+from tracer.model.query import parse
 from tracer.model.records import Event, Pass, Step
+from tracer.model.search import Search, SearchIndex, asks_for_change, asks_for_numbers
 from tracer.model.statistics import Statistics
+from tracer.model.step_search import StepSearch
+from tracer.model.step_table import StepTable
 from tracer.model.structure import ModuleCall, SourceLine, Structure, to_networkx
 from tracer.store.connection import open_read_only
 from tracer.store.encoding import (
@@ -81,6 +85,7 @@ class Tape:
         self._names: dict[int, str] = {}
         self._structure_ids: dict[int, tuple[str, str]] = {}
         self._structures: OrderedDict[int, Structure] = OrderedDict()
+        self.table = StepTable()
         self._version = -1
         self._n_steps = 0
         self._last_event = 0
@@ -194,6 +199,47 @@ class Tape:
         """What differs between the graphs of two steps."""
         return diff(self.graph(before), self.graph(after))
 
+    def find(self, query: str, step: int) -> list[str]:
+        """The keys of what a query finds in the graph of a step: "op:relu module:layer3.*". Words about change compare
+        with the step before. Raises QueryError where the query makes no sense, or asks for what was not recorded."""
+        question = parse(query)
+        if question.is_about_steps:
+            raise QueryError("This query asks for steps; give it to find_steps, or leave out 'steps where'.")
+        index = self._checked(step)
+        graph = self.graph(index)
+        before = self.graph(index - 1) if index and asks_for_change(question) else None
+        difference = None if before is None else diff(before, graph)
+        statistics = self.statistics(index) if asks_for_numbers(question) else None
+        return list(Search(SearchIndex(graph), before, difference).find(question, statistics))
+
+    def find_steps(self, query: str) -> NDArray[np.int64]:
+        """The steps in which a query holds, growing: "steps where module:layer4 ran", or without the first two words.
+        Raises QueryError where the query makes no sense, or names a scalar that this tape has none of."""
+        return StepSearch(self).find(parse(query, is_about_steps=True))
+
+    def structure(self, number: int) -> Structure:
+        """The structure with this number in `table`."""
+        with self._reading():
+            return self._structure(number)
+
+    def evaluation(self, number: int) -> tuple[ModuleCall, ...]:
+        """The calls of the forward-only passes with this number in `table`."""
+        with self._reading():
+            return self._evaluated(number)
+
+    def lines(self, number: int) -> tuple[SourceLine | None, ...]:
+        """The source lines known by now of a structure's nodes, in their order; () while there are none."""
+        with self._reading():
+            return self._lines(number)
+
+    def digest_of_lines(self, number: int) -> bytes | None:
+        """As `lines_digest`, by the number of the structure."""
+        if self._format == 1:
+            return None
+        with self._reading():
+            row = self._connection.execute("SELECT digest FROM source WHERE id = ?", (number,)).fetchone()
+            return None if row is None else bytes(row[0])
+
     def events(self, kind: str | None = None) -> list[Event]:
         """All events, or those of one kind, in order."""
         return [event for event in self._read_events(0) if kind is None or event.kind == kind]
@@ -285,9 +331,21 @@ class Tape:
                 if step in by_step:
                     by_step[step][name] = value
         found = tuple(self._step(row, by_step[row[0]]) for row in rows)
+        self._note_columns(rows, found)
         if rows:
             self._n_steps = rows[-1][0] + 1
         return found
+
+    def _note_columns(self, rows: list[tuple[Any, ...]], steps: tuple[Step, ...]) -> None:
+        self.table.extend(
+            [
+                (
+                    *(step.index, structure, evaluation, step.topology_id or None, step.shape_id or None),
+                    *(step.phase, step.optimizer, step.level, step.duration_secs),
+                )
+                for (_, structure, evaluation, *_), step in zip(rows, steps, strict=True)
+            ]
+        )
 
     def _read_events(self, after: int) -> list[Event]:
         with self._reading():

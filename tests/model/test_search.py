@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gui.search import Column, Query, SearchIndex, query_of
 from tests.model.graph_maker import GraphMaker, unrolled
+from tracer.model.query import parse
+from tracer.model.search import Column, SearchIndex
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def graph() -> nx.MultiDiGraph:
 
 
 def found(graph: nx.MultiDiGraph, text: str) -> list[str]:
-    return list(SearchIndex(graph).find(query_of(text)))
+    return list(SearchIndex(graph).find(parse(text)))
 
 
 @pytest.mark.parametrize("text", ["addmm", "ADDMM", "AddmmBackward0", "op:addmm", "Addm?"])
@@ -90,10 +91,6 @@ def test_a_call_comes_right_before_its_first_node(graph: nx.MultiDiGraph) -> Non
 @pytest.mark.parametrize("text", ["", "   ", "op:", "nowhere", "[", "module:[!"])
 def test_nothing_is_found_for_nothing_and_for_nonsense(graph: nx.MultiDiGraph, text: str) -> None:
     assert found(graph, text) == []
-
-
-def test_an_unknown_prefix_is_part_of_the_text() -> None:
-    assert query_of("colour:red") == Query("colour:red")
 
 
 def test_an_empty_graph_has_nothing_to_find() -> None:
