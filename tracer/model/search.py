@@ -376,6 +376,9 @@ class Search:
         self._before = before
         self._removed: SearchIndex | None = None
 
+    def is_against(self, diff: GraphDiff | None) -> bool:
+        return self._diff is diff
+
     def advance(self, query: Query) -> bool:
         """Makes the next part that is missing; whether there was one."""
         if self._index.advance():
