@@ -97,9 +97,9 @@ def _named(typed: str, names: Mapping[str, tuple[str, ...]]) -> list[str]:
 
 
 def _matching(values: Iterable[str], typed: str) -> list[str]:
-    """Those that begin so first."""
+    """Those that begin so first, of these the outermost."""
     fitting = [value for value in values if typed in value.lower()]
-    return sorted(fitting, key=lambda value: not value.lower().startswith(typed))
+    return sorted(fitting, key=lambda value: (not value.lower().startswith(typed), value.count(".")))
 
 
 def _values(field: str, names: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:

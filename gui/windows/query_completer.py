@@ -7,6 +7,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QCompleter, QLineEdit
 
 from gui.query_texts import Proposals
+from gui.theme import Theme
 
 MOST_ROWS = 9
 _ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
@@ -55,6 +56,13 @@ class QueryCompleter(QObject):
             popup.hide()
             return True
         return super().eventFilter(watched, event)
+
+    def dress(self, theme: Theme) -> None:
+        self.completer.popup().setStyleSheet(
+            f"QListView {{ background: {theme.panel}; border: 1px solid {theme.border}; padding: 3px; outline: 0; }}"
+            f"QListView::item {{ color: {theme.text}; padding: 3px 6px; border-radius: 4px; }}"
+            f"QListView::item:selected {{ background: {theme.accent_soft}; }}"
+        )
 
     @Slot()
     def _update(self) -> None:

@@ -33,8 +33,10 @@ class QueryHelp(QFrame):
             grid.addWidget(button, row, 0)
             grid.addWidget(QLabel(meaning), row, 1)
             self.buttons.append(button)
-        note = self.tr("Enter and Shift+Enter go from one to the next; Tab takes a proposal; F1 lists all shortcuts")
-        grid.addWidget(QLabel(note), len(EXAMPLES) + 1, 0, 1, 2)
+        note = self.tr("Enter and Shift+Enter go from one to the next; Tab takes a proposal")
+        foot = QLabel(note)
+        foot.setObjectName("query_help_foot")
+        grid.addWidget(foot, len(EXAMPLES) + 1, 0, 1, 2)
 
     def open_under(self, widget: QWidget) -> None:
         """With its right edge under the widget's."""
@@ -59,6 +61,7 @@ class QueryHelp(QFrame):
             f"#query_help {{ background: {theme.panel}; border: 1px solid {theme.border}; }}"
             f"QLabel {{ color: {theme.muted_text}; }}"
             f"#query_help_title {{ color: {theme.text}; font-weight: 600; padding-bottom: 4px; }}"
+            "#query_help_foot { padding-top: 6px; }"
             f"QPushButton {{ font-family: 'DejaVu Sans Mono'; font-size: {sizes.code_text}px; color: {theme.link};"
             " border: 0; border-radius: 4px; padding: 3px 6px; text-align: left; background: transparent; }"
             f"QPushButton:hover, QPushButton:focus {{ background: {theme.accent_soft}; color: {theme.text}; }}"

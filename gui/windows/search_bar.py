@@ -199,6 +199,7 @@ class SearchBar(QFrame):
     def dress(self, theme: Theme) -> None:
         self.close_button.setIcon(qtawesome.icon("mdi6.close", color=theme.text))
         self.help.dress(theme)
+        self.completer.dress(theme)
         self.setStyleSheet(
             f"#search_bar {{ background: {theme.panel}; border: 1px solid {theme.border}; border-radius: 8px; }}"
             f"QLabel {{ color: {theme.muted_text}; }} QLabel[vain='true'] {{ color: {theme.error}; }}"
