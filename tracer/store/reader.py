@@ -44,6 +44,7 @@ Values = tuple[NDArray[np.int64], NDArray[np.float64]]
 _POLL_SECS = 0.02
 _CACHED_STRUCTURES = 64
 _STEP = "SELECT id, structure, evaluation, phase, optimizer, started_ns, duration_ns, level, passes, crc FROM step"
+_COLUMNS = "SELECT id, structure, evaluation, phase, optimizer, duration_ns, level FROM step"
 _DAMAGE = (
     sqlite3.Error,
     UnicodeError,
@@ -85,7 +86,7 @@ class Tape:
         self._names: dict[int, str] = {}
         self._structure_ids: dict[int, tuple[str, str]] = {}
         self._structures: OrderedDict[int, Structure] = OrderedDict()
-        self.table = StepTable()
+        self._table = StepTable()
         self._version = -1
         self._n_steps = 0
         self._last_event = 0
@@ -198,6 +199,15 @@ class Tape:
     def diff(self, before: int, after: int) -> GraphDiff:
         """What differs between the graphs of two steps."""
         return diff(self.graph(before), self.graph(after))
+
+    @property
+    def table(self) -> StepTable:
+        """The steps seen so far by column; read when first asked for."""
+        with self._reading():
+            last = int(self._table.column("steps")[-1]) if len(self._table) else -1
+            known = self._rows(_COLUMNS, last) if last < self._n_steps - 1 else ()
+            self._table.extend([self._columns(row) for row in known if row[0] < self._n_steps])
+        return self._table
 
     def find(self, query: str, step: int) -> list[str]:
         """The keys of what a query finds in the graph of a step: "op:relu module:layer3.*". Words about change compare
@@ -331,21 +341,9 @@ class Tape:
                 if step in by_step:
                     by_step[step][name] = value
         found = tuple(self._step(row, by_step[row[0]]) for row in rows)
-        self._note_columns(rows, found)
         if rows:
             self._n_steps = rows[-1][0] + 1
         return found
-
-    def _note_columns(self, rows: list[tuple[Any, ...]], steps: tuple[Step, ...]) -> None:
-        self.table.extend(
-            [
-                (
-                    *(step.index, structure, evaluation, step.topology_id or None, step.shape_id or None),
-                    *(step.phase, step.optimizer, step.level, step.duration_secs),
-                )
-                for (_, structure, evaluation, *_), step in zip(rows, steps, strict=True)
-            ]
-        )
 
     def _read_events(self, after: int) -> list[Event]:
         with self._reading():
@@ -393,6 +391,12 @@ class Tape:
             topology, shape = ("", "") if structure is None else self._ids(structure)
             made = tuple(Pass(**item) for item in json.loads(passes))
             return Step(index, topology, shape, phase, optimizer, started_ns, duration_ns / 1e9, scalars, level, made)
+
+    def _columns(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Its checksum was compared when the step was read."""
+        index, structure, evaluation, phase, optimizer, duration_ns, level = row
+        ids = (None, None) if structure is None else self._ids(structure)
+        return index, structure, evaluation, *ids, phase, optimizer, level, duration_ns / 1e9
 
     def _ids(self, structure: int) -> tuple[str, str]:
         if structure not in self._structure_ids:
