@@ -85,7 +85,7 @@ def _words(typed: str, about_steps: bool, scalars: Iterable[str], before: str) -
     numbers = (*(_as_value(name) for name in scalars), *QUANTITIES) if about_steps else QUANTITIES
     steps = () if before.strip() else (f"{STEPS} ",)
     words = (*steps, *(f"{field}:" for field in fields), *flags, *(f"{number} " for number in numbers))
-    return [word for word in words if word.lower().startswith(typed)]
+    return [word for word in words if word.lower().lstrip('"').startswith(typed)]
 
 
 def _named(typed: str, names: Mapping[str, tuple[str, ...]]) -> list[str]:
