@@ -197,10 +197,12 @@ class StructureStrip(QWidget):
 
     def _columns_with(self, steps: NDArray[np.int64], left: int, right: int) -> NDArray[np.bool_]:
         """The pixels from left to right that show any of the steps, however many share a pixel."""
+        if self._span.px_per_step >= 1:
+            columns = np.arange(left, right) + 0.5
+            return np.isin(np.rint(self._span.step_at(columns)).astype(np.int64), steps)
         edges = np.asarray(self._span.step_at(np.arange(left, right + 1, dtype=np.float64)))
-        places = np.searchsorted(steps, np.ceil(edges - 0.5))
-        nearest = np.rint(edges[:-1] + 0.5 / self._span.px_per_step).astype(np.int64)
-        return (places[1:] > places[:-1]) | np.isin(nearest, steps)
+        places = np.searchsorted(steps, edges)
+        return places[1:] > places[:-1]
 
     def _paint_found(self, painter: QPainter, left: int, has_found: NDArray[np.bool_]) -> None:
         """A bar below the band, a single step's wide enough to be seen."""

@@ -43,7 +43,11 @@ class QueryCompleter(QObject):
         if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
             return super().eventFilter(watched, event)
         popup = self.completer.popup()
-        is_chosen = popup.currentIndex().isValid()
+        # With the focus comes a current row; chosen is only what is seen to be.
+        is_chosen = popup.selectionModel().hasSelection()
+        if event.key() == Qt.Key.Key_Down and not is_chosen:
+            popup.setCurrentIndex(self.completer.completionModel().index(0, 0))
+            return True
         if event.key() == Qt.Key.Key_Tab:
             self._take(popup.currentIndex().data() if is_chosen else self.model.stringList()[0])
             popup.hide()

@@ -192,7 +192,7 @@ class SearchBar(QFrame):
         self.message.hide()
         width = min(self.sizeHint().width() - self.field.sizeHint().width() + FIELD_PX, room)
         self.message.setVisible(bool(self.message.text()))
-        height = self.layout().heightForWidth(width) if self.message.text() else self.sizeHint().height()
+        height = self.heightForWidth(width) if self.message.text() else self.sizeHint().height()
         self.setGeometry(self._canvas.width() - self._margin - width, self._margin, width, height)
         self._canvas.set_covered_height(self.height() + self._margin)
 
