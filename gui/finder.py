@@ -151,6 +151,8 @@ class Finder(QObject):
             self._take(())
             self.steps.look_for(self._query)
             self.changed.emit()
+            if not self._has_index():
+                self._next_turn.start()  # names are proposed from it
             return
         self.steps.leave()
         if not self._has_index():

@@ -63,7 +63,7 @@ class QueryCompleter(QObject):
 
     def dress(self, theme: Theme) -> None:
         self.completer.popup().setStyleSheet(
-            f"QListView {{ background: {theme.panel}; border: 1px solid {theme.border}; padding: 3px; outline: 0; }}"
+            f"QListView {{ background: {theme.panel}; border: 1px solid {theme.border}; outline: 0; }}"
             f"QListView::item {{ color: {theme.text}; padding: 3px 6px; border-radius: 4px; }}"
             f"QListView::item:selected {{ background: {theme.accent_soft}; }}"
         )

@@ -15,6 +15,8 @@ from gui.windows.query_completer import QueryCompleter
 from gui.windows.query_help import QueryHelp
 
 FIELD_PX, COUNT_PX = 330, 84
+LEAST_PX = 460
+"""In less room the field gets what the buttons took; all of them have keys, or words to type."""
 _KEYS = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape)
 
 
@@ -29,6 +31,7 @@ class SearchBar(QFrame):
         self._margin = theme.sizes.margin
         self.field, self.count, self.message = QLineEdit(), QLabel(), QLabel()
         self.steps_button, self.help_button, self.close_button = QToolButton(), QToolButton(), QToolButton()
+        self._way_buttons = QToolButton(), QToolButton()
         self.help = QueryHelp(self)
         self._build(actions)
         self.completer = QueryCompleter(self.field, self._propose)
@@ -61,8 +64,7 @@ class SearchBar(QFrame):
         row.addWidget(self.steps_button)
         row.addWidget(self.field, 1)
         row.addWidget(self.count)
-        for name in ("find_previous", "find_next"):
-            button = QToolButton()
+        for button, name in zip(self._way_buttons, ("find_previous", "find_next"), strict=True):
             button.setDefaultAction(actions[name])
             row.addWidget(button)
         row.addWidget(self.help_button)
@@ -189,6 +191,9 @@ class SearchBar(QFrame):
         if self.isHidden():
             return
         room = self._canvas.width() - 2 * self._margin
+        for button in (self.steps_button, self.help_button, *self._way_buttons):
+            button.setVisible(room >= LEAST_PX)
+        self.count.setMinimumWidth(COUNT_PX if room >= LEAST_PX else 0)
         self.message.hide()
         width = min(self.sizeHint().width() - self.field.sizeHint().width() + FIELD_PX, room)
         self.message.setVisible(bool(self.message.text()))

@@ -1,5 +1,6 @@
 """The query language in the real window: nodes, steps on the timeline, proposals, examples, and what is refused."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -192,6 +193,19 @@ def test_an_example_is_looked_for_when_chosen(qtbot: QtBot, page: MainWindow) ->
     QTest.keyClick(example, Qt.Key.Key_Space)
     assert bar.help.isHidden() and bar.field.text() == example.text()
     qtbot.waitUntil(lambda: bar.count.text() == "1 of 4", timeout=SOON_MSECS)
+
+
+def test_in_little_room_the_field_keeps_enough(qtbot: QtBot, page: MainWindow) -> None:
+    page.resize(780, 700)
+    bar = look_for(qtbot, page, "steps where module:cell ran > 3")
+    qtbot.waitUntil(lambda: bar.width() < 400, timeout=SOON_MSECS)
+    QApplication.processEvents()
+    shown = [part for part in (bar.field, bar.count, bar.close_button) if part.isVisible()]
+    assert len(shown) == 3 and bar.field.width() >= 90
+    for left, right in pairwise(shown):
+        assert left.geometry().right() < right.geometry().left()
+    page.resize(1400, 800)
+    qtbot.waitUntil(lambda: bar.steps_button.isVisible() and bar.help_button.isVisible(), timeout=SOON_MSECS)
 
 
 def test_while_a_run_goes_on_more_is_found(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
