@@ -21,6 +21,7 @@ class QueryError(UsageError):
     """A query that cannot be answered. `position` counts its characters from 0, None where it is about the whole."""
 
     def __init__(self, text: str, position: int | None = None) -> None:
+        text = " ".join(text.split())  # what is quoted of a query may go over lines
         super().__init__(text if position is None else f"Character {position + 1}: {text}")
         self.position = position
 

@@ -1,7 +1,7 @@
 """The query language: what is read as what, what is refused with which words, and that nothing else is ever raised."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tracer.errors import QueryError
@@ -129,13 +129,17 @@ sentences = st.lists(st.sampled_from(WORDS), max_size=9).flatmap(
 queries = st.tuples(st.sampled_from(("", "steps where ")), st.one_of(st.text(max_size=40), sentences)).map("".join)
 
 
+@example("×:[")
+@example('0""\n<')
+@example('"\n"<0')
+@example("\u212aind:[")  # the Kelvin sign is a k in lower case
 @given(queries)
 def test_any_text_is_a_query_or_a_query_error_and_reads_the_same_once_written(text: str) -> None:
     try:
         query = parse(text)
     except QueryError as error:
         assert error.position is None or 0 <= error.position <= len(text)
-        assert str(error).endswith(".") and "\n" not in str(error).replace(text, "")
+        assert str(error).endswith(".") and "\n" not in str(error)
         return
     assert parse(str(query)) == query
     assert str(parse(str(query))) == str(query)

@@ -135,6 +135,8 @@ def parse(text: str, *, is_about_steps: bool = False) -> Query:
     """What the user typed; about steps also without the words that say so. Raises QueryError, whatever is wrong."""
     if len(text) > MAX_CHARS:
         raise QueryError(f"A query has at most {MAX_CHARS:,} characters; this one has {len(text):,}.")
+    # Character by character, so that places stay what they are.
+    text = "".join("x" if char == "×" else low if len(low := char.lower()) == 1 else char for char in text)
     prefix = _STEPS.match(text)
     is_about_steps = is_about_steps or prefix is not None
     tokens = list(_tokens(text, prefix.end() if prefix is not None else 0))
@@ -146,19 +148,19 @@ def parse(text: str, *, is_about_steps: bool = False) -> Query:
 _SIGNS = ("(", ")", "-")
 _END = "\0"  # what comes after the last token
 _GLOB = re.compile(r"[*?\[]")
-_STEPS = re.compile(r"\s*steps\s+where(?=[\s(\"]|$)", re.IGNORECASE)
+_STEPS = re.compile(r"\s*steps\s+where(?=[\s(\"]|$)")
 _SPACE = re.compile(r"\s+")
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 # "64 x 128" is one word, and so is "cell #1".
-_SPACED_SHAPE = re.compile(r"[\d*?]+(?:\s+[xX×]\s+[\d*?]+)+(?=[\s)]|$)")
-_TEMPLATE = re.compile(r"[\w:]+<[A-Za-z_][\w:]*>")
-_FIELD = re.compile(r"([A-Za-z_]+):(?!:)\s*")
+_SPACED_SHAPE = re.compile(r"[\d*?]+(?:\s+x\s+[\d*?]+)+(?=[\s)]|$)")
+_TEMPLATE = re.compile(r"[\w:]+<[a-z_][\w:]*>")
+_FIELD = re.compile(r"([a-z_]+):(?!:)\s*")
 _NODE_NUMBER = re.compile(r"\d+(?=[\s)]|$)")
 _SIZES = re.compile(r"\[[^\]()\"]*\]")
 _COMPARED = re.compile(r'([^\s()"<>=!%]+|"(?:[^"]|"")*")\s*(?:%\s*(\d+)\s*)?(<=|>=|==|!=|<|>|=)\s*')
-_NUMBER = re.compile(r"[-+]?(?:inf\b|(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?)(?=[\s)]|$)", re.IGNORECASE)
+_NUMBER = re.compile(r"[-+]?(?:inf\b|(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?)(?=[\s)]|$)")
 _WORD = re.compile(r'[^\s()"]+(?:\s+#\d+(?=[\s)]|$))?')
-_PLAIN_NAME = re.compile(r"[A-Za-z_][\w./]*")
+_PLAIN_NAME = re.compile(r"[a-z_][\w./]*")
 _PLAIN_TEXT = re.compile(r"\w[\w./#,-]*")
 _RESERVED = {
     *("and", "or", "not", "ran", "did", "run", "never", "is", "finite", "shape", "structure", "x"),
@@ -217,17 +219,17 @@ def _token(text: str, at: int) -> tuple[_Token, int]:
 def _has_field(text: str, at: int) -> bool:
     """Whether what looks like a comparison is a field's value: `source:a=b.py`."""
     named = _FIELD.match(text, at)
-    return named is not None and named[1].lower() in (*NODE_FIELDS, *STEP_FIELDS)
+    return named is not None and named[1] in (*NODE_FIELDS, *STEP_FIELDS)
 
 
 def _is_key(text: str, named: re.Match[str]) -> bool:
     """Whether it is a node's number that follows the colon: `output:0`."""
-    is_known = named[1].lower() in (*NODE_FIELDS, *STEP_FIELDS)
+    is_known = named[1] in (*NODE_FIELDS, *STEP_FIELDS)
     return not is_known and named[0].endswith(":") and _NODE_NUMBER.match(text, named.end()) is not None
 
 
 def _field(text: str, at: int, named: re.Match[str]) -> tuple[_Token, int]:
-    name, start = named[1].lower(), named.end()
+    name, start = named[1], named.end()
     if text.startswith('"', start):
         content, end = _quoted(text, start)
         return _Token("field", at, content, name, is_quoted=True), end
@@ -242,26 +244,26 @@ def _quoted(text: str, at: int) -> tuple[str, int]:
     found = _QUOTED.match(text, at)
     if found is None:
         raise QueryError('This quote is not closed; write " after it.', at)
-    return found[1].replace('""', '"').lower(), found.end()
+    return found[1].replace('""', '"'), found.end()
 
 
 def _comparison(text: str, at: int, compared: re.Match[str]) -> tuple[_Token, int]:
     name, modulus, operator = compared.groups()
     value = _NUMBER.match(text, compared.end())
-    shown = text[at : compared.end()].strip()
+    shown = " ".join(text[at : compared.end()].split())
     if value is None:
         raise QueryError(f"A number has to follow {shown!r}, for example {shown} 0.5.", compared.end())
     if modulus is not None and not int(modulus):
         raise QueryError("Nothing can be divided by 0; write a number from 1 on after %.", at)
     name = name[1:-1].replace('""', '"') if name.startswith('"') else name
     operator = "=" if operator == "==" else operator
-    number = Number(name.lower(), operator, float(value[0]), None if modulus is None else int(modulus), at)
+    number = Number(name, operator, float(value[0]), None if modulus is None else int(modulus), at)
     return _Token("number", at, number=number), value.end()
 
 
 def _plain(word: str) -> str:
-    word = word.lower().replace("×", "x")
-    return re.sub(r"\s+", "", word)
+    """Without the spaces in "64 x 128" and "cell #1"."""
+    return _SPACE.sub("", word)
 
 
 class _Parser:
@@ -362,9 +364,10 @@ class _Parser:
     def _checked_number(self, number: Number) -> Number:
         if not self._is_about_steps and number.name not in QUANTITIES:
             known = ", ".join(QUANTITIES)
+            asked = dataclasses.replace(number, value=int(number.value) if number.value.is_integer() else number.value)
             raise QueryError(
-                f"{number.name!r} is measured of no node; there are {known}. Scalars are asked for by {STEPS} "
-                f"{number.name} {number.operator} {number.value:g}.",
+                f"{number.name!r} is measured of no node; there are {known}. Scalars are asked for by "
+                f"{Query(asked, is_about_steps=True)}.",
                 number.at,
             )
         return number
