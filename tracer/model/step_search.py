@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tracer.errors import QueryError, TapeError
 from tracer.model.comparing import compared, is_so
+from tracer.model.matching import test_of
 from tracer.model.query import (
     NODE_FIELDS,
     QUANTITIES,
@@ -26,7 +27,7 @@ from tracer.model.query import (
     terms,
 )
 from tracer.model.records import Event
-from tracer.model.search import SearchIndex, all_calls, test_of
+from tracer.model.search import SearchIndex, all_calls
 from tracer.model.statistics import Statistics
 from tracer.model.step_table import NONE, StepTable
 from tracer.model.structure import ModuleCall, SourceLine, Structure, to_networkx
