@@ -208,6 +208,9 @@ SPECS = (
     ActionSpec(
         "find", "Find in graph…", ("Ctrl+F",), "mdi6.magnify", "Find ops, modules, parameters and shapes in this step"
     ),
+    ActionSpec(
+        "find_steps", "Find steps…", ("Ctrl+Alt+F",), "", "Find the steps in which something holds, on the timeline"
+    ),
     ActionSpec("find_next", "Find next", ("F3",), "mdi6.chevron-down", "Show the next of what was found"),
     ActionSpec(
         "find_previous", "Find previous", ("Shift+F3",), "mdi6.chevron-up", "Show the one before of what was found"
@@ -353,7 +356,7 @@ class Actions(QObject):
         enabled |= dict.fromkeys(self.names(UNTIL), enabled["continue"])
         enabled |= dict.fromkeys(("next_coloring", "previous_coloring"), session.tape is not None)
         enabled["find_row"] = session.tape is not None
-        enabled |= dict.fromkeys(("find", "find_next", "find_previous"), has_graph)
+        enabled |= dict.fromkeys(("find", "find_steps", "find_next", "find_previous"), session.tape is not None)
         enabled |= dict.fromkeys(
             ("mark_upstream", "mark_downstream", "mark_path", "focus"),
             has_graph and bool(session.selection) and LINK not in session.selection,

@@ -100,7 +100,8 @@ class Drafter:
             measured.missing,
             measured.step,
             self._counterpart(question, scene, before) if question.options.side_by_side else None,
-            call_tree(self._union.graph),
+            before=self._graphs.of(before) if before is not None and changes is not None else None,
+            call_tree=call_tree(self._union.graph),
         )
 
     def look_ahead(self) -> bool:

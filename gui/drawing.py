@@ -58,7 +58,7 @@ class Drawing:
     `call_tree` says how they lie in each other.
 
     `statistics` is None where the step was not measured, or what was measured is not there: then `missing` says why.
-    `compared` is the compared step, where it is to be drawn beside.
+    `compared` is the compared step, where it is to be drawn beside; `before` its graph, wherever there is a `diff`.
     Numbers on an accelerator come a step later: of the latest step those of `measured_step` before it are shown.
     """
 
@@ -74,6 +74,7 @@ class Drawing:
     missing: str = ""
     measured_step: int = -1
     compared: Counterpart | None = None
+    before: nx.MultiDiGraph | None = None
     call_tree: Mapping[str, Call] = field(default_factory=dict)
 
     @property

@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from gui.drawing import Drawing, DrawingOptions, Undrawn
@@ -36,6 +38,7 @@ class Session(QObject):
     `undrawn` is why the shown step has no `drawing`, None while it has one or is being drawn.
     `marks` are what is highlighted beside the selection, which is one key.
     `pinned_step` is the one that all others are compared with, None while it is the step on screen before.
+    `found_steps` are those a search is about, growing; None while none is.
     `incidents` are the events the user has to know of, in order: a loss that is not finite, a capture that failed.
     """
 
@@ -57,6 +60,7 @@ class Session(QObject):
     run_state_changed = Signal(str)
     sampling_changed = Signal()
     incidents_changed = Signal()
+    found_steps_changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -76,6 +80,7 @@ class Session(QObject):
         self.incidents: tuple[Event, ...] = ()
         self.step = -1
         self.pinned_step: int | None = None
+        self.found_steps: NDArray[np.int64] | None = None
         self.follows_live = False
         self._wished_step: int | None = None
         self._wished_key = ""
@@ -175,6 +180,13 @@ class Session(QObject):
         if marks != self.marks:
             self.marks = marks
             self.marks_changed.emit()
+
+    def mark_steps(self, steps: NDArray[np.int64] | None) -> None:
+        """Marks steps on the timeline, None for no search among them."""
+        is_same = steps is None and self.found_steps is None
+        if not is_same:
+            self.found_steps = steps
+            self.found_steps_changed.emit()
 
     def reveal(self, key: str) -> None:
         """Selects something that may be out of sight, and asks for it to be brought into view."""

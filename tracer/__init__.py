@@ -1,6 +1,6 @@
 """Tapescope's library: record a training run, read the tape. Importing it imports neither torch nor Qt."""
 
-from tracer.errors import ControlError, ExportError, TapeError, TapescopeError, UsageError
+from tracer.errors import ControlError, ExportError, QueryError, TapeError, TapescopeError, UsageError
 from tracer.model.diff import GraphDiff
 from tracer.model.records import Event, Pass, Step
 from tracer.recording import log, record, step
@@ -13,6 +13,7 @@ __all__ = [
     "ExportError",
     "GraphDiff",
     "Pass",
+    "QueryError",
     "Step",
     "Tape",
     "TapeError",

@@ -2,6 +2,7 @@
 
 TapescopeError          its text is one sentence for the user: what happened, to what, what to do
 ├── UsageError          a command or an argument that makes no sense (exit code 2)
+│   └── QueryError      a query that cannot be understood, or asks for what was not recorded
 ├── TapeError           a file that is not a tape, of another format, or damaged
 ├── ExportError         a snapshot that cannot be written
 └── ControlError        a training process that cannot be reached or refused
@@ -14,6 +15,15 @@ class TapescopeError(Exception):
 
 class UsageError(TapescopeError):
     """A request that cannot be carried out as put."""
+
+
+class QueryError(UsageError):
+    """A query that cannot be answered. `position` counts its characters from 0, None where it is about the whole."""
+
+    def __init__(self, text: str, position: int | None = None) -> None:
+        text = " ".join(text.split())  # what is quoted of a query may go over lines
+        super().__init__(text if position is None else f"Character {position + 1}: {text}")
+        self.position = position
 
 
 class TapeError(TapescopeError):

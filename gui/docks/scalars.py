@@ -61,6 +61,7 @@ class ScalarsDock(Dock):
         self.strip.step_picked.connect(self._session.go_to)
         self.strip.menu_requested.connect(self._open_menu)
         self._session.pinned_changed.connect(self._mark_pinned)
+        self._session.found_steps_changed.connect(self._mark_found)
         self._session.tape_changed.connect(self._start_over)
         self._session.steps_appended.connect(self._grow)
         self._session.scalars_appended.connect(self._grow)
@@ -79,6 +80,10 @@ class ScalarsDock(Dock):
     @Slot()
     def _mark_pinned(self) -> None:
         self.strip.set_pinned(self._session.pinned_step)
+
+    @Slot()
+    def _mark_found(self) -> None:
+        self.strip.set_found(self._session.found_steps)
 
     @Slot(int, QPoint)
     def _open_menu(self, step: int, place: QPoint) -> None:

@@ -20,6 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from gui import format as fmt
+from gui.fonts import text_font
 from gui.theme import Theme
 from gui.timeline import UNRECORDED, Timeline
 
@@ -27,6 +28,10 @@ MARK_HEIGHT = 5
 BAND_HEIGHT = 14
 SHAPE_MARK_HEIGHT = 3
 INCIDENT_PX = 11
+FOUND_HEIGHT = 4
+FADED = 0.22
+"""How much is left of the colour of a step that a search among the steps did not find."""
+LEAST_COUNT_PX = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,7 @@ class StructureStrip(QWidget):
         self._step = -1
         self._pinned: int | None = None
         self._incidents: dict[int, str] = {}
+        self._found: NDArray[np.int64] | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAccessibleName(self.tr("Structure of each step"))
@@ -90,6 +96,11 @@ class StructureStrip(QWidget):
             self._incidents = dict(incidents)
             self.update()
 
+    def set_found(self, steps: NDArray[np.int64] | None) -> None:
+        """Lets these stand out, growing; None where no search is about steps."""
+        self._found = steps
+        self.update()
+
     def set_step(self, step: int) -> None:
         if step != self._step:
             self._step = step
@@ -106,6 +117,8 @@ class StructureStrip(QWidget):
         left, right = round(self._span.left_px), round(self._span.right_px)
         if right - left < 2 or not len(self._timeline):
             return
+        if self._found is not None:
+            self._paint_count(painter, left, self._found)
         painter.setClipRect(QRect(left, 0, right - left, self.height()))
         self._paint_band(painter, left, right)
         visible = (self._span.first - 1, self._span.last + 1)
@@ -136,7 +149,9 @@ class StructureStrip(QWidget):
     def tip(self, step: int) -> str:
         """What hovering over a step says."""
         incident = self._incidents.get(step)
-        return self._structure_tip(step) + (f"\n{incident}" if incident else "")
+        is_found = self._found is not None and bool(np.isin(step, self._found))
+        found = "\n" + self.tr("Found by the search") if is_found else ""
+        return self._structure_tip(step) + (f"\n{incident}" if incident else "") + found
 
     def _structure_tip(self, step: int) -> str:
         structure = self._timeline.structure(step)
@@ -172,9 +187,40 @@ class StructureStrip(QWidget):
         palette = np.array([QColor(color).rgb() for color in self._theme.structure_colors], np.uint32)
         empty = np.where(inside, QColor(self._theme.border).rgb(), QColor(self._theme.plot_background).rgb())
         pixels = np.where(structures == UNRECORDED, empty, palette[structures % len(palette)])
+        if self._found is not None:
+            has_found = self._columns_with(self._found, left, right)
+            pixels = np.where(has_found | ~inside, pixels, _faded(pixels, QColor(self._theme.plot_background)))
+            self._paint_found(painter, left, has_found)
         pixels = np.ascontiguousarray(pixels, np.uint32)
         image = QImage(pixels.data, len(pixels), 1, QImage.Format.Format_RGB32)
         painter.drawImage(QRect(left, MARK_HEIGHT, right - left, BAND_HEIGHT), image)
+
+    def _columns_with(self, steps: NDArray[np.int64], left: int, right: int) -> NDArray[np.bool_]:
+        """The pixels from left to right that show any of the steps, however many share a pixel."""
+        if self._span.px_per_step >= 1:
+            columns = np.arange(left, right) + 0.5
+            return np.isin(np.rint(self._span.step_at(columns)).astype(np.int64), steps)
+        edges = np.asarray(self._span.step_at(np.arange(left, right + 1, dtype=np.float64)))
+        places = np.searchsorted(steps, edges)
+        return places[1:] > places[:-1]
+
+    def _paint_found(self, painter: QPainter, left: int, has_found: NDArray[np.bool_]) -> None:
+        """A bar below the band, a single step's wide enough to be seen."""
+        wider = has_found.copy()
+        wider[1:] |= has_found[:-1]
+        wider[:-1] |= has_found[1:]
+        ends = np.flatnonzero(np.diff(np.concatenate([[False], wider, [False]]).astype(np.int8)))
+        top = self.height() - FOUND_HEIGHT
+        for first, last in zip(ends[::2].tolist(), ends[1::2].tolist(), strict=True):
+            painter.fillRect(left + first, top, last - first, FOUND_HEIGHT, QColor(self._theme.selection))
+
+    def _paint_count(self, painter: QPainter, left: int, found: NDArray[np.int64]) -> None:
+        if left < LEAST_COUNT_PX:
+            return
+        painter.setFont(text_font(self._theme.sizes.small_text))
+        painter.setPen(QColor(self._theme.selection if len(found) else self._theme.muted_text))
+        place = QRect(0, MARK_HEIGHT, left - 6, BAND_HEIGHT)
+        painter.drawText(place, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, fmt.count(len(found)))
 
     def _paint_marks(
         self, painter: QPainter, steps: NDArray[np.int64], color: str, top_px: int, height_px: int
@@ -206,3 +252,11 @@ class StructureStrip(QWidget):
         painter.drawRect(frame)
         painter.setPen(QPen(QColor(color), 1.5, style))
         painter.drawRect(frame)
+
+
+def _faded(pixels: NDArray[np.int64], background: QColor) -> NDArray[np.int64]:
+    """0xffRRGGBB pixels, mostly background."""
+    base = np.array([background.red(), background.green(), background.blue()])
+    channels = np.stack([(pixels >> shift) & 0xFF for shift in (16, 8, 0)], axis=-1)
+    red, green, blue = np.rint(channels * FADED + base * (1 - FADED)).astype(np.int64).T
+    return 0xFF000000 | red << 16 | green << 8 | blue

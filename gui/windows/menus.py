@@ -29,7 +29,7 @@ MENUS = (
     (
         "&Navigate",
         (
-            *("find", "find_next", "find_previous", "", "back", "forward", ""),
+            *("find", "find_steps", "find_next", "find_previous", "", "back", "forward", ""),
             *("mark_upstream", "mark_downstream", "mark_path", "clear_marks", ""),
             *("focus", "focus_more", "focus_less", "focus_turn", "leave_focus"),
         ),

@@ -31,7 +31,7 @@ class Navigation(QObject):
         self.navigator = Navigator(session, canvases)
         self.finder = Finder(session, self)
         self.focusing = Focusing(session, self)
-        self.search_bar = SearchBar(self.finder, self._canvas, actions, theme)
+        self.search_bar = SearchBar(self.finder, session, self._canvas, actions, theme)
         self.focus_bar = FocusBar(session, actions, theme)
         self.breadcrumbs = Breadcrumbs(theme)
         self._crumbs_due = QTimer(self)
@@ -56,6 +56,7 @@ class Navigation(QObject):
     def _connect_actions(self) -> None:
         actions, navigator, focusing = self._actions, self.navigator, self.focusing
         actions["find"].triggered.connect(self.search_bar.open)
+        actions["find_steps"].triggered.connect(self.search_bar.open_for_steps)
         actions["find_next"].triggered.connect(self._find_next)
         actions["find_previous"].triggered.connect(self._find_previous)
         actions["back"].triggered.connect(navigator.back)

@@ -17,10 +17,14 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from tracer.errors import TapeError
+from tracer.errors import QueryError, TapeError
 from tracer.model.diff import GraphDiff, diff
+from tracer.model.query import parse
 from tracer.model.records import Event, Pass, Step
+from tracer.model.search import Search, SearchIndex, asks_for_change, asks_for_numbers
 from tracer.model.statistics import Statistics
+from tracer.model.step_search import StepSearch
+from tracer.model.step_table import StepTable
 from tracer.model.structure import ModuleCall, SourceLine, Structure, to_networkx
 from tracer.store.connection import open_read_only
 from tracer.store.encoding import (
@@ -40,6 +44,7 @@ Values = tuple[NDArray[np.int64], NDArray[np.float64]]
 _POLL_SECS = 0.02
 _CACHED_STRUCTURES = 64
 _STEP = "SELECT id, structure, evaluation, phase, optimizer, started_ns, duration_ns, level, passes, crc FROM step"
+_COLUMNS = "SELECT id, structure, evaluation, phase, optimizer, duration_ns, level FROM step"
 _DAMAGE = (
     sqlite3.Error,
     UnicodeError,
@@ -81,6 +86,7 @@ class Tape:
         self._names: dict[int, str] = {}
         self._structure_ids: dict[int, tuple[str, str]] = {}
         self._structures: OrderedDict[int, Structure] = OrderedDict()
+        self._table = StepTable()
         self._version = -1
         self._n_steps = 0
         self._last_event = 0
@@ -193,6 +199,56 @@ class Tape:
     def diff(self, before: int, after: int) -> GraphDiff:
         """What differs between the graphs of two steps."""
         return diff(self.graph(before), self.graph(after))
+
+    @property
+    def table(self) -> StepTable:
+        """The steps seen so far by column; read when first asked for."""
+        with self._reading():
+            last = int(self._table.column("steps")[-1]) if len(self._table) else -1
+            known = self._rows(_COLUMNS, last) if last < self._n_steps - 1 else ()
+            self._table.extend([self._columns(row) for row in known if row[0] < self._n_steps])
+        return self._table
+
+    def find(self, query: str, step: int) -> list[str]:
+        """The keys of what a query finds in the graph of a step: "op:relu module:layer3.*". Words about change compare
+        with the step before. Raises QueryError where the query makes no sense, or asks for what was not recorded."""
+        question = parse(query)
+        if question.is_about_steps:
+            raise QueryError("This query asks for steps; give it to find_steps, or leave out 'steps where'.")
+        index = self._checked(step)
+        graph = self.graph(index)
+        before = self.graph(index - 1) if index and asks_for_change(question) else None
+        difference = None if before is None else diff(before, graph)
+        statistics = self.statistics(index) if asks_for_numbers(question) else None
+        return list(Search(SearchIndex(graph), before, difference).find(question, statistics))
+
+    def find_steps(self, query: str) -> NDArray[np.int64]:
+        """The steps in which a query holds, growing: "steps where module:layer4 ran", or without the first two words.
+        Raises QueryError where the query makes no sense, or names a scalar that this tape has none of."""
+        return StepSearch(self).find(parse(query, is_about_steps=True))
+
+    def structure(self, number: int) -> Structure:
+        """The structure with this number in `table`."""
+        with self._reading():
+            return self._structure(number)
+
+    def evaluation(self, number: int) -> tuple[ModuleCall, ...]:
+        """The calls of the forward-only passes with this number in `table`."""
+        with self._reading():
+            return self._evaluated(number)
+
+    def lines(self, number: int) -> tuple[SourceLine | None, ...]:
+        """The source lines known by now of a structure's nodes, in their order; () while there are none."""
+        with self._reading():
+            return self._lines(number)
+
+    def digest_of_lines(self, number: int) -> bytes | None:
+        """As `lines_digest`, by the number of the structure."""
+        if self._format == 1:
+            return None
+        with self._reading():
+            row = self._connection.execute("SELECT digest FROM source WHERE id = ?", (number,)).fetchone()
+            return None if row is None else bytes(row[0])
 
     def events(self, kind: str | None = None) -> list[Event]:
         """All events, or those of one kind, in order."""
@@ -335,6 +391,12 @@ class Tape:
             topology, shape = ("", "") if structure is None else self._ids(structure)
             made = tuple(Pass(**item) for item in json.loads(passes))
             return Step(index, topology, shape, phase, optimizer, started_ns, duration_ns / 1e9, scalars, level, made)
+
+    def _columns(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Its checksum was compared when the step was read."""
+        index, structure, evaluation, phase, optimizer, duration_ns, level = row
+        ids = (None, None) if structure is None else self._ids(structure)
+        return index, structure, evaluation, *ids, phase, optimizer, level, duration_ns / 1e9
 
     def _ids(self, structure: int) -> tuple[str, str]:
         if structure not in self._structure_ids:

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gui.search import Column, Query, SearchIndex, query_of
 from tests.model.graph_maker import GraphMaker, unrolled
+from tracer.model.matching import Column
+from tracer.model.query import parse
+from tracer.model.search import SearchIndex
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +30,7 @@ def graph() -> nx.MultiDiGraph:
 
 
 def found(graph: nx.MultiDiGraph, text: str) -> list[str]:
-    return list(SearchIndex(graph).find(query_of(text)))
+    return list(SearchIndex(graph).find(parse(text)))
 
 
 @pytest.mark.parametrize("text", ["addmm", "ADDMM", "AddmmBackward0", "op:addmm", "Addm?"])
@@ -92,8 +94,39 @@ def test_nothing_is_found_for_nothing_and_for_nonsense(graph: nx.MultiDiGraph, t
     assert found(graph, text) == []
 
 
-def test_an_unknown_prefix_is_part_of_the_text() -> None:
-    assert query_of("colour:red") == Query("colour:red")
+def layer_key(number: int, name: str) -> str:
+    return f"encoder.layers.{number}.{name}"
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("op:relu module:layers.1", [layer_key(1, "act#0/ReluBackward0:0")]),
+        ("layers.1 op:relu", [layer_key(1, "act#0/ReluBackward0:0")]),
+        ("op:relu -layers.1", [layer_key(0, "act#0/ReluBackward0:0")]),
+        ("op:relu class:layer", [layer_key(0, "act#0/ReluBackward0:0"), layer_key(1, "act#0/ReluBackward0:0")]),
+        ("param:weight module:layers.1", [layer_key(1, "linear1.weight")]),
+        ("layers.1 linear", [layer_key(1, "linear1#0")]),
+        ("class:linear -module:layers.0", [layer_key(1, "linear1#0")]),
+        ("op:mean or class:layer", ["encoder.layers.0#0", "encoder.layers.1#0", "#0/MeanBackward0:0"]),
+        ("kind:op -module:encoder", ["#0/MeanBackward0:0"]),
+        ("not (op:addmm or op:relu or kind:parameter)", ["#0/MeanBackward0:0", "loss"]),
+        ("shape:[16,*] op:relu layers.0", [layer_key(0, "act#0/ReluBackward0:0")]),
+        ("shape:[*,128]", [layer_key(0, "linear1.weight"), layer_key(1, "linear1.weight")]),
+        ("shape:[64]", []),
+        ("shape:[] kind:op", ["#0/MeanBackward0:0"]),
+        ('"layers.*"', []),
+        ("call:1", []),
+        ("op:relu opaque", []),
+    ],
+)
+def test_terms_have_to_meet_somewhere(graph: nx.MultiDiGraph, text: str, keys: list[str]) -> None:
+    assert found(graph, text) == keys
+
+
+def test_a_module_speaks_for_what_is_in_it_unless_only_nodes_are_asked_for(graph: nx.MultiDiGraph) -> None:
+    assert found(graph, "module:layers.1") == [f"encoder.layers.1{name}#0" for name in ("", ".linear1", ".act")]
+    assert len(found(graph, "module:layers.1 kind:op")) == 2
 
 
 def test_an_empty_graph_has_nothing_to_find() -> None:
