@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError(f"Step {step} of {tape.path} was not measured; the last that was is {measured[-1]}.")
         flow = flow_of(tape, measured, step)
         norms = flow.parameters()
-        findings = (*findings_at(norms, _unreached(tape, step), step), *flow.findings())
+        findings = (*findings_at(by_module(norms), _unreached(tape, step), step), *flow.findings())
     if args.json:
         print(to_json(as_dict(step, norms, findings), indent=2))
     else:

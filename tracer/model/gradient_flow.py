@@ -6,7 +6,7 @@
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from math import isfinite, log10
+from math import inf, isfinite, log10
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,8 +44,8 @@ class Finding:
     """Something that is wrong. `name` is a module's path, a parameter, or, where units are dead, a module call's key.
 
     Kinds: vanishing, exploding (`other` is where from, `factor` how much between), spike (`factor` over the median
-    before), not_finite, unreached, zero (in the last `count` measured steps, since `step`), dead (`count` of `total`
-    units).
+    before; `count` modules, this the worst), not_finite (`count` as well), unreached, zero (in the last `count` measured
+    steps, since `step`), dead (at most `count` of `total` units).
     """
 
     kind: str
@@ -90,6 +90,7 @@ class GradientFlow:
         self._zero_since: dict[str, tuple[int, int]] = {}
         self._recent: deque[dict[str, float]] = deque(maxlen=WINDOW)
         self._spikes: list[Finding] = []
+        self._has_spiked: set[tuple[str, str]] = set()
         self._dead: dict[str, deque[tuple[int, int, int]]] = {}
 
     def add(self, step: int, statistics: Statistics) -> None:
@@ -139,21 +140,29 @@ class GradientFlow:
 
     def _note_spikes(self, step: int, found: dict[str, float]) -> None:
         now = {name: norm for name, norm in _joined(found).items() if not np.isnan(norm)}
-        for name, norm in now.items():
-            if not isfinite(norm):
-                self._add_spike(Finding("not_finite", name, step))
-                continue
-            before = [norms[name] for norms in self._recent if name in norms and isfinite(norms[name])]
-            usual = float(np.median(before)) if len(before) >= FEWEST_BEFORE else 0.0
-            if usual and norm > SPIKE_FACTOR * usual:
-                self._add_spike(Finding("spike", name, step, factor=norm / usual))
+        factors = {name: self._factor(name, norm) for name, norm in now.items()}
+        self._add_spike("not_finite", step, {name: factor for name, factor in factors.items() if not isfinite(factor)})
+        self._add_spike(
+            "spike", step, {name: one for name, one in factors.items() if isfinite(one) and one > SPIKE_FACTOR}
+        )
         self._recent.append(now)
 
-    def _add_spike(self, spike: Finding) -> None:
-        """The first of each module and kind; what comes after it often follows from it."""
-        is_known = any((one.kind, one.name) == (spike.kind, spike.name) for one in self._spikes)
-        if not is_known and len(self._spikes) < MOST_SPIKES:
-            self._spikes.append(spike)
+    def _factor(self, name: str, norm: float) -> float:
+        """The norm over what it was in the steps before; 0 where these say nothing."""
+        before = [norms[name] for norms in self._recent if name in norms and isfinite(norms[name])]
+        usual = float(np.median(before)) if len(before) >= FEWEST_BEFORE else 0.0
+        if not isfinite(norm):
+            return inf
+        return norm / usual if usual else 0.0
+
+    def _add_spike(self, kind: str, step: int, factors: dict[str, float]) -> None:
+        """One for all modules of a step, named by the worst; none where each had one before, which these may follow
+        from."""
+        fresh = [name for name in factors if (kind, name) not in self._has_spiked]
+        self._has_spiked.update((kind, name) for name in fresh)
+        if fresh and len(self._spikes) < MOST_SPIKES:
+            worst = max(fresh, key=factors.__getitem__)
+            self._spikes.append(Finding(kind, worst, step, factor=factors[worst], count=len(factors)))
 
     def _note_dead(self, step: int, calls: Table) -> None:
         if not {"dead_units", "units"} <= set(calls.columns):
@@ -213,9 +222,8 @@ def flow_finding(names: Sequence[str], norms: Floats, step: int) -> Finding | No
     return None
 
 
-def findings_at(norms: Norms, unreached: Collection[str], step: int) -> tuple[Finding, ...]:
+def findings_at(modules: Norms, unreached: Collection[str], step: int) -> tuple[Finding, ...]:
     """What is wrong in one step: the flow through its modules, parameters without a gradient."""
-    modules = by_module(norms)
     flow = flow_finding(modules.names, modules.at(step), step)
     lacking = [Finding("unreached", name, step) for name in sorted(unreached)]
     return (*([] if flow is None else [flow]), *lacking)
@@ -225,11 +233,12 @@ def sentence(finding: Finding) -> str:
     """A finding as the user reads it."""
     name = finding.name or "the model itself"
     other = finding.other or "the model itself"
+    more = f", and {finding.count - 1:,} more" if finding.count > 1 else ""
     return {
         "vanishing": f"Gradients shrink {_power(finding.factor)}-fold from {other} to {name}",
         "exploding": f"Gradients grow {_power(finding.factor)}-fold from {other} to {name}",
-        "spike": f"{name} explodes at step {finding.step:,}: {finding.factor:,.0f} times its usual gradient",
-        "not_finite": f"{name} has a gradient that is not finite at step {finding.step:,}",
+        "spike": f"{name} explodes at step {finding.step:,}: {finding.factor:,.0f} times its usual gradient{more}",
+        "not_finite": f"{name} has a gradient that is not finite at step {finding.step:,}{more}",
         "unreached": f"{name} was not reached by the loss of step {finding.step:,}",
         "zero": f"{name} has had a gradient of exactly zero since step {finding.step:,}"
         f" ({finding.count:,} measured steps)",
