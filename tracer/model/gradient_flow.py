@@ -44,7 +44,7 @@ class Finding:
     """Something that is wrong. `name` is a module's path, a parameter, or, where units are dead, a module call's key.
 
     Kinds: vanishing, exploding (`other` is where from, `factor` how much between), spike (`factor` over the median
-    before; `count` modules, this the worst), not_finite (`count` as well), unreached, zero (in the last `count` measured
+    before; this the worst of `count` modules), not_finite (likewise), unreached, zero (in the last `count` measured
     steps, since `step`), dead (at most `count` of `total` units).
     """
 
@@ -205,20 +205,18 @@ def by_module(norms: Norms) -> Norms:
 
 
 def flow_finding(names: Sequence[str], norms: Floats, step: int) -> Finding | None:
-    """Whether the gradients of one step vanish or explode on their way from the loss: from the last module to the
-    first, and from the last quarter of them to the first as well, that no single module makes a trend."""
+    """Whether the gradients of one step vanish or explode on their way from the loss: all in the last quarter of the
+    modules against all in the first, that no single module makes a trend. `factor` is between the ends."""
     known = [(name, float(norm)) for name, norm in zip(names, norms, strict=True) if isfinite(norm) and norm > 0]
     if len(known) < 2:
         return None
     logs = [log10(norm) for _, norm in known]
     quarter = max(len(known) // 4, 1)
-    between_ends = logs[-1] - logs[0]
-    between_parts = float(np.mean(logs[-quarter:]) - np.mean(logs[:quarter]))
-    least = log10(FLOW_FACTOR)
-    if min(between_ends, between_parts) >= least:
-        return Finding("vanishing", known[0][0], step, known[-1][0], 10**between_ends)
-    if max(between_ends, between_parts) <= -least:
-        return Finding("exploding", known[0][0], step, known[-1][0], 10**-between_ends)
+    first, last, least = logs[:quarter], logs[-quarter:], log10(FLOW_FACTOR)
+    if min(last) - max(first) >= least:
+        return Finding("vanishing", known[0][0], step, known[-1][0], 10 ** (logs[-1] - logs[0]))
+    if min(first) - max(last) >= least:
+        return Finding("exploding", known[0][0], step, known[-1][0], 10 ** (logs[0] - logs[-1]))
     return None
 
 
@@ -233,6 +231,7 @@ def sentence(finding: Finding) -> str:
     """A finding as the user reads it."""
     name = finding.name or "the model itself"
     other = finding.other or "the model itself"
+    call = finding.name.removesuffix("#0")
     more = f", and {finding.count - 1:,} more" if finding.count > 1 else ""
     return {
         "vanishing": f"Gradients shrink {_power(finding.factor)}-fold from {other} to {name}",
@@ -242,7 +241,7 @@ def sentence(finding: Finding) -> str:
         "unreached": f"{name} was not reached by the loss of step {finding.step:,}",
         "zero": f"{name} has had a gradient of exactly zero since step {finding.step:,}"
         f" ({finding.count:,} measured steps)",
-        "dead": f"{name}: up to {finding.count:,} of {finding.total:,} units were zero for every sample in each of the"
+        "dead": f"{call}: up to {finding.count:,} of {finding.total:,} units were zero for every sample in each of the"
         f" last {DEAD_STEPS} measured steps",
     }[finding.kind]
 
