@@ -1,6 +1,6 @@
 """How gradients flow: their norms by module over the measured steps, the shown step beside it, and what is wrong."""
 
-from PySide6.QtCore import QModelIndex, QStringListModel, Qt, Slot
+from PySide6.QtCore import QModelIndex, QStringListModel, Qt, QTimer, Slot
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -30,6 +30,7 @@ HOW = (
     "Record with tapescope run --level statistics, or set the recording level of a running training to Statistics"
 )
 MOST_FINDINGS = 200
+READ_MSECS = 100
 
 
 class GradientsDock(Dock):
@@ -49,8 +50,14 @@ class GradientsDock(Dock):
         self._gradients: Gradients | None = None
         self._reader: GradientReader | None = None
         self._pages = QStackedWidget()
+        self._due = QTimer()
+        self._due.setSingleShot(True)
+        self._due.setInterval(READ_MSECS)
         super().__init__("gradients", GradientsDock.tr("Gradients"), self._build())
         self.findings_model.setParent(self)
+        self._due.setParent(self)
+        self._due.timeout.connect(self._read)
+        self.visibilityChanged.connect(self.refresh_soon)
         self._dress(appearance.theme)
         appearance.theme_changed.connect(self._dress)
         session.tape_changed.connect(self._start_over)
@@ -75,15 +82,21 @@ class GradientsDock(Dock):
         return self._gradients.modules if self.by.currentIndex() == 0 else self._gradients.parameters
 
     @property
+    def _is_in_view(self) -> bool:
+        """A dock behind another's tab is visible to Qt as well."""
+        return self.isVisible() and not self.visibleRegion().isEmpty()
+
+    @property
     def found(self) -> tuple[Finding, ...]:
         """What is wrong, in the order of the list."""
         return self._found
 
     @Slot()
     def refresh(self) -> None:
-        if not self.isVisible():
+        if not self._is_in_view:
             return
-        self._read()
+        if self._reader is None:
+            self._due.start()
         gradients, scaled = self._gradients, self._scaled
         is_known = scaled is not None and len(scaled.norms.steps) > 0
         self._pages.setCurrentIndex(1 if is_known else 0)
@@ -125,9 +138,12 @@ class GradientsDock(Dock):
 
     # -- the thread
 
+    @Slot()
     def _read(self) -> None:
-        if self._reader is None and self._session.tape is not None and self._session.step >= 0:
-            self._reader = GradientReader(self._session.tape, self)
+        """When the dock has been in view for a moment: while the window arranges its docks, each is once."""
+        tape, is_wanted = self._session.tape, self._is_in_view and self._session.step >= 0
+        if self._reader is None and tape is not None and is_wanted:
+            self._reader = GradientReader(tape, self)
             self._reader.read.connect(self._on_read)
             self._reader.start()
 
