@@ -247,6 +247,28 @@ SPECS = (
     ActionSpec("leave_focus", "Leave focus", ("Alt+O",), "mdi6.close", "Show the whole graph again"),
     ActionSpec("next_coloring", "Next colouring", ("K",), "", "Colour by what comes next in the list"),
     ActionSpec("previous_coloring", "Previous colouring", ("Shift+K",), "", "Colour by what comes before in the list"),
+    ActionSpec(
+        "replay",
+        "Replay backward",
+        ("R",),
+        "mdi6.rewind-outline",
+        "Show in which order autograd runs the nodes of this step's backward",
+        True,
+    ),
+    ActionSpec(
+        "replay_play", "Play or pause replay", ("Shift+R",), "mdi6.play", "Let the nodes run one after the other"
+    ),
+    ActionSpec("replay_first", "First node of backward", ("Alt+Home",), "mdi6.skip-backward", "Begin at the loss"),
+    ActionSpec("replay_back", "Previous node of backward", ("Alt+,",), "mdi6.step-backward", "Show the node before"),
+    ActionSpec(
+        "replay_forward", "Next node of backward", ("Alt+.",), "mdi6.step-forward", "Show the node that runs next"
+    ),
+    ActionSpec(
+        "replay_last", "Last node of backward", ("Alt+End",), "mdi6.skip-forward", "Show the node that runs last"
+    ),
+    ActionSpec(
+        "replay_select", "Select running node", ("Ctrl+Shift+R",), "mdi6.crosshairs", "Select the node that runs now"
+    ),
     ActionSpec("legend", "Show legend", (), "", "Explain the colours in a corner of the graph", True),
     ActionSpec("minimap", "Show overview", (), "", "Show where in a large graph the view is", True),
     ActionSpec("theme_system", "System theme", (), "", "Light or dark as the desktop is", True, "theme"),
@@ -309,6 +331,8 @@ class Actions(QObject):
         self._session = session
         self._can_control = False
         self._can_stop = False
+        self._is_playing = False
+        self._theme: Theme | None = None
         self._groups: dict[str, QActionGroup] = {}
         self._actions = {spec.name: self._make(spec, window) for spec in all_specs()}
         self._connect()
@@ -362,6 +386,7 @@ class Actions(QObject):
             has_graph and bool(session.selection) and LINK not in session.selection,
         )
         enabled["clear_marks"] = bool(session.marks)
+        enabled["replay"] = has_graph
         is_focused = session.options.focus is not None
         enabled |= dict.fromkeys(("focus_more", "focus_less", "focus_turn", "leave_focus"), is_focused)
         is_told = self._can_control and state in ("running", "paused")
@@ -403,11 +428,25 @@ class Actions(QObject):
         for choice in CHOICES:
             self._actions[f"{LEVEL}{choice.name}"].setChecked(choice.sampling == self._session.sampling)
 
+    def set_playing(self, is_playing: bool) -> None:
+        """The same action plays and pauses."""
+        if is_playing != self._is_playing:
+            self._is_playing = is_playing
+            self._show_playing()
+
+    def _show_playing(self) -> None:
+        theme, name = self._theme, "mdi6.pause" if self._is_playing else "mdi6.play"
+        if theme is not None:
+            icon = qtawesome.icon(name, color=theme.text, color_disabled=theme.disabled_text)
+            self._actions["replay_play"].setIcon(icon)
+
     def set_theme(self, theme: Theme) -> None:
+        self._theme = theme
         for spec in SPECS:
             if spec.icon:
                 icon = qtawesome.icon(spec.icon, color=theme.text, color_disabled=theme.disabled_text)
                 self._actions[spec.name].setIcon(icon)
+        self._show_playing()
 
     def _connect(self) -> None:
         session = self._session

@@ -103,6 +103,8 @@ _COLUMNS = {
     "min": ("output min", fmt.number),
     "max": ("output max", fmt.number),
     "zeros": ("zeros", fmt.share),
+    "dead_units": ("dead units", lambda value: fmt.count(int(value))),
+    "units": ("of units", lambda value: fmt.count(int(value))),
     "nans": ("NaN values", lambda value: fmt.count(int(value))),
     "infs": ("Inf values", lambda value: fmt.count(int(value))),
     "forward_secs": ("forward time", fmt.duration),

@@ -50,6 +50,13 @@ def modules_content(drawing: Drawing, timeline: Timeline, has_ended: bool = Fals
         _numbers(table, "nans", "NaN", _count, "How many of the output's values are NaN", _is_positive),
         _numbers(table, "infs", "Inf", _count, "How many of the output's values are infinite", _is_positive),
         _numbers(table, "zeros", "Zeros", _share, "Share of the output's values that are zero"),
+        _numbers(
+            table,
+            "dead_units",
+            "Dead units",
+            _count,
+            "Channels of images, features of all else, that are zero for every sample; empty where none can be",
+        ),
         _numbers(table, "mean", "Mean", _number, "Of the output's values"),
         _numbers(table, "std", "Std", _number, "Standard deviation of the output's values"),
         _numbers(table, "min", "Min", _number, "Smallest value of the output"),

@@ -85,6 +85,7 @@ class Theme:
     changed: Swatch
     selection: str
     hover_outline: str
+    backward: str
     # plots and the strip of structures
     plot_background: str
     plot_grid: str
@@ -166,6 +167,7 @@ def _light() -> Theme:
         changed=Swatch("#fdf1d6", "#e69f00", "#6b4a00", "#8d6d24", "#e69f00"),
         selection="#3e63dd",
         hover_outline="#7f8da3",
+        backward="#a8447f",
         plot_background=panel,
         plot_grid="#e9ebef",
         plot_axis="#626b7a",
@@ -225,6 +227,7 @@ def _dark() -> Theme:
         changed=Swatch("#3a2e10", "#edb02f", "#ffe7b3", "#cfb174", "#edb02f"),
         selection="#8ba2ff",
         hover_outline="#8b96a8",
+        backward="#e58fc4",
         plot_background=panel,
         plot_grid="#2b3038",
         plot_axis="#98a1b0",

@@ -20,6 +20,7 @@ from gui.canvas.marks import Marks, paint_marks
 from gui.canvas.motion import Motion
 from gui.canvas.navigation import sibling, walk
 from gui.canvas.renderer import Renderer
+from gui.canvas.replay import Replay
 from gui.canvas.rows import box_row, group_row, rect_of, span_near, start_point
 from gui.canvas.scene import Scene
 from gui.canvas.selection import NONE, Selection, carried_over, links_to_mark, of_key
@@ -67,6 +68,7 @@ class GraphCanvas(CameraView):
         self._marked_links: Ints = np.zeros(0, dtype=np.int64)
         self._hover = NOTHING
         self._highlight: Highlight | None = None
+        self._replay: Replay | None = None
         self._toggled_key = ""
         self._looks_anew = False
         self._frame = Frame()
@@ -284,6 +286,16 @@ class GraphCanvas(CameraView):
             self._highlight = highlight
             self.update()
 
+    @property
+    def replay(self) -> Replay | None:
+        return self._replay
+
+    def set_replay(self, replay: Replay | None) -> None:
+        """Mark how far a backward is; shown for as long as its layout is."""
+        if replay is not self._replay:
+            self._replay = replay
+            self.update()
+
     def _toggle(self, key: str) -> None:
         self.expect_toggle(key)
         self.group_toggled.emit(key)
@@ -378,7 +390,7 @@ class GraphCanvas(CameraView):
         else:
             self._paint_frame(painter, self._renderer)
             key = self._selection.key if self._is_shown(self._selection.key) else ""
-            marks = Marks(self._hover, key, self._marked_links, self._highlight)
+            marks = Marks(self._hover, key, self._marked_links, self._highlight, self._replay)
             paint_marks(painter, self._renderer, marks, self._camera.visible(self._viewport()), self._camera)
         painter.end()
 

@@ -12,6 +12,7 @@ from gui.canvas.highlight import Highlight, paint_highlight
 from gui.canvas.hit_testing import Hit
 from gui.canvas.overlay import paint_box_outline, paint_group_outline, paint_links, paint_pinned_titles
 from gui.canvas.renderer import Renderer
+from gui.canvas.replay import Replay, paint_replay
 from gui.canvas.rows import box_row, group_row
 
 
@@ -23,6 +24,7 @@ class Marks:
     selected_key: str
     links: Ints
     highlight: Highlight | None
+    replay: Replay | None = None
 
 
 def paint_marks(painter: QPainter, renderer: Renderer, marks: Marks, area: Area, camera: Camera) -> None:
@@ -30,6 +32,8 @@ def paint_marks(painter: QPainter, renderer: Renderer, marks: Marks, area: Area,
     layout = renderer.scene.layout
     if marks.highlight is not None and marks.highlight.layout is layout:
         paint_highlight(painter, renderer, marks.highlight, area, camera)
+    if marks.replay is not None and marks.replay.layout is layout:
+        paint_replay(painter, renderer, marks.replay, area, camera)
     hover = marks.hover
     links = np.union1d(marks.links, [hover.index]) if hover.what == "link" else marks.links
     paint_links(painter, renderer, links, area, camera)

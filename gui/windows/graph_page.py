@@ -13,12 +13,14 @@ from gui.drawing import Drawing, DrawingOptions, inside_of
 from gui.findings import LINK, link_key, why_nothing
 from gui.measurements import note_on_colors
 from gui.names import Names
+from gui.replaying import Replaying
 from gui.session import Session
 from gui.theme import Theme
 from gui.windows.changes_bar import ChangesBar
 from gui.windows.incident_bar import IncidentBar
 from gui.windows.inside import InsideWindow
 from gui.windows.navigation import Navigation
+from gui.windows.replay_bar import ReplayBar
 from gui.windows.side_by_side import SideBySide
 
 
@@ -55,6 +57,9 @@ class GraphPage(QWidget):
         self.navigation = Navigation(session, actions, self.panes.canvases, appearance.theme, self)
         column.insertWidget(column.count() - 1, self.navigation.breadcrumbs)
         column.insertWidget(column.count() - 1, self.navigation.focus_bar)
+        self.replaying = Replaying(session, self.navigation.navigator, self.panes.canvases)
+        self.replay_bar = ReplayBar(session, actions, self.replaying, appearance.theme)
+        column.addWidget(self.replay_bar)
         self._show()
 
     def _connect(self) -> None:
@@ -227,6 +232,7 @@ class GraphPage(QWidget):
         self.bar.dress(theme)
         self.incidents.dress(theme)
         self.navigation.dress(theme)
+        self.replay_bar.dress(theme)
 
     def _box_key(self, key: str) -> str:
         scene = self.canvas.scene

@@ -13,6 +13,7 @@ from gui.demos import find_demos
 from gui.docks.changes import ChangesDock
 from gui.docks.console import ConsoleDock
 from gui.docks.dock import Dock
+from gui.docks.gradients import GradientsDock
 from gui.docks.inspector import InspectorDock
 from gui.docks.modules import ModulesDock
 from gui.docks.scalars import ScalarsDock
@@ -36,7 +37,7 @@ from tracer import Event
 
 DEFAULT_SIZE_PX = (1440, 900)
 MESSAGE_MSECS = 6000
-LAYOUT_VERSION = 3
+LAYOUT_VERSION = 4
 
 
 class MainWindow(QMainWindow):
@@ -53,6 +54,7 @@ class MainWindow(QMainWindow):
         self.modules = ModulesDock(session, appearance)
         self.changes = ChangesDock(session, appearance)
         self.statistics = StatisticsDock(session, appearance)
+        self.gradients = GradientsDock(session, appearance)
         self.commands = Commands(self.actions_, workbench, self.graph.canvas, appearance, self)
         self.welcome = WelcomePage(find_demos(), (self.actions_["open"], self.actions_["run_script"]), appearance)
         self._pages = QStackedWidget()
@@ -68,7 +70,7 @@ class MainWindow(QMainWindow):
 
     @property
     def docks(self) -> tuple[Dock, ...]:
-        return (self.modules, self.changes, self.inspector, self.scalars, self.statistics, self.console)
+        return (self.modules, self.changes, self.inspector, self.scalars, self.statistics, self.gradients, self.console)
 
     def _place(self) -> None:
         self.setAcceptDrops(True)
@@ -94,6 +96,7 @@ class MainWindow(QMainWindow):
         self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, self.scalars)
         self.splitDockWidget(self.scalars, self.console, Qt.Orientation.Horizontal)
         self.tabifyDockWidget(self.scalars, self.statistics)
+        self.tabifyDockWidget(self.statistics, self.gradients)
         self.modules.raise_()
         self.scalars.raise_()
         view_menu = QMenu(self.tr("&View"), self)

@@ -14,7 +14,31 @@ MENUS = (
     ("&Run", ("pause", "step", "continue", "stop")),
     (
         "&Go",
-        ("previous", "next", "first", "last", "", "follow", "", "previous_change", "next_change", "", "go_to_origin"),
+        (
+            *(
+                "previous",
+                "next",
+                "first",
+                "last",
+                "",
+                "follow",
+                "",
+                "previous_change",
+                "next_change",
+                "",
+                "go_to_origin",
+            ),
+            *(
+                "",
+                "replay",
+                "replay_play",
+                "replay_first",
+                "replay_back",
+                "replay_forward",
+                "replay_last",
+                "replay_select",
+            ),
+        ),
     ),
     (
         "Gra&ph",

@@ -5,7 +5,7 @@ Nothing of a graph is kept: what the oracle knows of a node it leaves in the nod
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -102,9 +102,10 @@ class Oracle:
         ):
             yield
 
-    def begin_backward(self, roots: list[Any], accumulates: bool) -> None:
+    def begin_backward(self, roots: list[Any], accumulates: bool, inputs: Sequence[Any] = ()) -> None:
+        """`inputs` are what alone it is to reach, where it was told so."""
         self._depth += 1
-        edges = [_edge(root) for root in roots]
+        edges = [edge_of(root) for root in roots]
         if self._depth == 1:
             self._built.roots += [self._walk(node, output_nr) for node, output_nr in edges if node is not None]
         elif accumulates:
@@ -194,14 +195,15 @@ class _Engine:
     def run_backward(self, roots: Any, *args: Any, accumulate_grad: bool, **kwargs: Any) -> Any:
         if torch.compiler.is_compiling():  # the compiler derives a backward, of tensors without values
             return self._engine.run_backward(roots, *args, accumulate_grad=accumulate_grad, **kwargs)
-        self._oracle.begin_backward(list(roots), accumulate_grad)
+        inputs = args[3] if len(args) > 3 else kwargs.get("inputs", ())
+        self._oracle.begin_backward(list(roots), accumulate_grad, inputs or ())
         try:
             return self._engine.run_backward(roots, *args, accumulate_grad=accumulate_grad, **kwargs)
         finally:
             self._oracle.end_backward()
 
 
-def _edge(root: Any) -> tuple[Any, int]:
+def edge_of(root: Any) -> tuple[Any, int]:
     if isinstance(root, GradientEdge):
         return root.node, root.output_nr
     if not root.requires_grad:
@@ -231,8 +233,9 @@ def is_opaque(op: str) -> bool:
     )
 
 
-def check(graph: nx.MultiDiGraph, built: Built) -> None:
-    """The tape's graph is what autograd built, slot by slot, and says the same of every node."""
+def check(graph: nx.MultiDiGraph, built: Built) -> dict[int, str]:
+    """The tape's graph is what autograd built, slot by slot, and says the same of every node; the keys of the oracle's
+    nodes."""
     roots = list(dict.fromkeys(built.roots))
     outputs = [key for key, data in graph.nodes(data=True) if data["kind"] == "output"]
     assert len(outputs) == len(roots)
@@ -263,6 +266,7 @@ def check(graph: nx.MultiDiGraph, built: Built) -> None:
     for call in graph.graph["module_calls"]:
         called[call["path"]] += call["count"]
     assert built.calls <= called, called
+    return key_of
 
 
 def _check_node(data: dict, fact: Fact, key: str) -> None:

@@ -407,7 +407,7 @@ def test_the_level_full_reaches_the_tape(tmp_path: Path) -> None:
         graph, statistics = tape.graph(step), tape.statistics(step)
         ops = {key for key, data in graph.nodes(data=True) if data["kind"] == "op"}
         assert set(statistics.nodes.keys) == ops
-        assert set(statistics.nodes.columns) == {"backward_secs", "saved_bytes"}
+        assert set(statistics.nodes.columns) == {"backward_secs", "backward_pass", "backward_order", "saved_bytes"}
         assert np.all(np.nan_to_num(statistics.nodes.column("saved_bytes"), nan=-1) >= 0)
         keys = {call["key"] for call in graph.graph["module_calls"]} | {None}
         assert {operator.call for operator in statistics.operators} <= keys

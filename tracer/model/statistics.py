@@ -54,11 +54,14 @@ EMPTY = Table((), (), np.empty((0, 0)))
 class Statistics:
     """The measurements of one step.
 
-    `calls` by call key: mean, std, min, max of the outputs, zeros (their share), nans, infs (counts), forward_secs.
+    `calls` by call key: mean, std, min, max of the outputs, zeros (their share), nans, infs (counts), forward_secs;
+    of outputs with zeros also dead_units and units: how many channels or features are zero for all samples, of how
+    many.
     `parameters` by qualified name: value_norm, grad_norm, update_norm, update_ratio (update over value),
     has_grad (0 or 1: tells a gradient of NaN from none), in the order in which the forward pass used them last.
-    At the level "full" also `nodes` by node key: backward_secs, saved_bytes (of the storages that a node keeps for its
-    backward; one that several nodes keep counts for each); and every ATen `operators` in the order they ran, those of
+    At the level "full" also `nodes` by node key: backward_secs, backward_pass and backward_order (in which pass its
+    backward ran first, after how many others), saved_bytes (of the storages that a node keeps for its backward; one
+    that several nodes keep counts for each); and every ATen `operators` in the order they ran, those of
     equal forward-only passes once, with `operator_secs` float64 (len(operators),).
     """
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from tracer.capture import hooks, moments
+from tracer.capture import dead_units, hooks, moments
 from tracer.capture.aside import aside, is_recorded, numbers_of
 from tracer.capture.calls import CallLog
 from tracer.capture.probe import Draft, Guard, Keys, Probe
@@ -16,6 +16,7 @@ from tracer.capture.stopwatch import Mark, Stopwatch
 LEVELS = ("statistics", "full")
 
 COLUMNS = (*moments.RESULTS, "forward_secs")
+DEAD_COLUMNS = ("dead_units", "units")
 _CONTAINERS = (Mapping, list, tuple, set, frozenset)
 _NANS, _INFS = moments.COLUMNS.index("nans"), moments.COLUMNS.index("infs")
 
@@ -28,6 +29,7 @@ class _Call:
 
     __slots__ = (
         "begun",
+        "dead",
         "device",
         "ended",
         "first",
@@ -52,6 +54,7 @@ class _Call:
         self.measuring: tuple[Mark, Mark] | None = None
         self.has_rows = False
         self.rows: list[tuple[int, int, moments.Row]] = []
+        self.dead: list[dead_units.Count] = []
 
 
 class ModuleOutputs(Probe):
@@ -107,7 +110,10 @@ class ModuleOutputs(Probe):
             for tensor in _tensors(output):
                 for numbers in numbers_of(tensor):
                     call.has_rows = True
-                    call.rows += moments.measure(numbers, self._scratch)
+                    rows = list(moments.measure(numbers, self._scratch))
+                    call.rows += rows
+                    if dead_units.may_be_dead(module, numbers, rows):
+                        call.dead.append(dead_units.count_dead(numbers))
         call.measuring = begun, self._stopwatch.mark(call.device)
         self._ended.append(at)
 
@@ -119,9 +125,9 @@ class ModuleOutputs(Probe):
     def take(self, keys: Keys) -> Sequence[Draft]:
         kept = self._named(keys)
         with aside():
-            draft = _draft(self._calls, kept, self._stopwatch) if kept else None
+            drafts = (_draft(self._calls, kept, self._stopwatch), *_dead_drafts(self._calls, kept)) if kept else ()
         self._begin()
-        return () if draft is None else (draft,)
+        return drafts
 
     def _named(self, keys: Keys) -> dict[int, str]:
         """Keys by index of the call. Where a call with grad and one without share a key, it is that of the former."""
@@ -161,6 +167,27 @@ def _draft(calls: Sequence[_Call], kept: dict[int, str], stopwatch: Stopwatch) -
         return torch.from_numpy(table)
 
     return Draft("calls", tuple(kept.values()), COLUMNS, _together([row for _, _, row in rows]), finish)
+
+
+def _dead_drafts(calls: Sequence[_Call], kept: dict[int, str]) -> Iterator[Draft]:
+    """The dead units of those calls in which there may be any, all tensors of an output together."""
+    rows = {key: calls[at].dead for at, key in kept.items() if calls[at].dead}
+    if rows:
+        units = torch.tensor([sum(n for _, n in counts) for counts in rows.values()], device="cpu")
+        dead = _stacked([count for counts in rows.values() for count, _ in counts])
+        lengths = torch.tensor([len(counts) for counts in rows.values()], device="cpu")
+
+        def finish(found: torch.Tensor) -> torch.Tensor:
+            sums = torch.stack([part.sum() for part in torch.split(found, lengths.tolist())])
+            return torch.stack([sums, units.to(sums.dtype)], dim=1)
+
+        yield Draft("calls", tuple(rows), DEAD_COLUMNS, dead, finish)
+
+
+def _stacked(counts: Sequence[float | torch.Tensor]) -> torch.Tensor:
+    """On the CPU, or, where any is on an accelerator, on the first such device."""
+    device = next((count.device for count in counts if isinstance(count, torch.Tensor)), torch.device("cpu"))
+    return torch.stack([torch.as_tensor(count, dtype=torch.float32).to(device, non_blocking=True) for count in counts])
 
 
 class _Times:
