@@ -51,8 +51,8 @@ class Event:
 
     Kinds: started (data: level, every), stopped (reason, condition), passed (a condition met with nobody attached),
     continued, level (level, every), not_finite (what: "loss" or "gradient", value, origin: "op", "parameter", "input"
-    or None, node, op, module, call, parameter, source), exception (type, message, traceback), capture_failed (hook,
-    traceback), evaluated (passes, modules), closed (state).
+    or None, node, op, module, call, parameter, source; inputs and output as in `tracer/model/not_finite.py`), exception
+    (type, message, traceback), capture_failed (hook, traceback), evaluated (passes, modules), closed (state).
     """
 
     id: int
