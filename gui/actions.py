@@ -192,12 +192,20 @@ SPECS = (
     ActionSpec("animate", "Animate changes", (), "", "Let the graph slide from one layout to the next", True),
     ActionSpec("forward_only", "Show forward-only calls", ("N",), "", "Draw module calls that ran without grad", True),
     ActionSpec(
+        "show_source",
+        "Show source",
+        ("F4",),
+        "mdi6.code-tags",
+        "Show the file that made the selected node, at its line",
+    ),
+    ActionSpec(
         "open_source",
         "Open in editor",
         ("Ctrl+Shift+O",),
         "mdi6.open-in-new",
-        "Open the file that made the selected node in your editor",
+        "Open the file that made the selected node in your editor, at its line",
     ),
+    ActionSpec("choose_editor", "Choose editor…", (), "", "Choose what source lines are opened with"),
     ActionSpec(
         "copy_source",
         "Copy source location",
@@ -352,7 +360,7 @@ class Actions(QObject):
         )
         enabled |= dict.fromkeys(self.names(UNTIL), enabled["continue"])
         enabled |= dict.fromkeys(("next_coloring", "previous_coloring"), session.tape is not None)
-        enabled["find_row"] = session.tape is not None
+        enabled |= dict.fromkeys(("find_row", "show_source"), session.tape is not None)
         enabled |= dict.fromkeys(("find", "find_next", "find_previous"), has_graph)
         enabled |= dict.fromkeys(
             ("mark_upstream", "mark_downstream", "mark_path", "focus"),

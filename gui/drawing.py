@@ -8,6 +8,7 @@ import networkx as nx
 from gui.canvas.scene import Scene
 from gui.colorings import DEFAULT
 from gui.comparison import Counterpart
+from gui.source_lines import Lines
 from gui.theme import Theme
 from tracer import GraphDiff, Step
 from tracer.model.call_tree import Call
@@ -59,6 +60,7 @@ class Drawing:
 
     `statistics` is None where the step was not measured, or what was measured is not there: then `missing` says why.
     `compared` is the compared step, where it is to be drawn beside.
+    `compared_lines` are the source lines of the compared step, where there is a graph to compare with.
     Numbers on an accelerator come a step later: of the latest step those of `measured_step` before it are shown.
     """
 
@@ -75,6 +77,7 @@ class Drawing:
     measured_step: int = -1
     compared: Counterpart | None = None
     call_tree: Mapping[str, Call] = field(default_factory=dict)
+    compared_lines: Mapping[str, Lines] | None = None
 
     @property
     def is_complete(self) -> bool:

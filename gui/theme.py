@@ -97,6 +97,8 @@ class Theme:
     console_text: str
     console_error: str
     console_notice: str
+    # source code, by the kinds of gui/syntax.py
+    syntax: dict[str, str]
     sizes: Sizes = field(default_factory=Sizes)
 
     def structure_color(self, number: int) -> str:
@@ -179,6 +181,10 @@ def _light() -> Theme:
         console_text="#2a303a",
         console_error="#b42318",
         console_notice="#626b7a",
+        syntax={
+            **{"comment": "#6d7685", "keyword": "#8436b8", "string": "#3f6b0c", "number": "#a8326f"},
+            **{"definition": "#2f54c8", "decorator": "#8a5a00", "builtin": "#0b7285"},
+        },
     )
 
 
@@ -238,6 +244,10 @@ def _dark() -> Theme:
         console_text="#d5dae2",
         console_error="#ff8a80",
         console_notice="#98a1b0",
+        syntax={
+            **{"comment": "#8792a2", "keyword": "#c79bee", "string": "#a5cc66", "number": "#e994c0"},
+            **{"definition": "#8ea4f7", "decorator": "#e8b64c", "builtin": "#4fc3d7"},
+        },
     )
 
 

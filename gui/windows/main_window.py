@@ -16,6 +16,7 @@ from gui.docks.dock import Dock
 from gui.docks.inspector import InspectorDock
 from gui.docks.modules import ModulesDock
 from gui.docks.scalars import ScalarsDock
+from gui.docks.source import SourceDock
 from gui.docks.statistics import StatisticsDock
 from gui.errors import warn
 from gui.incidents import headline
@@ -36,7 +37,7 @@ from tracer import Event
 
 DEFAULT_SIZE_PX = (1440, 900)
 MESSAGE_MSECS = 6000
-LAYOUT_VERSION = 3
+LAYOUT_VERSION = 4
 
 
 class MainWindow(QMainWindow):
@@ -53,6 +54,7 @@ class MainWindow(QMainWindow):
         self.modules = ModulesDock(session, appearance)
         self.changes = ChangesDock(session, appearance)
         self.statistics = StatisticsDock(session, appearance)
+        self.source = SourceDock(session, appearance)
         self.commands = Commands(self.actions_, workbench, self.graph.canvas, appearance, self)
         self.welcome = WelcomePage(find_demos(), (self.actions_["open"], self.actions_["run_script"]), appearance)
         self._pages = QStackedWidget()
@@ -68,7 +70,7 @@ class MainWindow(QMainWindow):
 
     @property
     def docks(self) -> tuple[Dock, ...]:
-        return (self.modules, self.changes, self.inspector, self.scalars, self.statistics, self.console)
+        return (self.modules, self.changes, self.inspector, self.scalars, self.statistics, self.source, self.console)
 
     def _place(self) -> None:
         self.setAcceptDrops(True)
@@ -94,6 +96,7 @@ class MainWindow(QMainWindow):
         self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, self.scalars)
         self.splitDockWidget(self.scalars, self.console, Qt.Orientation.Horizontal)
         self.tabifyDockWidget(self.scalars, self.statistics)
+        self.tabifyDockWidget(self.statistics, self.source)
         self.modules.raise_()
         self.scalars.raise_()
         view_menu = QMenu(self.tr("&View"), self)
@@ -131,6 +134,8 @@ class MainWindow(QMainWindow):
         self._link_cameras(self.actions_["link_cameras"].isChecked())
         self.actions_["go_to_origin"].triggered.connect(self.inspector.show)
         self.actions_["find_row"].triggered.connect(self.statistics.find)
+        self.actions_["show_source"].triggered.connect(self.source.look)
+        self.source.editor_requested.connect(self.commands.sources.open)
         self.welcome.demo_requested.connect(self.commands.start_demo)
         self.welcome.tape_requested.connect(self.commands.open_tape)
 
