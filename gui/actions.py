@@ -16,6 +16,7 @@ from gui.drawing import inside_of
 from gui.findings import LINK, source_of
 from gui.hierarchy import DEPTHS
 from gui.levels import CHOICES, sampling_text
+from gui.origins import not_finite_event
 from gui.session import Session
 from gui.theme import Theme
 from tracer.conditions import condition, condition_names
@@ -78,6 +79,20 @@ SPECS = (
         ("Ctrl+G",),
         "mdi6.alert-octagon-outline",
         "Show the step, and in it the op or parameter, where a value was not finite first",
+    ),
+    ActionSpec(
+        "go_to_last_finite",
+        "Go to last finite step",
+        ("Ctrl+Shift+G",),
+        "",
+        "Show the last step before the NaN or Inf in which the same op or parameter was finite",
+    ),
+    ActionSpec(
+        "compare_last_finite",
+        "Compare with last finite step",
+        ("Alt+G",),
+        "",
+        "Show the origin of the NaN or Inf compared with the last step in which it was finite",
     ),
     ActionSpec(
         "compare",
@@ -372,7 +387,10 @@ class Actions(QObject):
         is_told = self._can_control and state in ("running", "paused")
         enabled |= dict.fromkeys((*self.names(LEVEL), "trace_sources"), is_told)
         enabled |= dict.fromkeys(("open_source", "copy_source"), source_of(session) is not None)
-        enabled["go_to_origin"] = any(event.kind == "not_finite" for event in session.incidents)
+        event = not_finite_event(session)
+        enabled["go_to_origin"] = event is not None
+        has_last = event is not None and event.id in session.last_finite
+        enabled |= dict.fromkeys(("go_to_last_finite", "compare_last_finite"), has_last)
         enabled["zoom_selection"] = has_graph and bool(session.selection)
         has_inside = inside_of(session.drawing, session.selection) is not None
         is_call = has_graph and session.selection in session.drawing.calls

@@ -27,7 +27,6 @@ from gui.source_reader import Content, SourceReader
 from gui.sources import short_path
 from gui.theme import Theme, mix
 
-
 LEAST_FILES_PX = 140
 
 
@@ -49,6 +48,7 @@ class SourceDock(Dock):
         super().__init__("source", SourceDock.tr("Source"), self._build())
         self._reader = SourceReader(self)
         self._file = ""
+        self._read_file = ""
         self._source: tuple[str, int, str] | None = None
         self._connect(appearance)
         self._dress(appearance.theme)
@@ -115,8 +115,7 @@ class SourceDock(Dock):
         elif not self._file:
             self._show_nothing()
         self._show_files(lines)
-        self._show_marks()
-        self._show_line()
+        self._show_place()
 
     def showEvent(self, event: QShowEvent) -> None:
         """The file may have changed while nobody looked."""
@@ -146,18 +145,19 @@ class SourceDock(Dock):
 
     def _open(self, file: str) -> None:
         if file != self._file:
-            self._file, self._source = file, None
+            self._file = file
             self._reader.ask(file)
 
     def _show_nothing(self) -> None:
         self._pages.setCurrentWidget(self.why)
         self.hint.hide()
         self.editor.setEnabled(False)
-        has_tape = self._session.tape is not None
-        self.why.setText(self.tr("No source line of this step is known") if has_tape else "")
+        has_graph = self._session.drawing is not None
+        self.why.setText(self.tr("No source line of this step is known") if has_graph else "")
 
     @Slot(object)
     def _on_read(self, content: Content) -> None:
+        self._read_file = content.file
         self.why.setText(content.why)
         self._pages.setCurrentWidget(self.why if content.why else self.view)
         self.editor.setEnabled(not content.why)
@@ -166,8 +166,7 @@ class SourceDock(Dock):
         self.hint.setVisible(not content.why and 0 < started_ns < content.mtime_ns)
         self.view.show_text(content.text)
         self._source = None
-        self._show_marks()
-        self._show_line()
+        self._show_place()
         if not self.view.line:
             self.view.go_to(min(self.view.margin.marks, default=0))
 
@@ -188,6 +187,12 @@ class SourceDock(Dock):
                 self.files.setItemData(self.files.count() - 1, file, Qt.ItemDataRole.ToolTipRole)
         self.files.setEnabled(self.files.count() > 0)
         self.files.setCurrentIndex(self.files.findData(self._file))
+
+    def _show_place(self) -> None:
+        """The marks and the line, once the text is there that they belong to."""
+        if self._read_file == self._file:
+            self._show_marks()
+            self._show_line()
 
     def _show_marks(self) -> None:
         drawing = self._session.drawing
@@ -214,7 +219,6 @@ class SourceDock(Dock):
         file = self.files.itemData(index)
         if file != self._file:
             self._open(file)
-            self._show_marks()
 
     @Slot()
     def _request_editor(self) -> None:
@@ -223,7 +227,7 @@ class SourceDock(Dock):
     @Slot()
     def _start_over(self) -> None:
         self._reader.finish()
-        self._file, self._source = "", None
+        self._file, self._read_file, self._source = "", "", None
         self.files.clear()
         self.view.show_text("")
         self._show_nothing()

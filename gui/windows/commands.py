@@ -13,9 +13,9 @@ from gui.colorings import colorings
 from gui.demos import find_demo
 from gui.errors import warn
 from gui.export import format_choices
-from gui.incidents import foremost, origin_key
 from gui.levels import CHOICES
 from gui.windows.hierarchy import HierarchyCommands
+from gui.windows.origin_commands import OriginCommands
 from gui.windows.shortcuts import ShortcutsDialog
 from gui.windows.source_commands import SourceCommands
 from gui.workbench import Workbench
@@ -164,18 +164,9 @@ class Commands(QObject):
 
     def _connect_sources(self) -> None:
         actions = self._actions
-        actions["go_to_origin"].triggered.connect(self.go_to_origin)
+        self.origins = OriginCommands(actions, self._workbench.session, self)
         workbench = self._workbench
         self.sources = SourceCommands(actions, workbench.session, workbench.settings, self._appearance, self._window)
-
-    @Slot()
-    def go_to_origin(self) -> None:
-        """Shows where a value that is not finite came from: of the shown step, else the first of the run."""
-        session = self._workbench.session
-        events = [event for event in session.incidents if event.kind == "not_finite"]
-        event = foremost(events, session.step)
-        if event is not None:
-            session.reveal_at(event.step, origin_key(event))
 
     @Slot()
     def _choose_tape(self) -> None:

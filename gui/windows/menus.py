@@ -14,7 +14,21 @@ MENUS = (
     ("&Run", ("pause", "step", "continue", "stop")),
     (
         "&Go",
-        ("previous", "next", "first", "last", "", "follow", "", "previous_change", "next_change", "", "go_to_origin"),
+        (
+            "previous",
+            "next",
+            "first",
+            "last",
+            "",
+            "follow",
+            "",
+            "previous_change",
+            "next_change",
+            "",
+            "go_to_origin",
+            "go_to_last_finite",
+            "compare_last_finite",
+        ),
     ),
     (
         "Gra&ph",
