@@ -48,12 +48,12 @@ def _rows(taken: Operand, graph: nx.MultiDiGraph, names: Names) -> Iterable[Fact
 
 
 def _number_rows(operand: Operand) -> Iterable[Fact]:
-    if operand.shape is not None:
-        yield Fact("shape", fmt.shape(operand.shape))
     if operand.values is None:
         yield Fact("values", "not kept")
     else:
         yield from _value_rows(operand.values)
+    if operand.shape is not None:
+        yield Fact("shape", fmt.shape(operand.shape))
 
 
 def _value_rows(values: Values) -> Iterable[Fact]:

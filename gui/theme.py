@@ -338,6 +338,12 @@ QPushButton:focus { border-color: @accent; }
 QPushButton:default { background: @accent; border-color: @accent; color: @accent_text; }
 QPushButton:disabled { color: @disabled_text; background: @window; }
 
+QRadioButton { spacing: 7px; padding: 2px 0; }
+QRadioButton::indicator { width: 12px; height: 12px; border: 1px solid @muted_text; border-radius: 7px;
+    background: @panel; }
+QRadioButton::indicator:checked { width: 6px; height: 6px; border: 4px solid @accent; }
+QRadioButton::indicator:focus { border-color: @accent; }
+
 QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox {
     background: @panel; border: 1px solid @border; border-radius: 6px; padding: 4px 7px;
     selection-background-color: @accent; selection-color: @accent_text; }

@@ -52,7 +52,9 @@ class InspectorDock(Dock):
         column.addWidget(self.remark)
         row = QHBoxLayout(self._last_row)
         row.setContentsMargins(12, 0, 12, 8)
+        self.compare.setText(self.compare.tr("Compare with it"))
         for button in (self.go_to_last, self.compare):
+            button.setMinimumWidth(1)  # a dock that grew would move the graph
             row.addWidget(button)
         row.addStretch(1)
         self._title.setContentsMargins(12, 10, 12, 0)
@@ -91,8 +93,7 @@ class InspectorDock(Dock):
         if step is not None:
             self.go_to_last.setText(self.tr("Go to step {0}").format(fmt.count(step)))
             self.go_to_last.setToolTip(self.tr("The last step in which it was finite"))
-            self.compare.setText(self.tr("Compare with step {0}").format(fmt.count(step)))
-            self.compare.setToolTip(self.tr("Show what differs from the last step in which it was finite"))
+            self.compare.setToolTip(self.tr("Show what differs from step {0}").format(fmt.count(step)))
 
     @Slot(object)
     def _dress(self, theme: Theme) -> None:

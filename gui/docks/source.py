@@ -66,7 +66,6 @@ class SourceDock(Dock):
         session.drawing_changed.connect(self.refresh_soon)
         session.tape_changed.connect(self._start_over)
         self._reader.read.connect(self._on_read)
-        self._reader.colored.connect(self._on_colored)
         self.view.line_activated.connect(self.show_nodes)
         self.files.activated.connect(self._choose_file)
         self.editor.clicked.connect(self._request_editor)
@@ -170,10 +169,6 @@ class SourceDock(Dock):
         if not self.view.line:
             self.view.go_to(min(self.view.margin.marks, default=0))
 
-    @Slot(str, object)
-    def _on_colored(self, file: str, spans: object) -> None:
-        self.view.set_spans(spans)
-
     def _show_files(self, lines: Mapping[str, Lines]) -> None:
         files = files_by_count(lines)
         if self._file and self._file not in lines:
@@ -237,6 +232,11 @@ class SourceDock(Dock):
         self.widget().setStyleSheet(f"QWidget {{ background: {theme.panel}; }}")
         self.hint.setStyleSheet(
             f"#source_hint {{ background: {mix(theme.warning, theme.panel, 0.14)}; color: {theme.warning}; }}"
+        )
+        self.editor.setStyleSheet(
+            f"QToolButton {{ border: 1px solid {theme.border}; padding: 2px 8px; }}"
+            f"QToolButton:focus {{ border-color: {theme.accent}; }}"
+            f"QToolButton:disabled {{ color: {theme.disabled_text}; }}"
         )
         self.why.setStyleSheet(f"color: {theme.muted_text};")
         self.view.dress(theme)

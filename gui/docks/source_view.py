@@ -1,7 +1,8 @@
 """A whole file of source code, read-only, with its margin."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 
 from PySide6.QtCore import QEvent, QRect, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
@@ -20,12 +21,12 @@ from PySide6.QtWidgets import QPlainTextEdit, QTextEdit
 from gui.docks.source_margin import SourceMargin
 from gui.fonts import code_font
 from gui.source_lines import LineMark
-from gui.syntax import Span
+from gui.syntax import Span, spans_of
 from gui.theme import Theme
 
 TURN_SECS = 0.006
-PIECE_CHARS = 200_000
-"""Qt takes some 10 ms for as much text."""
+PIECE_CHARS = 120_000
+"""Qt takes 8 ms for as much text."""
 
 _KEYS = {
     *(Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End),
@@ -37,7 +38,8 @@ _KEYS = {
 class SourceView(QPlainTextEdit):
     """Text comes in pieces and colours after it, in turns of the event loop: a file may be long. Lines count from 1.
 
-    The colours are not a QSyntaxHighlighter's, which takes a whole document at once.
+    The colours are not those of a QSyntaxHighlighter, which takes a whole document at once; and not made in a thread,
+    which would keep the interpreter from the window.
     """
 
     line_activated = Signal(int)  # clicked in the margin, or Return on it
@@ -48,6 +50,7 @@ class SourceView(QPlainTextEdit):
         self._wished_line = 0
         self._rest = ""
         self._spans: list[list[Span]] = []
+        self._more_spans: Iterator[list[Span]] = iter(())
         self._next_colored = 0
         self._formats: dict[str, QTextCharFormat] = {}
         self._turn = QTimer(self)
@@ -81,24 +84,19 @@ class SourceView(QPlainTextEdit):
 
     @property
     def is_settled(self) -> bool:
-        """Whether all text and all colours that came are shown."""
+        """Whether all text and all colours are shown."""
         return not self._turn.isActive()
 
     def show_text(self, text: str) -> None:
-        """Another file, without marks and colours as yet."""
-        self._spans, self._next_colored = [], 0
+        """Another file, without marks as yet."""
+        self._spans, self._more_spans, self._next_colored = [], spans_of(text), 0
         self.margin.marks, self.margin.line = {}, 0
         cut = _end_of_piece(text)
         self.setPlainText(text[:cut])
         self._rest = text[cut:]
         self._show_line()
         self._fit_margin()
-        self._set_turning(bool(self._rest))
-
-    def set_spans(self, spans: list[list[Span]]) -> None:
-        """The colours of the text's lines."""
-        self._spans, self._next_colored = spans, 0
-        self._set_turning(bool(self._rest or spans))
+        self._turn.start()
 
     def set_marks(self, marks: Mapping[int, LineMark]) -> None:
         if marks != self.margin.marks:
@@ -129,18 +127,12 @@ class SourceView(QPlainTextEdit):
         self.setTabStopDistance(4 * QFontMetrics(font).horizontalAdvance(" "))
         self._formats = {kind: _format(color, kind) for kind, color in theme.syntax.items()}
         self._next_colored = 0
-        self._set_turning(bool(self._rest or self._spans))
+        self._turn.start()
         self.margin.set_theme(theme)
         self._show_line()
         self._fit_margin()
 
     # -- turns
-
-    def _set_turning(self, turns: bool) -> None:
-        if turns:
-            self._turn.start()
-        else:
-            self._turn.stop()
 
     @Slot()
     def _advance(self) -> None:
@@ -157,24 +149,25 @@ class SourceView(QPlainTextEdit):
         self._rest = self._rest[cut:]
         self._show_line()
         self._grant_line()
-        self._set_turning(bool(self._rest or self._spans))
 
     def _color_some(self) -> bool:
         """Whether lines are left to colour."""
         ends = time.perf_counter() + TURN_SECS
         first = block = self.document().findBlockByNumber(self._next_colored)
-        while self._has_colors(block) and time.perf_counter() < ends:
-            ranges = [self._range(*span) for span in self._spans[self._next_colored]]
-            block.layout().setFormats(ranges)
+        while block.isValid() and self._has_spans() and time.perf_counter() < ends:
+            block.layout().setFormats([self._range(*span) for span in self._spans[self._next_colored]])
             self._next_colored += 1
             block = block.next()
         if first.isValid():
             end = block.position() if block.isValid() else self.document().characterCount()
             self.document().markContentsDirty(first.position(), end - first.position())
-        return self._has_colors(block)
+        return block.isValid() and self._has_spans()
 
-    def _has_colors(self, block: QTextBlock) -> bool:
-        return block.isValid() and self._next_colored < len(self._spans)
+    def _has_spans(self) -> bool:
+        """Whether the next line's are known, or can be made."""
+        if self._next_colored == len(self._spans):
+            self._spans.extend(islice(self._more_spans, 1))
+        return self._next_colored < len(self._spans)
 
     def _range(self, start: int, length: int, kind: str) -> QTextLayout.FormatRange:
         found = QTextLayout.FormatRange()

@@ -9,7 +9,8 @@ from gui.incidents import foremost, headline
 from gui.session import Session
 from gui.theme import Theme, mix
 
-ROOMY_PX = 620
+ROOM_PX = 48
+"""Margins, and what lies between the text and the buttons."""
 
 
 class IncidentBar(QWidget):
@@ -77,12 +78,17 @@ class IncidentBar(QWidget):
         self._show_compare()
 
     def _show_compare(self) -> None:
-        """Where there is room: the sentence comes first."""
+        """Where the sentence has its line all the same."""
         event = foremost(self._session.incidents, self._session.step)
         last = None if event is None else self._session.last_finite.get(event.id)
         if last is not None:
             self.compare.setText(self.tr("Compare with step {0}").format(fmt.count(last.step)))
-        self.compare.setVisible(last is not None and self.width() >= ROOMY_PX)
+        self.compare.setVisible(last is not None and self._needed_px() <= self.width())
+
+    def _needed_px(self) -> int:
+        text = self.text.fontMetrics().horizontalAdvance(self.text.text())
+        buttons = (self.compare, self.go, self.close_button)
+        return text + sum(button.sizeHint().width() for button in buttons) + ROOM_PX
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -156,11 +156,14 @@ def test_an_input_of_the_origin_is_a_link(qtbot: QtBot, spoilt: MainWindow) -> N
 def test_the_message_offers_the_comparison_where_there_is_room(qtbot: QtBot, spoilt: MainWindow) -> None:
     session, bar = spoilt.workbench.session, spoilt.graph.incidents
     qtbot.waitUntil(lambda: bool(session.last_finite), timeout=SOON_MSECS)
-    bar.resize(900, bar.height())
-    assert bar.compare.isVisible() and bar.compare.text() == "Compare with step 3"
-    bar.resize(400, bar.height())
-    assert not bar.compare.isVisible() and bar.go.isVisible()
-    bar.resize(900, bar.height())
+    spoilt.resize(1600, 800)
+    qtbot.waitUntil(bar.compare.isVisible, timeout=SOON_MSECS)
+    assert bar.compare.text() == "Compare with step 3"
+    spoilt.resize(1000, 700)
+    qtbot.waitUntil(lambda: not bar.compare.isVisible(), timeout=SOON_MSECS)
+    assert bar.go.isVisible()
+    spoilt.resize(1600, 800)
+    qtbot.waitUntil(bar.compare.isVisible, timeout=SOON_MSECS)
     qtbot.mouseClick(bar.compare, Qt.MouseButton.LeftButton)
     assert (session.pinned_step, session.step) == (3, 4)
 
