@@ -1,9 +1,10 @@
 """Source lines on screen: short paths, and the lines of code around one, read from disk where they still are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 from tracer.errors import SourceError
 from tracer.source_file import read_source
@@ -30,6 +31,12 @@ def short_path(file: str, folder: str = "") -> str:
     if "site-packages" in parts:
         return Path(*parts[parts.index("site-packages") + 1 :]).as_posix()
     return path.name
+
+
+def started_ns_of(meta: Mapping[str, Any]) -> int:
+    """When the run of a tape started: a file written since may say something else. 0 where that is not known."""
+    text = str(meta.get("started_ns"))
+    return int(text) if text.isdecimal() else 0
 
 
 def read_excerpt(file: str, line: int) -> Excerpt | None:

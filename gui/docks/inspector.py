@@ -13,6 +13,7 @@ from gui.facts import Section
 from gui.findings import Notice, find
 from gui.models.tree import Block, Row, SectionModel
 from gui.session import Session
+from gui.sources import started_ns_of
 from gui.theme import Theme
 
 
@@ -78,7 +79,7 @@ class InspectorDock(Dock):
         self._show_notices(finding.notices)
         self._show_last_finite(finding.last_finite)
         meta = self._session.meta
-        self.source.show_source(finding.source, str(meta.get("folder", "")), _whole_number(meta.get("started_ns")))
+        self.source.show_source(finding.source, str(meta.get("folder", "")), started_ns_of(meta))
         self.model.set_blocks(tuple(map(_block, finding.sections)))
 
     def _show_notices(self, notices: tuple[Notice, ...]) -> None:
@@ -120,7 +121,3 @@ def _breakable(text: str) -> str:
     for separator in "./#:_":
         text = text.replace(separator, f"{separator}\u200b")
     return text
-
-
-def _whole_number(text: object) -> int:
-    return int(str(text)) if str(text).isdecimal() else 0

@@ -24,7 +24,7 @@ from gui.marks import FOUND, Marks
 from gui.session import Session
 from gui.source_lines import Lines, files_by_count, lines_of, mark_text, marks_in
 from gui.source_reader import Content, SourceReader
-from gui.sources import short_path
+from gui.sources import short_path, started_ns_of
 from gui.theme import Theme, mix
 
 LEAST_FILES_PX = 140
@@ -48,8 +48,9 @@ class SourceDock(Dock):
         super().__init__("source", SourceDock.tr("Source"), self._build())
         self._reader = SourceReader(self)
         self._file = ""
-        self._read_file = ""
+        self._read_file = self._text = ""
         self._source: tuple[str, int, str] | None = None
+        self._followed: tuple[str, str] | None = None
         self._connect(appearance)
         self._dress(appearance.theme)
         self._show_nothing()
@@ -105,20 +106,13 @@ class SourceDock(Dock):
     def refresh(self) -> None:
         if not self.isVisible():
             return
-        source = source_of(self._session)
         lines = self._lines()
-        if source is not None:
-            self._open(str(source["file"]))
-        elif not self._file and lines:
-            self._open(files_by_count(lines)[0][0])
-        elif not self._file:
-            self._show_nothing()
+        self._choose(lines)
         self._show_files(lines)
         self._show_place()
 
     def showEvent(self, event: QShowEvent) -> None:
         """The file may have changed while nobody looked."""
-        self._source = None
         if self._file:
             self._reader.ask(self._file)
         super().showEvent(event)
@@ -142,6 +136,18 @@ class SourceDock(Dock):
         drawing = self._session.drawing
         return {} if drawing is None else lines_of(drawing.graph)
 
+    def _choose(self, lines: Mapping[str, Lines]) -> None:
+        """Follows another selection to its file; else what the user chose stays."""
+        source = source_of(self._session)
+        wanted = None if source is None else (self._session.selection, str(source["file"]))
+        if wanted is not None and wanted != self._followed:
+            self._open(wanted[1])
+        elif not self._file and lines:
+            self._open(files_by_count(lines)[0][0])
+        elif not self._file:
+            self._show_nothing()
+        self._followed = wanted
+
     def _open(self, file: str) -> None:
         if file != self._file:
             self._file = file
@@ -156,14 +162,20 @@ class SourceDock(Dock):
 
     @Slot(object)
     def _on_read(self, content: Content) -> None:
-        self._read_file = content.file
+        is_same = (content.file, content.text) == (self._read_file, self._text)
+        self._read_file, self._text = content.file, content.text
         self.why.setText(content.why)
         self._pages.setCurrentWidget(self.why if content.why else self.view)
         self.editor.setEnabled(not content.why)
-        started_ns = _whole_number(self._session.meta.get("started_ns"))
+        started_ns = started_ns_of(self._session.meta)
         self.hint.setText(self.tr("This file has changed since the run started: its lines may no longer be the same"))
         self.hint.setVisible(not content.why and 0 < started_ns < content.mtime_ns)
-        self.view.show_text(content.text)
+        if not is_same:
+            self._show_text()
+
+    def _show_text(self) -> None:
+        """From its line on, or from the first that made something."""
+        self.view.show_text(self._text)
         self._source = None
         self._show_place()
         if not self.view.line:
@@ -222,7 +234,9 @@ class SourceDock(Dock):
     @Slot()
     def _start_over(self) -> None:
         self._reader.finish()
-        self._file, self._read_file, self._source = "", "", None
+        self._file = self._read_file = self._text = ""
+        self._source = None
+        self._followed = None
         self.files.clear()
         self.view.show_text("")
         self._show_nothing()
@@ -240,7 +254,3 @@ class SourceDock(Dock):
         )
         self.why.setStyleSheet(f"color: {theme.muted_text};")
         self.view.dress(theme)
-
-
-def _whole_number(text: object) -> int:
-    return int(str(text)) if str(text).isdecimal() else 0
