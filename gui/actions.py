@@ -16,6 +16,7 @@ from gui.drawing import inside_of
 from gui.findings import LINK, source_of
 from gui.hierarchy import DEPTHS
 from gui.levels import CHOICES, sampling_text
+from gui.origins import not_finite_event
 from gui.session import Session
 from gui.theme import Theme
 from tracer.conditions import condition, condition_names
@@ -78,6 +79,20 @@ SPECS = (
         ("Ctrl+G",),
         "mdi6.alert-octagon-outline",
         "Show the step, and in it the op or parameter, where a value was not finite first",
+    ),
+    ActionSpec(
+        "go_to_last_finite",
+        "Go to last finite step",
+        ("Ctrl+Shift+G",),
+        "",
+        "Show the last step before the NaN or Inf in which the same op or parameter was finite",
+    ),
+    ActionSpec(
+        "compare_last_finite",
+        "Compare with last finite step",
+        ("Alt+G",),
+        "",
+        "Show the origin of the NaN or Inf compared with the last step in which it was finite",
     ),
     ActionSpec(
         "compare",
@@ -192,12 +207,20 @@ SPECS = (
     ActionSpec("animate", "Animate changes", (), "", "Let the graph slide from one layout to the next", True),
     ActionSpec("forward_only", "Show forward-only calls", ("N",), "", "Draw module calls that ran without grad", True),
     ActionSpec(
+        "show_source",
+        "Show source",
+        ("F4",),
+        "mdi6.code-tags",
+        "Show the file that made the selected node, at its line",
+    ),
+    ActionSpec(
         "open_source",
         "Open in editor",
         ("Ctrl+Shift+O",),
         "mdi6.open-in-new",
-        "Open the file that made the selected node in your editor",
+        "Open the file that made the selected node in your editor, at its line",
     ),
+    ActionSpec("choose_editor", "Choose editor…", (), "", "Choose what source lines are opened with"),
     ActionSpec(
         "copy_source",
         "Copy source location",
@@ -379,7 +402,7 @@ class Actions(QObject):
         )
         enabled |= dict.fromkeys(self.names(UNTIL), enabled["continue"])
         enabled |= dict.fromkeys(("next_coloring", "previous_coloring"), session.tape is not None)
-        enabled["find_row"] = session.tape is not None
+        enabled |= dict.fromkeys(("find_row", "show_source"), session.tape is not None)
         enabled |= dict.fromkeys(("find", "find_steps", "find_next", "find_previous"), session.tape is not None)
         enabled |= dict.fromkeys(
             ("mark_upstream", "mark_downstream", "mark_path", "focus"),
@@ -392,7 +415,10 @@ class Actions(QObject):
         is_told = self._can_control and state in ("running", "paused")
         enabled |= dict.fromkeys((*self.names(LEVEL), "trace_sources"), is_told)
         enabled |= dict.fromkeys(("open_source", "copy_source"), source_of(session) is not None)
-        enabled["go_to_origin"] = any(event.kind == "not_finite" for event in session.incidents)
+        event = not_finite_event(session)
+        enabled["go_to_origin"] = event is not None
+        has_last = event is not None and event.id in session.last_finite
+        enabled |= dict.fromkeys(("go_to_last_finite", "compare_last_finite"), has_last)
         enabled["zoom_selection"] = has_graph and bool(session.selection)
         has_inside = inside_of(session.drawing, session.selection) is not None
         is_call = has_graph and session.selection in session.drawing.calls

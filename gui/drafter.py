@@ -22,6 +22,7 @@ from gui.facts import graph_rows
 from gui.foresight import Foresight
 from gui.models.modules import call_rows
 from gui.recent import Recent
+from gui.source_lines import lines_of
 from gui.step_graphs import StepGraphs, key_of
 from tracer import GraphDiff, Step, Tape
 from tracer.errors import TapeError
@@ -86,7 +87,8 @@ class Drafter:
         measured = self._measured(step)
         scene = self._scene(layout, step, before if changes is not None else None, changes, question, measured)
         # Made here once for each graph, so that no dock makes them in the window's thread.
-        graph_rows(scene.graph), call_rows(scene.graph)
+        graph_rows(scene.graph), call_rows(scene.graph), lines_of(scene.graph)
+        graph_before = self._graphs.of(before) if before is not None and changes is not None else None
         return Drawing(
             question,
             step,
@@ -100,8 +102,9 @@ class Drafter:
             measured.missing,
             measured.step,
             self._counterpart(question, scene, before) if question.options.side_by_side else None,
-            before=self._graphs.of(before) if before is not None and changes is not None else None,
+            before=graph_before,
             call_tree=call_tree(self._union.graph),
+            compared_lines=None if graph_before is None else lines_of(graph_before),
         )
 
     def look_ahead(self) -> bool:

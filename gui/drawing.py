@@ -8,6 +8,7 @@ import networkx as nx
 from gui.canvas.scene import Scene
 from gui.colorings import DEFAULT
 from gui.comparison import Counterpart
+from gui.source_lines import Lines
 from gui.theme import Theme
 from tracer import GraphDiff, Step
 from tracer.model.call_tree import Call
@@ -58,7 +59,8 @@ class Drawing:
     `call_tree` says how they lie in each other.
 
     `statistics` is None where the step was not measured, or what was measured is not there: then `missing` says why.
-    `compared` is the compared step, where it is to be drawn beside; `before` its graph, wherever there is a `diff`.
+    `compared` is the compared step, where it is to be drawn beside; `before` its graph, and `compared_lines` its source
+    lines, wherever there is a `diff`.
     Numbers on an accelerator come a step later: of the latest step those of `measured_step` before it are shown.
     """
 
@@ -76,6 +78,7 @@ class Drawing:
     compared: Counterpart | None = None
     before: nx.MultiDiGraph | None = None
     call_tree: Mapping[str, Call] = field(default_factory=dict)
+    compared_lines: Mapping[str, Lines] | None = None
 
     @property
     def is_complete(self) -> bool:

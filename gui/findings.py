@@ -7,10 +7,12 @@ from typing import Any
 from gui import format as fmt
 from gui.drawing import Drawing, Undrawn
 from gui.facts import Fact, Section, call_facts, call_number, link_facts, node_facts, opaque_text, step_facts
-from gui.incidents import concerns, headline, origin_text
+from gui.incidents import concerns, headline, origin_key, origin_text
 from gui.measurements import measured_call, measured_node
 from gui.names import Names
+from gui.origins import origin_sections
 from gui.session import Session
+from tracer import Event
 from tracer.model.call_keys import call_keys
 from tracer.model.labels import op_title
 from tracer.model.view import Link
@@ -29,12 +31,14 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`source` is where the user's code made the node: its file, line and function."""
+    """`source` is where the user's code made the node: its file, line and function. `last_finite` is the last step
+    before a NaN in which what it began in was finite; None for what no NaN began in."""
 
     title: str
     subtitle: str
     sections: tuple[Section, ...]
     notices: tuple[Notice, ...] = ()
+    last_finite: int | None = None
     source: Mapping[str, Any] | None = None
 
 
@@ -124,7 +128,10 @@ def _of_node(drawing: Drawing, key: str, session: Session) -> Finding:
         *((Notice(why, "footnote"),) if why else ()),
     )
     sections = _with_measured(measured, node_facts(drawing.graph, key, drawing.diff))
-    return Finding(title, f"{node['kind'].capitalize()}{where}", sections, notices, node.get("source"))
+    origin = _origin_facts(drawing, key, session)
+    last = _last_finite(drawing, key, session)
+    subtitle = f"{node['kind'].capitalize()}{where}"
+    return Finding(title, subtitle, (*origin, *sections), notices, last, node.get("source"))
 
 
 def _of_call(drawing: Drawing, key: str, session: Session) -> Finding:
@@ -132,7 +139,8 @@ def _of_call(drawing: Drawing, key: str, session: Session) -> Finding:
     title, subtitle = call["path"] or call["class"], f"{call['class']} · call {call['call']}"
     measured, why = measured_call(drawing, key, session.timeline, session.run_state == "ended")
     notices = (*_alarms(drawing, key, session), *((Notice(why, "footnote"),) if why else ()))
-    return Finding(title, subtitle, _with_measured(measured, call_facts(drawing.graph, key)), notices)
+    sections = _with_measured(measured, call_facts(drawing.graph, key))
+    return Finding(title, subtitle, sections, notices, _last_finite(drawing, key, session))
 
 
 def _with_measured(measured: Section, sections: tuple[Section, ...]) -> tuple[Section, ...]:
@@ -144,11 +152,26 @@ def _alarms(
     drawing: Drawing, key: str, session: Session, source: Mapping[str, Any] | None = None
 ) -> tuple[Notice, ...]:
     folder = str(session.meta.get("folder", ""))
-    return tuple(
-        Notice(origin_text(event, folder, source), "alarm")
-        for event in session.incidents
-        if event.kind == "not_finite" and event.step == drawing.step.index and concerns(event, key)
-    )
+    events = _events_at(drawing, key, session)
+    return tuple(Notice(origin_text(event, folder, source), "alarm") for event in events)
+
+
+def _events_at(drawing: Drawing, key: str, session: Session) -> list[Event]:
+    """What began in a node, a module call or a parameter in the drawn step."""
+    events = (event for event in session.incidents if event.kind == "not_finite")
+    return [event for event in events if event.step == drawing.step.index and concerns(event, key)]
+
+
+def _origin_facts(drawing: Drawing, key: str, session: Session) -> tuple[Section, ...]:
+    events = [
+        event for event in _events_at(drawing, key, session) if key in (event.data.get("node"), origin_key(event))
+    ]
+    return origin_sections(events[0], session.last_finite.get(events[0].id), drawing.graph) if events else ()
+
+
+def _last_finite(drawing: Drawing, key: str, session: Session) -> int | None:
+    found = (session.last_finite.get(event.id) for event in _events_at(drawing, key, session))
+    return next((last.step for last in found if last is not None), None)
 
 
 def _of_link(drawing: Drawing, selection: str) -> Finding:

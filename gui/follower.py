@@ -3,12 +3,14 @@
 import math
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QThread, Signal
 
-from tracer import Tape
+from tracer import Batch, Tape
 from tracer.errors import TapeError
+from tracer.model.last_finite import last_finite
 
 POLL_SECS = 0.04
 PATIENCE_SECS = 1.0
@@ -24,6 +26,7 @@ class Follower(QThread):
     opened = Signal(object)  # the tape's meta
     batch_read = Signal(object)  # tracer.store.reader.Batch
     state_read = Signal(str)  # Tape.state
+    last_finite_found = Signal(int, object)  # the id of an event "not_finite", tracer.model.last_finite.LastFinite
     failed = Signal(str)  # one sentence; nothing follows
 
     def __init__(self, tape: Path, parent: QObject | None = None) -> None:
@@ -76,14 +79,25 @@ class Follower(QThread):
         while not self._is_finishing.is_set():
             # The state is read before the rest: what was added before the run ended is then in this batch.
             state = tape.state
-            self._send(tape.refresh())
+            batch = tape.refresh()
+            self._send(batch)
             self.state_read.emit(state)
+            self._trace(tape, batch)
             if state != "live":
                 return
             self._is_finishing.wait(POLL_SECS)
             self._is_ready.wait()
 
-    def _send(self, batch: object) -> None:
+    def _trace(self, tape: Tape, batch: Batch) -> None:
+        """After all else: structures may have to be read for it."""
+        for event in batch.events:
+            if event.kind == "not_finite" and not self._is_finishing.is_set():
+                with suppress(TapeError):
+                    found = last_finite(tape, event)
+                    if found is not None:
+                        self.last_finite_found.emit(event.id, found)
+
+    def _send(self, batch: Batch) -> None:
         self._is_ready.clear()
         self.batch_read.emit(batch)
 

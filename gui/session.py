@@ -16,6 +16,7 @@ from gui.series import Series
 from gui.timeline import Timeline
 from tracer import Batch, Event, Step
 from tracer.errors import UsageError
+from tracer.model.last_finite import LastFinite
 from tracer.options import Sampling
 
 FOLLOW_INTERVAL_MSECS = 40
@@ -40,6 +41,7 @@ class Session(QObject):
     `pinned_step` is the one that all others are compared with, None while it is the step on screen before.
     `found_steps` are those a search is about, growing; None while none is.
     `incidents` are the events the user has to know of, in order: a loss that is not finite, a capture that failed.
+    `last_finite` has, by the id of the event, the last step in which what a NaN began in was finite; it comes later.
     """
 
     tape_changed = Signal()
@@ -78,6 +80,7 @@ class Session(QObject):
         self.exception: Event | None = None
         self.sampling = Sampling()
         self.incidents: tuple[Event, ...] = ()
+        self.last_finite: dict[int, LastFinite] = {}
         self.step = -1
         self.pinned_step: int | None = None
         self.found_steps: NDArray[np.int64] | None = None
@@ -110,6 +113,11 @@ class Session(QObject):
         self._append_scalars(batch.scalars)
         self._append_steps(batch.steps)
         self._append_events(batch.events)
+
+    def note_last_finite(self, event: int, last: LastFinite) -> None:
+        """Takes in what was found for an incident, by its id."""
+        self.last_finite[event] = last
+        self.incidents_changed.emit()
 
     def set_tape_state(self, tape_state: str) -> None:
         """Takes in `Tape.state`: "live", "closed" or "abrupt"."""
@@ -262,7 +270,7 @@ class Session(QObject):
         self.selection, self.step, self.follows_live = "", -1, False
         self.pinned_step = None
         self.run_state, self.stop_reason, self.exception = "none", "", None
-        self.sampling, self.incidents = Sampling(), ()
+        self.sampling, self.incidents, self.last_finite = Sampling(), (), {}
         self._wished_key = ""
 
     def _tell_all(self) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings, QStandardPaths
 
+from gui.editors import AUTOMATIC
 from gui.theme import PREFERENCES
 
 RECENT_TAPES = 12
@@ -123,6 +124,15 @@ class Settings:
     @folds_legend.setter
     def folds_legend(self, folded: bool) -> None:
         self._store.setValue("folds_legend", folded)
+
+    @property
+    def editor(self) -> str:
+        """What source lines are opened with: a command, or `gui.editors.AUTOMATIC` or `DESKTOP`."""
+        return str(self._store.value("editor", AUTOMATIC))
+
+    @editor.setter
+    def editor(self, choice: str) -> None:
+        self._store.setValue("editor", choice)
 
     @property
     def last_folder(self) -> str:

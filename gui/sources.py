@@ -1,11 +1,14 @@
 """Source lines on screen: short paths, and the lines of code around one, read from disk where they still are."""
 
-import stat
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
-MAX_FILE_BYTES = 4 << 20
+from tracer.errors import SourceError
+from tracer.source_file import read_source
+
 MAX_LINE_CHARS = 300
 LINES_AROUND = 3
 
@@ -30,29 +33,28 @@ def short_path(file: str, folder: str = "") -> str:
     return path.name
 
 
-def read_excerpt(file: str, line: int) -> Excerpt | None:
-    """The lines around `line`, without their common indentation; None where there is no such text on this machine.
+def started_ns_of(meta: Mapping[str, Any]) -> int:
+    """When the run of a tape started: a file written since may say something else. 0 where that is not known."""
+    text = str(meta.get("started_ns"))
+    return int(text) if text.isdecimal() else 0
 
-    Only regular files up to 4 MiB are read: a path on a tape may name anything, and the window waits for it.
-    """
-    path = Path(file)
+
+def read_excerpt(file: str, line: int) -> Excerpt | None:
+    """The lines around `line`, without their common indentation; None where there is no such code on this machine."""
     try:
-        facts = path.stat()
-        if not path.is_absolute() or not stat.S_ISREG(facts.st_mode) or facts.st_size > MAX_FILE_BYTES:
-            return None
-        text = path.read_bytes().decode("utf-8")
-    except (OSError, ValueError):
+        found = read_source(file)
+    except SourceError:
         return None
-    lines = text.replace("\r\n", "\n").split("\n")
-    if "\0" in text or not 1 <= line <= len(lines):
+    lines = found.lines
+    if not 1 <= line <= len(lines):
         return None
     first = max(line - LINES_AROUND, 1)
     after = _of_same_block(lines[line - 1], lines[line : line + LINES_AROUND])
     shown = "\n".join(part[:MAX_LINE_CHARS] for part in (*lines[first - 1 : line], *after))
-    return Excerpt(first, tuple(dedent(shown.expandtabs(4)).split("\n")), facts.st_mtime_ns)
+    return Excerpt(first, tuple(dedent(shown.expandtabs(4)).split("\n")), found.mtime_ns)
 
 
-def _of_same_block(line: str, after: list[str]) -> list[str]:
+def _of_same_block(line: str, after: Sequence[str]) -> Sequence[str]:
     """Up to where the function ends: what comes then says nothing of the line, and would take the room of an indent."""
     if not line[:1].isspace():
         return after

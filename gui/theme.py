@@ -98,6 +98,8 @@ class Theme:
     console_text: str
     console_error: str
     console_notice: str
+    # source code, by the kinds of gui/syntax.py
+    syntax: dict[str, str]
     sizes: Sizes = field(default_factory=Sizes)
 
     def structure_color(self, number: int) -> str:
@@ -181,6 +183,10 @@ def _light() -> Theme:
         console_text="#2a303a",
         console_error="#b42318",
         console_notice="#626b7a",
+        syntax={
+            **{"comment": "#6d7685", "keyword": "#8436b8", "string": "#3f6b0c", "number": "#a8326f"},
+            **{"definition": "#2f54c8", "decorator": "#8a5a00", "builtin": "#0b7285"},
+        },
     )
 
 
@@ -241,6 +247,10 @@ def _dark() -> Theme:
         console_text="#d5dae2",
         console_error="#ff8a80",
         console_notice="#98a1b0",
+        syntax={
+            **{"comment": "#8792a2", "keyword": "#c79bee", "string": "#a5cc66", "number": "#e994c0"},
+            **{"definition": "#8ea4f7", "decorator": "#e8b64c", "builtin": "#4fc3d7"},
+        },
     )
 
 
@@ -330,6 +340,12 @@ QPushButton:pressed { background: @accent_soft; }
 QPushButton:focus { border-color: @accent; }
 QPushButton:default { background: @accent; border-color: @accent; color: @accent_text; }
 QPushButton:disabled { color: @disabled_text; background: @window; }
+
+QRadioButton { spacing: 7px; padding: 2px 0; }
+QRadioButton::indicator { width: 12px; height: 12px; border: 1px solid @muted_text; border-radius: 7px;
+    background: @panel; }
+QRadioButton::indicator:checked { width: 6px; height: 6px; border: 4px solid @accent; }
+QRadioButton::indicator:focus { border-color: @accent; }
 
 QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox {
     background: @panel; border: 1px solid @border; border-radius: 6px; padding: 4px 7px;

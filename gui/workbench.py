@@ -17,6 +17,7 @@ from gui.run_control import RunControl
 from gui.session import Session
 from gui.settings import Settings
 from tracer import Batch, Event, Tape
+from tracer.model.last_finite import LastFinite
 from tracer.options import Sampling
 
 
@@ -187,6 +188,11 @@ class Workbench(QObject):
         if self._follower is not None:
             self._follower.took_batch()
 
+    @Slot(int, object)
+    def _on_last_finite(self, event: int, last: LastFinite) -> None:
+        if self.sender() is self._follower:
+            self.session.note_last_finite(event, last)
+
     @Slot(str)
     def _on_tape_failed(self, message: str) -> None:
         self.session.end()
@@ -289,6 +295,7 @@ class Workbench(QObject):
         self._follower.opened.connect(self._on_opened)
         self._follower.batch_read.connect(self._on_batch)
         self._follower.state_read.connect(self.session.set_tape_state)
+        self._follower.last_finite_found.connect(self._on_last_finite)
         self._follower.failed.connect(self._on_tape_failed)
         self._follower.start()
 

@@ -15,7 +15,10 @@ QT = {"PySide6", "pyqtgraph", "qtawesome", "shiboken6"}
 TORCH = {"torch", "torchvision"}
 
 # Small modules that stand on their own, for anyone above the model.
-SHARED = {f"tracer.{name}" for name in ("display", "errors", "imports", "launch", "options", "plugins", "steps")}
+SHARED = {
+    f"tracer.{name}"
+    for name in ("display", "errors", "imports", "launch", "options", "plugins", "source_file", "steps")
+}
 APP = {
     "assets",
     "tracer.breakpoint_file",

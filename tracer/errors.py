@@ -5,6 +5,7 @@ TapescopeError          its text is one sentence for the user: what happened, to
 │   └── QueryError      a query that cannot be understood, or asks for what was not recorded
 ├── TapeError           a file that is not a tape, of another format, or damaged
 ├── ExportError         a snapshot that cannot be written
+├── SourceError         a file of the user's code that cannot be shown
 └── ControlError        a training process that cannot be reached or refused
 """
 
@@ -32,6 +33,10 @@ class TapeError(TapescopeError):
 
 class ExportError(TapescopeError):
     """A snapshot that cannot be written."""
+
+
+class SourceError(TapescopeError):
+    """A file named by a tape that is not here, or is no Python text."""
 
 
 class ControlError(TapescopeError):

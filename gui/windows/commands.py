@@ -1,13 +1,10 @@
 """What the actions do: each is connected to the session, the workbench or the canvas; asks for files where needed."""
 
-import os
 import shlex
-import sys
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QStandardPaths, QUrl, Slot
-from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QMessageBox, QWidget
+from PySide6.QtCore import QObject, QStandardPaths, Slot
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QWidget
 
 from gui.actions import COLOR, LEVEL, UNTIL, Actions
 from gui.appearance import Appearance
@@ -16,12 +13,11 @@ from gui.colorings import colorings
 from gui.demos import find_demo
 from gui.errors import warn
 from gui.export import format_choices
-from gui.findings import source_of
-from gui.incidents import foremost, origin_key
 from gui.levels import CHOICES
-from gui.sources import read_excerpt
 from gui.windows.hierarchy import HierarchyCommands
+from gui.windows.origin_commands import OriginCommands
 from gui.windows.shortcuts import ShortcutsDialog
+from gui.windows.source_commands import SourceCommands
 from gui.workbench import Workbench
 from tracer.errors import TapescopeError
 
@@ -168,35 +164,9 @@ class Commands(QObject):
 
     def _connect_sources(self) -> None:
         actions = self._actions
-        actions["go_to_origin"].triggered.connect(self.go_to_origin)
-        actions["open_source"].triggered.connect(self._open_source)
-        actions["copy_source"].triggered.connect(self._copy_source)
-
-    @Slot()
-    def go_to_origin(self) -> None:
-        """Shows where a value that is not finite came from: of the shown step, else the first of the run."""
-        session = self._workbench.session
-        events = [event for event in session.incidents if event.kind == "not_finite"]
-        event = foremost(events, session.step)
-        if event is not None:
-            session.reveal_at(event.step, origin_key(event))
-
-    @Slot()
-    def _open_source(self) -> None:
-        source = source_of(self._workbench.session)
-        if source is None:
-            return
-        path = Path(str(source["file"]))
-        # A tape may come from anywhere and name anything: only what is Python and text is handed to the desktop.
-        is_code = path.suffix in (".py", ".pyi", ".pyx") and read_excerpt(str(path), 1) is not None
-        if not is_code or not _open_in_editor(path):
-            warn(self._window, self.tr("{0} cannot be opened on this machine.").format(path))
-
-    @Slot()
-    def _copy_source(self) -> None:
-        source = source_of(self._workbench.session)
-        if source is not None:
-            QApplication.clipboard().setText(f"{source['file']}:{source['line']}")
+        self.origins = OriginCommands(actions, self._workbench.session, self)
+        workbench = self._workbench
+        self.sources = SourceCommands(actions, workbench.session, workbench.settings, self._appearance, self._window)
 
     @Slot()
     def _choose_tape(self) -> None:
@@ -358,11 +328,3 @@ class Commands(QObject):
                 "<p>MIT licence</p>"
             ),
         )
-
-
-def _open_in_editor(path: Path) -> bool:
-    if sys.platform == "win32":
-        # What opens a script there by default is Python itself, which would run it.
-        os.startfile(path, "edit")
-        return True
-    return QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))

@@ -1,6 +1,7 @@
 """A line over the graph that says what the user has to know: a loss that is not finite, a capture that failed."""
 
 from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from gui import format as fmt
@@ -8,18 +9,22 @@ from gui.incidents import foremost, headline
 from gui.session import Session
 from gui.theme import Theme, mix
 
+ROOM_PX = 48
+"""Margins, and what lies between the text and the buttons."""
+
 
 class IncidentBar(QWidget):
     """Shows the incident of the shown step, else the first of the run; once closed it stays so until another comes."""
 
     origin_requested = Signal()
+    compare_requested = Signal()
 
     def __init__(self, session: Session, theme: Theme) -> None:
         super().__init__()
         self._session = session
         self._closed_count = 0
         self.text = QLabel()
-        self.go, self.close_button = QToolButton(), QToolButton()
+        self.go, self.compare, self.close_button = QToolButton(), QToolButton(), QToolButton()
         self.setObjectName("incident_bar")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._build()
@@ -28,6 +33,7 @@ class IncidentBar(QWidget):
         session.incidents_changed.connect(self._show)
         session.step_changed.connect(self._show)
         self.go.clicked.connect(self.origin_requested)
+        self.compare.clicked.connect(self.compare_requested)
         self.close_button.clicked.connect(self._close)
         self._show()
 
@@ -46,6 +52,7 @@ class IncidentBar(QWidget):
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.go.setText(self.tr("Go to origin"))
+        self.compare.setToolTip(self.tr("Show the origin, compared with the last step in which it was finite"))
         self.close_button.setText("✕")
         self.close_button.setToolTip(self.tr("Hide this message"))
         self.close_button.setAccessibleName(self.tr("Hide this message"))
@@ -53,6 +60,7 @@ class IncidentBar(QWidget):
         row.setContentsMargins(12, 5, 8, 5)
         row.setSpacing(8)
         row.addWidget(self.text, 1)
+        row.addWidget(self.compare)
         row.addWidget(self.go)
         row.addWidget(self.close_button)
 
@@ -67,6 +75,24 @@ class IncidentBar(QWidget):
         rest = self.tr("   (and {0} more)").format(fmt.count(more)) if more else ""
         self.text.setText(f"⚠  {headline(event)}{rest}")
         self.go.setVisible(event.kind == "not_finite")
+        self._show_compare()
+
+    def _show_compare(self) -> None:
+        """Where the sentence has its line all the same."""
+        event = foremost(self._session.incidents, self._session.step)
+        last = None if event is None else self._session.last_finite.get(event.id)
+        if last is not None:
+            self.compare.setText(self.tr("Compare with step {0}").format(fmt.count(last.step)))
+        self.compare.setVisible(last is not None and self._needed_px() <= self.width())
+
+    def _needed_px(self) -> int:
+        text = self.text.fontMetrics().horizontalAdvance(self.text.text())
+        buttons = (self.compare, self.go, self.close_button)
+        return text + sum(button.sizeHint().width() for button in buttons) + ROOM_PX
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._show_compare()
 
     @Slot()
     def _close(self) -> None:

@@ -17,6 +17,7 @@ from gui.docks.gradients import GradientsDock
 from gui.docks.inspector import InspectorDock
 from gui.docks.modules import ModulesDock
 from gui.docks.scalars import ScalarsDock
+from gui.docks.source import SourceDock
 from gui.docks.statistics import StatisticsDock
 from gui.errors import warn
 from gui.incidents import headline
@@ -55,6 +56,7 @@ class MainWindow(QMainWindow):
         self.changes = ChangesDock(session, appearance)
         self.statistics = StatisticsDock(session, appearance)
         self.gradients = GradientsDock(session, appearance)
+        self.source = SourceDock(session, appearance)
         self.commands = Commands(self.actions_, workbench, self.graph.canvas, appearance, self)
         self.welcome = WelcomePage(find_demos(), (self.actions_["open"], self.actions_["run_script"]), appearance)
         self._pages = QStackedWidget()
@@ -70,7 +72,10 @@ class MainWindow(QMainWindow):
 
     @property
     def docks(self) -> tuple[Dock, ...]:
-        return (self.modules, self.changes, self.inspector, self.scalars, self.statistics, self.gradients, self.console)
+        return (
+            *(self.modules, self.changes, self.inspector),
+            *(self.scalars, self.statistics, self.gradients, self.source, self.console),
+        )
 
     def _place(self) -> None:
         self.setAcceptDrops(True)
@@ -97,6 +102,7 @@ class MainWindow(QMainWindow):
         self.splitDockWidget(self.scalars, self.console, Qt.Orientation.Horizontal)
         self.tabifyDockWidget(self.scalars, self.statistics)
         self.tabifyDockWidget(self.statistics, self.gradients)
+        self.tabifyDockWidget(self.gradients, self.source)
         self.modules.raise_()
         self.scalars.raise_()
         view_menu = QMenu(self.tr("&View"), self)
@@ -126,7 +132,8 @@ class MainWindow(QMainWindow):
             canvas.set_animated(workbench.settings.animates)
             self.actions_["animate"].toggled.connect(canvas.set_animated)
         self.graph.changes_requested.connect(self._show_changes)
-        self.graph.origin_requested.connect(self.commands.go_to_origin)
+        self.graph.origin_requested.connect(self.commands.origins.go_to_origin)
+        self.graph.incidents.compare_requested.connect(self.actions_["compare_last_finite"].trigger)
         self.graph.navigation.navigator.told.connect(self.statusBar().showMessage)
         self.actions_["next_difference"].triggered.connect(self.graph.next_difference)
         self.actions_["previous_difference"].triggered.connect(self.graph.previous_difference)
@@ -134,6 +141,8 @@ class MainWindow(QMainWindow):
         self._link_cameras(self.actions_["link_cameras"].isChecked())
         self.actions_["go_to_origin"].triggered.connect(self.inspector.show)
         self.actions_["find_row"].triggered.connect(self.statistics.find)
+        self.actions_["show_source"].triggered.connect(self.source.look)
+        self.source.editor_requested.connect(self.commands.sources.open)
         self.welcome.demo_requested.connect(self.commands.start_demo)
         self.welcome.tape_requested.connect(self.commands.open_tape)
 

@@ -15,29 +15,9 @@ MENUS = (
     (
         "&Go",
         (
-            *(
-                "previous",
-                "next",
-                "first",
-                "last",
-                "",
-                "follow",
-                "",
-                "previous_change",
-                "next_change",
-                "",
-                "go_to_origin",
-            ),
-            *(
-                "",
-                "replay",
-                "replay_play",
-                "replay_first",
-                "replay_back",
-                "replay_forward",
-                "replay_last",
-                "replay_select",
-            ),
+            *("previous", "next", "first", "last", "", "follow", "", "previous_change", "next_change", ""),
+            *("go_to_origin", "go_to_last_finite", "compare_last_finite", ""),
+            *("replay", "replay_play", "replay_first", "replay_back", "replay_forward", "replay_last", "replay_select"),
         ),
     ),
     (
@@ -47,7 +27,7 @@ MENUS = (
             *("toggle_call", "open_call", "close_call", "open_further", "open_below", "close_around", ""),
             *("open_all", "close_all", "default_depth", "", "toggle_fold", "fold_repeats", ""),
             *("parameters", "bookkeeping", "forward_only", "ghosts", "", "legend", "minimap", ""),
-            *("open_source", "copy_source", "find_row"),
+            *("show_source", "open_source", "copy_source", "find_row"),
         ),
     ),
     (
@@ -92,7 +72,7 @@ def fill_menu_bar(bar: QMenuBar, actions: Actions, view_menu: QMenu) -> None:
             _fill(menu.addMenu(bar.tr("Colour by")), color_names(), actions)
     view_menu.addSeparator()
     _fill(view_menu.addMenu(bar.tr("Theme")), THEMES, actions)
-    _fill(view_menu, ("animate",), actions)
+    _fill(view_menu, ("animate", "choose_editor"), actions)
     bar.addMenu(view_menu)
     _fill(bar.addMenu(bar.tr("&Help")), HELP, actions)
 
@@ -108,7 +88,7 @@ def by_menu(actions: Actions) -> list[tuple[str, list[QAction]]]:
     further = {"&Run": (*actions.names(UNTIL), *actions.names(LEVEL), "trace_sources")}
     further["Gra&ph"] = (*actions.names(DEPTH), *color_names())
     menus = [(title, (*names, *further.get(title, ()))) for title, names in MENUS]
-    menus += [("&View", (*THEMES, "animate")), ("&Help", HELP)]
+    menus += [("&View", (*THEMES, "animate", "choose_editor")), ("&Help", HELP)]
     groups = [(title.replace("&", ""), [actions[name] for name in names if name]) for title, names in menus]
     placed = {id(action) for _, group in groups for action in group}
     return [*groups, ("Elsewhere", [action for action in actions if id(action) not in placed])]

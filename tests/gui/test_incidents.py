@@ -6,10 +6,13 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from gui.facts import Section
 from gui.incidents import headline, last_line, origin_key, origin_text
+from gui.origins import origin_sections
 from gui.windows.main_window import MainWindow
 from tests.gui.conftest import LOG_LINE, record
-from tracer import Event
+from tracer import Event, Tape
+from tracer.model.last_finite import LastFinite
 
 SOON_MSECS = 10_000
 BROKEN = """
@@ -92,6 +95,88 @@ def test_a_loss_that_is_not_finite_is_told_and_leads_to_its_origin(qtbot: QtBot,
     assert spoilt.inspector.alarm.isVisible()
     session.select("encoder#0")
     assert not spoilt.inspector.alarm.isVisible()
+
+
+def rows(sections: tuple[Section, ...]) -> dict[str, dict[str, str]]:
+    return {section.title: {fact.name: fact.value for fact in section.facts} for section in sections}
+
+
+def test_what_the_origin_took_and_gave_reads_as_rows_that_lead_to_its_inputs(full_tape: Path) -> None:
+    tape = Tape(full_tape)
+    found, *_ = tape.events("not_finite")
+    graph = tape.graph(4)
+    sections = origin_sections(found, LastFinite(3, "decoder#0", {"min": -1.5, "mean": 0.5}), graph)
+    taken = rows(sections)["What it took: self"]
+    assert taken["from"] == "decoder · Sub" and taken["shape"] == "3 × 4"
+    assert taken["values"].startswith("−8.") and " to −8." in taken["values"]
+    assert sections[0].facts[0].key in graph
+    assert rows(sections)["What it gave"] == {"shape": "3 × 4", "NaN values": "all"}
+    last = rows(sections)["Last finite step"]
+    assert (last["step"], last["output min"], last["output mean"]) == ("3", "−1.5", "0.5")
+
+
+def test_what_an_event_does_not_say_has_no_rows(full_tape: Path) -> None:
+    graph = Tape(full_tape).graph(4)
+    assert origin_sections(event(origin="op", node="x"), None, graph) == ()
+    strange = event(inputs=[{"node": "gone#0/Mul:0", "parameter": 3}, 5], output="x")
+    assert rows(origin_sections(strange, None, graph)) == {
+        "What it took: input": {"from": "gone#0/Mul:0", "values": "not kept"}
+    }
+    weight = event(inputs=[{"node": "encoder#0/TBackward0:0", "parameter": "encoder.weight", "name": "mat2"}])
+    (section,) = origin_sections(weight, None, graph)
+    assert [fact.key in graph for fact in section.facts] == [True, True, False]
+
+
+def test_the_inspector_leads_to_the_last_finite_step_and_compares_with_it(qtbot: QtBot, spoilt: MainWindow) -> None:
+    session, inspector = spoilt.workbench.session, spoilt.inspector
+    qtbot.waitUntil(lambda: bool(session.last_finite), timeout=SOON_MSECS)
+    assert not inspector.go_to_last.isVisible()
+    spoilt.actions_["go_to_origin"].trigger()
+    qtbot.waitUntil(lambda: inspector.go_to_last.isVisible(), timeout=SOON_MSECS)
+    assert inspector.go_to_last.text() == "Go to step 3"
+    titles = [block.title for block in inspector.model.blocks]
+    assert titles[:3] == ["What it took: self", "What it gave", "Last finite step"]
+    qtbot.mouseClick(inspector.compare, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: session.drawing.question.compared_step == 3, timeout=SOON_MSECS)
+    assert (session.pinned_step, session.step, session.selection) == (3, 4, "decoder#0/LogBackward0:0")
+    qtbot.mouseClick(inspector.go_to_last, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: session.drawing.step.index == 3, timeout=SOON_MSECS)
+    assert session.selection == "decoder#0/LogBackward0:0"
+    qtbot.waitUntil(lambda: not inspector.go_to_last.isVisible(), timeout=SOON_MSECS)
+
+
+def test_an_input_of_the_origin_is_a_link(qtbot: QtBot, spoilt: MainWindow) -> None:
+    session, inspector = spoilt.workbench.session, spoilt.inspector
+    spoilt.actions_["go_to_origin"].trigger()
+    qtbot.waitUntil(lambda: inspector.model.blocks[0].title == "What it took: self", timeout=SOON_MSECS)
+    inspector.tree.key_activated.emit(inspector.model.blocks[0].rows[0].key)
+    assert session.selection == "decoder#0/SubBackward0:0"
+
+
+def test_the_message_offers_the_comparison_where_there_is_room(qtbot: QtBot, spoilt: MainWindow) -> None:
+    session, bar = spoilt.workbench.session, spoilt.graph.incidents
+    qtbot.waitUntil(lambda: bool(session.last_finite), timeout=SOON_MSECS)
+    spoilt.resize(1600, 800)
+    qtbot.waitUntil(bar.compare.isVisible, timeout=SOON_MSECS)
+    assert bar.compare.text() == "Compare with step 3"
+    spoilt.resize(1000, 700)
+    qtbot.waitUntil(lambda: not bar.compare.isVisible(), timeout=SOON_MSECS)
+    assert bar.go.isVisible()
+    spoilt.resize(1600, 800)
+    qtbot.waitUntil(bar.compare.isVisible, timeout=SOON_MSECS)
+    qtbot.mouseClick(bar.compare, Qt.MouseButton.LeftButton)
+    assert (session.pinned_step, session.step) == (3, 4)
+
+
+def test_without_a_last_finite_step_there_is_no_way_to_it(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    script = "import torch\nw = torch.nn.Parameter(-torch.ones(3))\nfor _ in range(3):\n    w.log().sum().backward()\n"
+    window.workbench.open_tape(record(tmp_path, "at_once", script))
+    session = window.workbench.session
+    qtbot.waitUntil(lambda: session.run_state == "ended" and bool(session.incidents), timeout=SOON_MSECS)
+    assert session.last_finite == {}
+    assert window.actions_["go_to_origin"].isEnabled()
+    assert not window.actions_["go_to_last_finite"].isEnabled()
+    assert not window.actions_["compare_last_finite"].isEnabled()
 
 
 def test_a_key_goes_to_the_origin_from_a_closed_message(qtbot: QtBot, spoilt: MainWindow) -> None:

@@ -10,10 +10,12 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from gui.editors import DESKTOP
 from gui.facts import opaque_text
-from gui.sources import MAX_FILE_BYTES, read_excerpt, short_path
+from gui.sources import read_excerpt, short_path
 from gui.windows.main_window import MainWindow
 from tests.gui.conftest import LOG_LINE, SPOILT
+from tracer.source_file import MAX_FILE_BYTES
 
 SOON_MSECS = 10_000
 TEXT = "import os\n\n\ndef f(x):\n    y = x\n    if y:\n        y = 2\n    return y\n\n\nf(1)\n"
@@ -132,6 +134,7 @@ def test_a_long_line_can_be_scrolled_to_its_end_and_is_told_whole(qtbot: QtBot, 
 
 def test_the_source_is_copied_and_opened_in_the_editor(opened: MainWindow, full_tape: Path) -> None:
     script = full_tape.with_suffix(".py")
+    opened.workbench.settings.editor = DESKTOP
     opened.actions_["copy_source"].trigger()
     assert QApplication.clipboard().text() == f"{script}:{LOG_LINE}"
     desktop = Desktop()
@@ -145,7 +148,7 @@ def test_the_source_is_copied_and_opened_in_the_editor(opened: MainWindow, full_
 
 def test_a_file_that_is_gone_is_said_so(opened: MainWindow, full_tape: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     warnings: list[str] = []
-    monkeypatch.setattr("gui.windows.commands.warn", lambda window, message: warnings.append(message))
+    monkeypatch.setattr("gui.windows.source_commands.warn", lambda window, message: warnings.append(message))
     script = full_tape.with_suffix(".py")
     text = script.read_text()
     script.unlink()
@@ -153,7 +156,7 @@ def test_a_file_that_is_gone_is_said_so(opened: MainWindow, full_tape: Path, mon
         opened.actions_["open_source"].trigger()
     finally:
         script.write_text(text)
-    assert warnings == [f"{script} cannot be opened on this machine."]
+    assert warnings == [f"{script} is not on this machine."]
 
 
 def test_without_a_source_there_is_nothing_to_open(opened: MainWindow) -> None:

@@ -17,7 +17,7 @@ COLUMNS = ("mean", "squares", "min", "max", "zeros", "nans", "infs")
 RESULTS = ("mean", "std", "min", "max", "zeros", "nans", "infs")
 """`zeros` is a share; std as `torch.std` gives it (unbiased)."""
 
-_PIECE = 1 << 20  # elements; what the scratch memory holds
+PIECE = 1 << 20  # elements; what the scratch memory holds
 
 Row = Sequence[float] | torch.Tensor
 
@@ -52,7 +52,7 @@ def measure(tensor: torch.Tensor, scratch: Scratch) -> Iterator[tuple[int, int, 
     elif tensor.is_complex():
         yield 0, tensor.numel(), _counts(tensor, with_zeros=True)
     elif tensor.is_cpu:
-        for piece in torch.split(_flat(tensor), _PIECE):
+        for piece in torch.split(flat(tensor), PIECE):
             yield piece.numel(), piece.numel(), _numbers(piece, scratch)
     else:
         yield tensor.numel(), tensor.numel(), _queued(tensor)
@@ -124,7 +124,7 @@ def _count(condition: torch.Tensor) -> torch.Tensor:
     return condition.sum(dtype=torch.float32)
 
 
-def _flat(tensor: torch.Tensor) -> torch.Tensor:
+def flat(tensor: torch.Tensor) -> torch.Tensor:
     """All values in some order, without a copy wherever they lie close together in memory."""
     if torch.ops.aten.is_non_overlapping_and_dense(tensor):
         return tensor.as_strided((tensor.numel(),), (1,), tensor.storage_offset())

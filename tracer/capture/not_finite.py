@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from tracer.capture.ended_step import EndedStep
+from tracer.capture.evidence import Evidence, Seen, Taken, gather
 from tracer.capture.origin import Origin, bad_gradients, find_origin
 from tracer.model.statistics import Statistics
 from tracer.model.structure import SourceLine
@@ -23,6 +24,7 @@ class NotFinite:
         self._has_bad_gradients = False
         self._is_late = False
         self._origin: Origin | None = None
+        self._evidence = Evidence()
 
     def is_new(self, loss: object) -> bool:
         """Whether the backward about to run from this loss is to be searched. A tensor is one on an accelerator, whose
@@ -39,7 +41,10 @@ class NotFinite:
 
     def search(self, loss: torch.Tensor, nodes: Sequence[Any], suspects: Sequence[range]) -> None:
         self._is_late = False
+        self._evidence = Evidence()
         self._origin = find_origin(loss, nodes, suspects)
+        if self._origin is not None:
+            self._evidence = gather(loss, nodes, self._origin.number)
 
     def without_graph(self, loss: object) -> dict[str, object]:
         """The data of a "not_finite" event for a step whose graph is not captured. `loss` is as in `is_new`."""
@@ -50,6 +55,7 @@ class NotFinite:
     def loss_event(self, step: EndedStep, line: Lines) -> dict[str, object] | None:
         """The data of a "not_finite" event for the origin found in this step."""
         origin, self._origin = self._origin, None
+        evidence, self._evidence = self._evidence, Evidence()
         if origin is None:
             return None
         node = None if origin.number is None else step.node_made_as(origin.number)
@@ -65,6 +71,8 @@ class NotFinite:
             "call": None if call is None else call.key,
             "parameter": None if origin.leaf is None else step.parameter(origin.leaf),
             "source": None if source is None else asdict(source),
+            "inputs": [_input(taken, step) for taken in evidence.inputs],
+            "output": None if evidence.output is None else _seen(evidence.output),
         }
 
     def gradient_event(self, statistics: Statistics) -> dict[str, object] | None:
@@ -83,3 +91,21 @@ class NotFinite:
             "parameter": first,
             "others": others,
         }
+
+
+def _input(taken: Taken, step: EndedStep) -> dict[str, object]:
+    """`node` is what to go to: the op it came from, or the parameter it is; None from outside of the graph."""
+    made = None if taken.number is None else step.node_made_as(taken.number)
+    parameter = None if taken.leaf is None else step.parameter(taken.leaf)
+    return {
+        "input_nr": taken.input_nr,
+        "name": taken.name,
+        "node": parameter if made is None else made.key,
+        "parameter": parameter,
+        **_seen(taken.seen),
+    }
+
+
+def _seen(seen: Seen) -> dict[str, object]:
+    values = None if seen.values is None else asdict(seen.values)
+    return {"shape": list(seen.shape), "dtype": seen.dtype, "values": values}

@@ -14,7 +14,7 @@ Saved = dict[str, torch.Tensor]
 
 
 def output_of(node: Any) -> torch.Tensor | None:
-    """None where the op is not known here, or autograd did not keep all its inputs."""
+    """None where the op is not known here, or autograd did not keep all its inputs. A bias is left out."""
     redo = _OPS.get(node.name())
     if redo is None:
         return None
@@ -26,6 +26,11 @@ def output_of(node: Any) -> torch.Tensor | None:
         return None
     with aside():
         return compute(node, saved)
+
+
+def exact_output_of(node: Any) -> torch.Tensor | None:
+    """The same, None also where a bias is left out."""
+    return None if node.name() in _WITH_BIAS else output_of(node)
 
 
 def _is_plain(tensor: torch.Tensor) -> bool:
@@ -71,6 +76,8 @@ def _convolve(node: Any, saved: Saved) -> torch.Tensor:
 
 
 _WEIGHT_SLOTS = {"AddmmBackward0": ("mat2", 2), "ConvolutionBackward0": ("weight", 1), "MmBackward0": ("mat2", 1)}
+
+_WITH_BIAS = ("AddmmBackward0", "ConvolutionBackward0")
 
 # Biases are left out: they are parameters and looked at by themselves.
 _OPS: dict[str, tuple[tuple[str, ...], Callable[..., torch.Tensor]]] = {

@@ -172,7 +172,7 @@ def looks(root: Root) -> tuple[Shape, str, str]:
     """Sizes, dtype and device of what a pass started from."""
     given: Any = root.given
     described = root.node._input_metadata[root.output_nr] if isinstance(given, GradientEdge) else given
-    return _plain_sizes(described), _plain(described.dtype), str(described.device)
+    return plain_sizes(described), plain_dtype(described.dtype), str(described.device)
 
 
 def describe(
@@ -192,15 +192,17 @@ def _facts(
     name = node.name()
     if type(node) is AccumulateGrad:
         leaf = node.variable
-        return NodeFacts(name, leaf_code(leaf), (), (tuple(leaf.shape),), _plain(leaf.dtype), str(leaf.device), False)
+        return NodeFacts(
+            name, leaf_code(leaf), (), (tuple(leaf.shape),), plain_dtype(leaf.dtype), str(leaf.device), False
+        )
     inputs = tuple(
         (position[child], output_nr, slot)
         for slot, (child, output_nr) in enumerate(node.next_functions)
         if child is not None
     )
     metadata = node._input_metadata
-    shapes = tuple(_plain_sizes(item) for item in metadata)
-    dtype, device = (_plain(metadata[0].dtype), str(metadata[0].device)) if metadata else ("", "")
+    shapes = tuple(plain_sizes(item) for item in metadata)
+    dtype, device = (plain_dtype(metadata[0].dtype), str(metadata[0].device)) if metadata else ("", "")
     return NodeFacts(name, None, inputs, shapes, dtype, device, _is_opaque(name), inside_of(node))
 
 
@@ -212,12 +214,12 @@ def _sizes(metadata: Any) -> list[int]:
         return []
 
 
-def _plain_sizes(metadata: Any) -> Shape:
-    """The same as integers that say nothing of this very tensor: -1 for the ragged dimension of a jagged one."""
+def plain_sizes(metadata: Any) -> Shape:
+    """Sizes as integers that say nothing of this very tensor: -1 for the ragged dimension of a jagged one."""
     return tuple(size if isinstance(size, int) else -1 for size in _sizes(metadata))
 
 
-def _plain(dtype: torch.dtype) -> str:
+def plain_dtype(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tracer.exporters.json import to_json
+from tracer.model.not_finite import origin_text
 from tracer.store.reader import Tape
 
 NAME = "info"
@@ -72,22 +73,6 @@ def _title(event: dict[str, Any]) -> str:
     return f"{event['kind']} at step {event['step']}"
 
 
-def _origin(event: dict[str, Any]) -> str:
-    """Where a NaN or an Inf came from, in words."""
-    value = {"nan": "NaN", "inf": "Inf"}.get(str(event.get("value")), "not finite")
-    if event.get("what") == "gradient":
-        return f"{value} in the gradient of {event.get('parameter')}"
-    if event.get("origin") is None:
-        return f"{value} in the loss; the graph of this step was not recorded"
-    call = str(event.get("call") or "")
-    op = f"{event.get('op')} in {'the model itself' if call.startswith('#') else call or 'no module'}"
-    left = f"parameter {event.get('parameter')}, as the update before left it, taken by {op}"
-    thing = {"parameter": left, "input": f"input of {op}"}
-    source = event.get("source") or {}
-    where = f", {source.get('file')}:{source.get('line')}" if source else ""
-    return f"{value} first in the {thing.get(str(event.get('origin')), f'output of {op}')}{where}"
-
-
 def _detail(event: dict[str, Any]) -> str:
     """What there is to say of an event in one line."""
     if event["kind"] == "exception":
@@ -96,7 +81,7 @@ def _detail(event: dict[str, Any]) -> str:
     if event["kind"] == "capture_failed":
         return (str(event.get("traceback", "")).strip().splitlines() or [""])[-1]
     if event["kind"] == "not_finite":
-        return _origin(event)
+        return origin_text(event)
     if event["kind"] == "level":
         return f"{event.get('level')}, every {event.get('every')}"
     if event["kind"] == "evaluated":
