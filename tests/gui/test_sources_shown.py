@@ -11,9 +11,10 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from gui.facts import opaque_text
-from gui.sources import MAX_FILE_BYTES, read_excerpt, short_path
+from gui.sources import MAX_FILE_BYTES, read_excerpt
 from gui.windows.main_window import MainWindow
 from tests.gui.conftest import LOG_LINE, SPOILT
+from tracer.model.source_paths import short_path
 
 SOON_MSECS = 10_000
 TEXT = "import os\n\n\ndef f(x):\n    y = x\n    if y:\n        y = 2\n    return y\n\n\nf(1)\n"
