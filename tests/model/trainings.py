@@ -193,9 +193,19 @@ def detached(tape: Path) -> Tape:
     return recorded(tape, model, lambda step: model(torch.randn(3, 4), step >= 3).mean(), 6)
 
 
+class Generator(nn.Sequential):
+    def __init__(self) -> None:
+        super().__init__(nn.Linear(2, 4), nn.Tanh())
+
+
+class Discriminator(nn.Sequential):
+    def __init__(self) -> None:
+        super().__init__(nn.Linear(4, 1))
+
+
 def gan(tape: Path) -> Tape:
     """The discriminator's steps and the generator's take turns, each with its optimizer."""
-    generator, discriminator = nn.Sequential(nn.Linear(2, 4), nn.Tanh()), nn.Sequential(nn.Linear(4, 1))
+    generator, discriminator = Generator(), Discriminator()
     of_d = torch.optim.SGD(discriminator.parameters(), lr=0.01)
     of_g = torch.optim.SGD(generator.parameters(), lr=0.01)
     one, zero = torch.ones(3, 1), torch.zeros(3, 1)
@@ -204,8 +214,8 @@ def gan(tape: Path) -> Tape:
             made = generator(torch.randn(3, 2))
             of_d.zero_grad()
             real = F.binary_cross_entropy_with_logits(discriminator(torch.randn(3, 4)), one)
-            made_up = F.binary_cross_entropy_with_logits(discriminator(made.detach()), zero)
-            (real + made_up).backward()
+            made_up = F.binary_cross_entropy_with_logits(discriminator(made.detach()), zero)  # on what was made up
+            (real + made_up).backward()  # both
             of_d.step()
             of_g.zero_grad()
             F.binary_cross_entropy_with_logits(discriminator(made), one).backward()

@@ -1,6 +1,7 @@
 """Puts down each node that came or went between two steps to one cause: a pass, module calls, a line, a mode."""
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 from tracer.model import call_changes as reasons
 from tracer.model import cause_part as kinds
@@ -22,13 +23,16 @@ class Explanation:
 
     def __init__(self, before: StepSide, after: StepSide, found: GraphDiff) -> None:
         self.before, self.after, self.found = before, after, found
-        self.lines = NodeLines((after, before))
         self.modes = ModeChanges(before, after)
         every = (*after.calls.values(), *before.calls.values())
         self.model = next((call.class_name for call in every if not call.path), "")
         self.parts: list[Part] = []
         self.of: dict[str, Part] = {}
         self._mode_parts: dict[str, Part] = {}
+
+    @cached_property
+    def lines(self) -> NodeLines:
+        return NodeLines((self.after, self.before))
 
     def explain(self) -> None:
         """Everything that came or went; the parameters last, as they follow those that take them."""
@@ -61,9 +65,9 @@ class Explanation:
             self.mode_part(top)
 
     def _sides(self) -> Iterator[tuple[StepSide, list[str], int]]:
-        """Each step, what only it has and nothing explains yet, in order of key, and the direction."""
+        """Each step, what only it has and nothing explains yet, in order, and the direction."""
         for side, keys, direction in ((self.before, self.found.removed, -1), (self.after, self.found.added, 1)):
-            yield side, [key for key in sorted(keys) if key not in self.of], direction
+            yield side, [key for key in side.nodes if key in keys and key not in self.of] if keys else [], direction
 
     def _explain_passes(self) -> None:
         first, second = self.before.pass_count, self.after.pass_count
@@ -72,8 +76,8 @@ class Explanation:
         side, keys = (self.before, self.found.removed) if first > second else (self.after, self.found.added)
         beyond = [
             key
-            for key in sorted(keys)
-            if side.nodes[key].get("pass_index", 0) >= min(first, second) and side.nodes[key]["kind"] != "parameter"
+            for key, node in side.nodes.items()
+            if key in keys and node.get("pass_index", 0) >= min(first, second) and node["kind"] != "parameter"
         ]
         if beyond:
             part = self.new(Part(kinds.PASSES, before=first, after=second))
@@ -82,16 +86,19 @@ class Explanation:
 
     def _explain_calls(self) -> None:
         changes = call_changes(self.before, self.after, self.found.removed, self.found.added)
-        parts: dict[int, Part] = {}
-        merged: dict[tuple[object, ...], Part] = {}
+        nodes: dict[int, list[str]] = {}
         for side, keys, _ in self._sides():
             by_call = changes.went if side is self.before else changes.came
             for key in keys:
                 change = by_call.get(side.nodes[key].get("call_key") or "")
                 if change is not None:
-                    if id(change) not in parts:
-                        parts[id(change)] = self._part_of(change, merged)
-                    self.put(key, parts[id(change)])
+                    nodes.setdefault(id(change), []).append(key)
+        merged: dict[tuple[object, ...], Part] = {}
+        for change in changes.all:
+            if id(change) in nodes:
+                part = self._part_of(change, merged)
+                for key in nodes[id(change)]:
+                    self.put(key, part)
 
     def _part_of(self, change: CallChange, merged: dict[tuple[object, ...], Part]) -> Part:
         """One part for all calls that came or went in the same way, as all those do that one loop makes."""

@@ -1,7 +1,8 @@
 """The source line of each node of two steps, also of nodes whose own was not noted."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
+from typing import Any
 
 from tracer.model.source_paths import short_path
 from tracer.model.step_side import StepSide
@@ -15,26 +16,34 @@ class NodeLines:
     all ops of its name in that module: where these came from one line."""
 
     def __init__(self, sides: Iterable[StepSide]) -> None:
-        self._sides = tuple(sides)
+        self._lines: dict[tuple[str, int], SourceLine] = {}
         self._known: dict[str, SourceLine | None] = {}
-        for side in self._sides:
+        for side in sides:
             for key, source in side.graph.nodes(data="source"):
                 if source is not None:
-                    self._remember(key, SourceLine(source["file"], source["line"], source["function"]))
+                    self._remember(key, self._line(source))
 
     def of(self, side: StepSide, key: str) -> SourceLine | None:
         source = side.nodes[key].get("source")
         if source is not None:
-            return SourceLine(source["file"], source["line"], source["function"])
+            return self._line(source)
         if side.nodes[key]["kind"] != "op":
             return None
         name = _without_call(key)
         return self._known.get(name) or self._known.get(_without_number(name))
 
+    def _line(self, source: Mapping[str, Any]) -> SourceLine:
+        """One object for each line, as there are many nodes to a line."""
+        place = source["file"], source["line"]
+        line = self._lines.get(place)
+        if line is None:
+            line = self._lines[place] = SourceLine(source["file"], source["line"], source["function"])
+        return line
+
     def _remember(self, key: str, line: SourceLine) -> None:
         name = _without_call(key)
         for known in (name, _without_number(name)):
-            if self._known.setdefault(known, line) != line:
+            if self._known.setdefault(known, line) is not line:
                 self._known[known] = None
 
 

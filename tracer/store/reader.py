@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.errors import TapeError
+from tracer.model.causes import Cause, causes
 from tracer.model.diff import GraphDiff, diff
 from tracer.model.records import Event, Pass, Step
 from tracer.model.statistics import Statistics
@@ -193,6 +194,11 @@ class Tape:
     def diff(self, before: int, after: int) -> GraphDiff:
         """What differs between the graphs of two steps."""
         return diff(self.graph(before), self.graph(after))
+
+    def causes(self, before: int, after: int) -> tuple[Cause, ...]:
+        """Why the graphs of two steps differ, the most telling first: each node of `diff` belongs to exactly one."""
+        graphs = self.graph(before), self.graph(after)
+        return causes(*graphs, diff(*graphs), self.meta.get("folder", ""))
 
     def events(self, kind: str | None = None) -> list[Event]:
         """All events, or those of one kind, in order."""
