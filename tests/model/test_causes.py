@@ -98,7 +98,7 @@ EXPECTED = [
         *("gan", 2, 3),
         [
             "Generator is reached by a backward now: +5 nodes",
-            f"{HERE}:{{on what was made up}}–{{both}} no longer make Add, BinaryCrossEntropyWithLogits: −2 nodes",
+            f"{HERE}:{{on what was made up}}–{{both}} no longer make BinaryCrossEntropyWithLogits, Add: −2 nodes",
             "Discriminator ran once instead of 2 times: −2 nodes",
         ],
     ),
@@ -113,8 +113,8 @@ EXPECTED = [
     (
         *("functional", 2, 8),
         [
-            f"{HERE}:{{a turn}} ran 3 times instead of 2: +2 nodes in Functional",
             f"{HERE}:{{scaled}} now makes Sum, Mul: +2 nodes in Functional",
+            f"{HERE}:{{a turn}} ran 3 times instead of 2: +2 nodes in Functional",
         ],
     ),
     ("evaluation", 1, 2, ["Sequential: forward-only pass ×4 that the first step lacks"]),
