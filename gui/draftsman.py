@@ -1,4 +1,4 @@
-"""The thread that draws: takes the latest question, answers it with a finished scene."""
+"""The thread that draws: takes the latest question, answers it with a finished scene, then with why it differs."""
 
 import threading
 import time
@@ -23,6 +23,7 @@ class Draftsman(QThread):
     """
 
     drawn = Signal(object)  # Drawing
+    explained = Signal(object)  # Explained, of a drawing that was not overtaken by another question
     failed = Signal(object)  # Undrawn
     progressed = Signal(float)  # of a drawing that takes long: 0 to 1, and less than 0 at its end
 
@@ -70,7 +71,10 @@ class Draftsman(QThread):
     def _answer(self, drafter: Drafter, question: Question) -> None:
         self._started, self._has_told = time.monotonic(), False
         try:
-            self.drawn.emit(drafter.draw(question))
+            drawing = drafter.draw(question)
+            self.drawn.emit(drawing)
+            if self._waiting is None and not self._is_finishing:
+                self.explained.emit(drafter.explain(drawing))
         except Cancelled:
             pass
         except (TapeError, IndexError) as error:
