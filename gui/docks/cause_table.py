@@ -1,6 +1,6 @@
 """Why two steps differ: whole sentences that wrap where there is no room, each with its source line."""
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QColor, QPalette, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -16,8 +16,10 @@ from gui.theme import Theme
 
 MOST_PX = 260
 """More causes than fit in this height scroll."""
-LINE_SHARE = 0.4
+LINE_SHARE = 0.5
 """Of the width, at most for the source lines."""
+PADDING_PX, MARGIN_PX = (8, 4), 3
+"""Around a text, across and down; and what Qt leaves beside it within that."""
 
 
 class CauseTable(QTableView):
@@ -41,8 +43,10 @@ class CauseTable(QTableView):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setStyleSheet(f"QTableView::item {{ padding: {PADDING_PX[1]}px {PADDING_PX[0]}px; }}")
         self.verticalHeader().hide()
-        self.horizontalHeader().hide()
+        self.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.horizontalHeader().setSectionsClickable(False)
         self.horizontalHeader().setMinimumSectionSize(1)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self._fitting = QTimer(self)
@@ -66,12 +70,13 @@ class CauseTable(QTableView):
     @Slot()
     def _fit(self) -> None:
         rows, width = self.model().rowCount(), self.viewport().width()
-        lines = min(self.sizeHintForColumn(1), int(width * LINE_SHARE)) if rows else 0
+        self.setColumnHidden(1, not any(self.model().index(row, 1).data() for row in range(rows)))
+        lines = 0 if self.isColumnHidden(1) else min(self.sizeHintForColumn(1), int(width * LINE_SHARE))
         self.setColumnWidth(1, lines)
         self.setColumnWidth(0, width - lines)
         self.resizeRowsToContents()
         height = sum(self.rowHeight(row) for row in range(rows))
-        self.setFixedHeight(min(height, MOST_PX) + 2 * self.frameWidth())
+        self.setFixedHeight(min(height, MOST_PX) + self.horizontalHeader().height() + 2 * self.frameWidth())
         self.setVisible(rows > 0)
 
     @Slot(QModelIndex)
@@ -90,6 +95,19 @@ class _Delegate(QStyledItemDelegate):
     def __init__(self, theme: Theme, parent: QTableView) -> None:
         super().__init__(parent)
         self.theme = theme
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        """That of the text as it wraps in the column's width; Qt would not count the padding."""
+        text, table = index.data() or "", self.parent()
+        assert isinstance(table, QTableView)
+        across, down = 2 * (PADDING_PX[0] + MARGIN_PX), 2 * PADDING_PX[1]
+        if index.column():
+            return QSize(
+                table.fontMetrics().horizontalAdvance(text) + across + MARGIN_PX, table.fontMetrics().height() + down
+            )
+        room = QRect(0, 0, max(table.columnWidth(0) - across, 1), MOST_PX)
+        wrapped = table.fontMetrics().boundingRect(room, Qt.TextFlag.TextWordWrap, text)
+        return QSize(wrapped.width() + across, wrapped.height() + down)
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
         super().initStyleOption(option, index)

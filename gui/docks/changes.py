@@ -52,7 +52,7 @@ class ChangesDock(Dock):
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
+        column.setSpacing(4)
         column.addWidget(self.why)
         column.addWidget(self.tree, 1)
         return content

@@ -22,13 +22,13 @@ class CauseModel(QAbstractTableModel):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._causes: tuple[Cause, ...] = ()
-        self._rows: tuple[tuple[str, str], ...] = ()
+        self._rows: tuple[tuple[str, str, str], ...] = ()
 
     def set_causes(self, causes: Sequence[Cause], folder: str = "") -> None:
         shown = _by_module(causes)[:MOST_CAUSES]
-        rows = [(cause.text, place_text(cause, folder)) for cause in shown]
+        rows = [(cause.text, *_place(cause, folder)) for cause in shown]
         if len(causes) > len(shown):
-            rows.append((f"and {fmt.count(len(causes) - len(shown))} more", ""))
+            rows.append((f"and {fmt.count(len(causes) - len(shown))} more", "", ""))
         if shown != self._causes or tuple(rows) != self._rows:
             self.beginResetModel()
             self._causes, self._rows = shown, tuple(rows)
@@ -45,8 +45,11 @@ class CauseModel(QAbstractTableModel):
             return None
         if role == CAUSE_ROLE:
             return self._causes[index.row()] if index.row() < len(self._causes) else None
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
-            return self._rows[index.row()][index.column()] or None
+        sentence, line, path = self._rows[index.row()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return line if index.column() else sentence
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return (path if index.column() else sentence) or None
         return None
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
@@ -55,9 +58,12 @@ class CauseModel(QAbstractTableModel):
         return None
 
 
-def place_text(cause: Cause, folder: str) -> str:
-    """ "net.py:14", "" where no line is known."""
-    return "" if cause.source is None else f"{short_path(cause.source.file, folder)}:{cause.source.line}"
+def _place(cause: Cause, folder: str) -> tuple[str, str]:
+    """File and line, and the same with the path; nothing where the sentence begins with them."""
+    if cause.source is None:
+        return "", ""
+    path = f"{short_path(cause.source.file, folder)}:{cause.source.line}"
+    return ("", "") if cause.text.startswith(path.rpartition(":")[0]) else (path.rpartition("/")[2], path)
 
 
 def _by_module(causes: Sequence[Cause]) -> tuple[Cause, ...]:
