@@ -70,8 +70,9 @@ class _Reasons:
         self._side = side
         self._other = other
         self._unreached = _with_prefixes(other.graph.graph.get("unreached", ()))
-        parameters = (side.nodes[key].get("parameter") for key in nodes)
-        self._lost = _with_prefixes(name for name in parameters if name is not None)
+        parameters = [name for key in nodes if (name := side.nodes[key].get("parameter")) is not None]
+        self._lost = _with_prefixes(parameters)
+        self._is_all_frozen = bool(parameters) and set(parameters).isdisjoint(other.graph.graph.get("unreached", ()))
 
     def of(self, key: str) -> str:
         """Why the other step has no nodes of this call."""
@@ -81,7 +82,9 @@ class _Reasons:
             return HIDDEN if is_hidden else RAN
         if call.path in self._lost:
             return UNREACHED if call.path in self._unreached else FROZEN
-        return MODE if call.training != other.training else UNREACHED
+        if call.training != other.training:
+            return MODE
+        return FROZEN if self._is_all_frozen else UNREACHED  # without parameters it needs no gradient if others do not
 
 
 def _with_prefixes(names: Iterable[str]) -> set[str]:

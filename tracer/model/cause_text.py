@@ -61,8 +61,9 @@ class CauseWriter:
         where = self.title(part.owner if inside is None else inside)
         if not part.size:
             return f"{state} in {where}: no node differs"
-        if part.ops and not (part.added and part.removed):
-            return f"{_counted(part.ops)} {'added' if part.added else 'missing'} in {where}: {state}"
+        if part.ops and not (part.went and part.came):
+            what = f"{_counted(part.ops)} {'added' if part.came else 'missing'} in {where}"
+            return f"{what}, {_delta(part)}: {state}" if part.added and part.removed else f"{what}: {state}"
         return f"{_delta(part) or 'other nodes'} in {where}: {state}"
 
     def _run(self, part: Part) -> str:

@@ -165,7 +165,7 @@ class Explanation:
             return hidden[change.owner]
         if change.before != change.after and (change.owner, change.before, change.after) in by_count:
             return by_count[change.owner, change.before, change.after]
-        if change.owner in self.modes.tops and not (change.before and change.after):
+        if change.owner in self.modes.tops and not change.is_loop:
             return self.mode_part(change.owner)
         return None
 
@@ -191,7 +191,6 @@ class Explanation:
             part.is_exact |= change.is_exact
         for key in keys:
             alike.setdefault(key, part)
-        part.owners[change.owner] = None
         part.ops.update(change.ops)
         return part
 
@@ -211,10 +210,9 @@ class Explanation:
             other = self.after if side is self.before else self.before
             unreached = set(other.graph.graph.get("unreached", ()))
             for key in keys:
-                takers = {
-                    self.of.get(target) if target not in other.nodes else None for target in side.graph.successors(key)
-                }
-                part = next(iter(takers)) if None not in takers and takers else None
+                targets = side.graph.successors(key)
+                takers = [None if target in other.nodes else self.of.get(target) for target in targets]
+                part = takers[0] if takers and None not in takers else None
                 parameter = side.nodes[key].get("parameter")
                 if part is None and parameter is None:
                     part = self._other(side, key, direction)

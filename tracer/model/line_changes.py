@@ -26,6 +26,12 @@ class LineChange:
     removed: list[str] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
 
+    @property
+    def is_loop(self) -> bool:
+        """Whether it ran in both steps, and all that differs is how often."""
+        is_whole = self.is_exact or len(self.ops) == 1
+        return bool(self.before and self.after) and is_whole and not (self.added and self.removed)
+
 
 def line_changes(
     before: StepSide, after: StepSide, lines: NodeLines, removed: Iterable[str], added: Iterable[str], ignored: set[str]
