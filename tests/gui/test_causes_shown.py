@@ -1,13 +1,16 @@
 """Why the graph changed, in the real window: beside the changes, and over the graph."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QSignalSpy
 from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
+from gui import draftsman
 from gui.docks.cause_table import CauseTable
 from gui.drafter import Drafter
 from gui.drawing import DrawingOptions, Explained, Question
@@ -172,3 +175,19 @@ def test_a_sentence_that_cannot_be_read_gives_way(qtbot: QtBot, explained: MainW
     qtbot.waitUntil(lambda: line.why.isVisible(), timeout=SOON_MSECS)
     line.setMaximumWidth(200)
     qtbot.waitUntil(lambda: line.why.isHidden(), timeout=SOON_MSECS)
+
+
+def test_a_large_graph_is_explained_only_when_nothing_else_is_asked(
+    qtbot: QtBot, recorded_tape: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(draftsman, "EXPLAINED_AT_ONCE", 0)
+    monkeypatch.setattr(draftsman, "REST_SECS", 60.0)
+    thread = draftsman.Draftsman(recorded_tape)
+    spy = QSignalSpy(thread.explained)
+    thread.start()
+    for step in (1, 3):
+        with qtbot.waitSignal(thread.drawn, timeout=SOON_MSECS):
+            thread.ask(Question(step, 0, DrawingOptions(), LIGHT))
+    started = time.monotonic()
+    thread.finish()  # does not wait for that either
+    assert time.monotonic() - started < 30 and spy.count() == 0

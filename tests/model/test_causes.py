@@ -120,6 +120,8 @@ EXPECTED = [
     ("evaluation", 1, 2, ["Sequential: forward-only pass ×4 that the first step lacks"]),
     ("evaluation", 2, 3, ["Sequential: forward-only pass ×4 that the second step lacks"]),
     ("precision", 2, 5, ["dtype float32 → bfloat16: 7 nodes, +4 casts"]),
+    ("frozen_layers", 2, 4, ["0–3 are frozen: −10 nodes"]),
+    ("transformer", 2, 4, ["Dropout ×6 missing in layers, +2 −42 nodes: self.training is False"]),
     ("cast", 2, 5, ["dtype float32 → float64: 11 nodes"]),
 ]
 

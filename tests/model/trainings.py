@@ -333,10 +333,37 @@ def cast(tape: Path) -> Tape:
     return recorded(tape, model, loss_of, 6)
 
 
+def frozen_layers(tape: Path) -> Tape:
+    """From step 3 on the first two linear layers are frozen, and with them the activations after them."""
+    model = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2))
+
+    def loss_of(step: int) -> torch.Tensor:
+        if step == 3:
+            model[0].requires_grad_(False)
+            model[2].requires_grad_(False)
+        return model(torch.randn(3, 4)).mean()
+
+    return recorded(tape, model, loss_of, 5)
+
+
+def transformer(tape: Path) -> Tape:
+    """From step 3 on in evaluation mode, in which torch's attention takes another way."""
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    model = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+
+    def loss_of(step: int) -> torch.Tensor:
+        if step == 3:
+            model.eval()
+        return model(torch.randn(2, 5, 8, requires_grad=True)).square().mean()
+
+    return recorded(tape, model, loss_of, 5)
+
+
 TRAININGS: dict[str, Callable[[Path], Tape]] = {
     make.__name__: make
     for make in (
         *(reader, stochastic_depth, routing, early_exit, dropout, batch, features, freezing, detached, gan),
         *(accumulation, rewiring, checkpointing, functional, evaluation, precision, cast),
+        *(frozen_layers, transformer),
     )
 }
