@@ -17,7 +17,7 @@ from gui.canvas.fit import Fit, fit, fit_against
 from gui.canvas.scene import Scene, scene_of
 from gui.colorings import colorings
 from gui.comparison import NOTHING_BEFORE, Counterpart, scene_before
-from gui.drawing import LATE_STEPS, ON_THE_WAY, Drawing, DrawingOptions, Question, Undrawn
+from gui.drawing import LATE_STEPS, ON_THE_WAY, Drawing, DrawingOptions, Explained, Question, Undrawn
 from gui.facts import graph_rows
 from gui.foresight import Foresight
 from gui.models.modules import call_rows
@@ -106,6 +106,13 @@ class Drafter:
             call_tree=call_tree(self._union.graph),
             compared_lines=None if graph_before is None else lines_of(graph_before),
         )
+
+    def explain(self, drawing: Drawing) -> Explained:
+        """Why the drawn step differs from the compared one: takes as long as to find that it does."""
+        if drawing.diff is None:
+            return Explained(drawing, ())
+        before = self._tape.step(drawing.question.compared_step)
+        return Explained(drawing, self._graphs.causes(before, drawing.step))
 
     def look_ahead(self) -> bool:
         """Takes in one structure that was not asked for yet; whether there was one."""

@@ -1,4 +1,4 @@
-"""The thread that draws: takes the latest question, answers it with a finished scene."""
+"""The thread that draws: takes the latest question, answers it with a finished scene, then with why it differs."""
 
 import threading
 import time
@@ -7,13 +7,15 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QThread, Signal
 
 from gui.drafter import Drafter
-from gui.drawing import Question, Undrawn
+from gui.drawing import Drawing, Question, Undrawn
 from tracer import Tape
 from tracer.errors import TapeError
 from tracer.layout import Cancelled
 
 LONG_SECS = 0.2
 """A drawing that takes longer says how far it is."""
+EXPLAINED_AT_ONCE, REST_SECS = 3_000, 0.25
+"""Nodes of a graph: what differs in it is explained in some 30 ms; and how long that of a larger one waits."""
 
 
 class Draftsman(QThread):
@@ -23,6 +25,7 @@ class Draftsman(QThread):
     """
 
     drawn = Signal(object)  # Drawing
+    explained = Signal(object)  # Explained, of a drawing that was not overtaken by another question
     failed = Signal(object)  # Undrawn
     progressed = Signal(float)  # of a drawing that takes long: 0 to 1, and less than 0 at its end
 
@@ -70,7 +73,10 @@ class Draftsman(QThread):
     def _answer(self, drafter: Drafter, question: Question) -> None:
         self._started, self._has_told = time.monotonic(), False
         try:
-            self.drawn.emit(drafter.draw(question))
+            drawing = drafter.draw(question)
+            self.drawn.emit(drawing)
+            if self._is_looked_at(drawing):
+                self.explained.emit(drafter.explain(drawing))
         except Cancelled:
             pass
         except (TapeError, IndexError) as error:
@@ -78,6 +84,13 @@ class Draftsman(QThread):
         finally:
             if self._has_told:
                 self.progressed.emit(-1.0)
+
+    def _is_looked_at(self, drawing: Drawing) -> bool:
+        """Whether nothing else is asked; for a large graph, not soon either: while the user hurries from step to step,
+        the next one is not to wait for why the last one differs."""
+        secs = REST_SECS if len(drawing.graph) > EXPLAINED_AT_ONCE else 0.0
+        with self._changed:
+            return not self._changed.wait_for(lambda: self._waiting is not None or self._is_finishing, secs)
 
     def _has_better(self, drafter: Drafter) -> bool:
         """Looks ahead in the tape until something is asked; whether the question answered last has another answer now:

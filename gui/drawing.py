@@ -10,7 +10,7 @@ from gui.colorings import DEFAULT
 from gui.comparison import Counterpart
 from gui.source_lines import Lines
 from gui.theme import Theme
-from tracer import GraphDiff, Step
+from tracer import Cause, GraphDiff, Step
 from tracer.model.call_tree import Call
 from tracer.model.focus import Focus
 from tracer.model.statistics import Statistics
@@ -93,6 +93,14 @@ class Undrawn:
     question: Question
     step: Step | None
     why: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explained:
+    """Why the step of a drawing differs from the compared one, the most telling cause first; comes after it."""
+
+    drawing: Drawing
+    causes: tuple[Cause, ...]
 
 
 def inside_of(drawing: Drawing | None, key: str) -> nx.MultiDiGraph | None:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gui import format as fmt
-from gui.sources import short_path
 from tracer import Event
+from tracer.model.source_paths import short_path
 
 UNSEARCHED = "the graph of this step was not recorded"
 

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from gui.drawing import Drawing, DrawingOptions, Undrawn
+from gui.drawing import Drawing, DrawingOptions, Explained, Undrawn
 from gui.hierarchy import fold_at, to_depth, toggled
 from gui.marks import NO_MARKS, Marks
 from gui.series import Series
 from gui.timeline import Timeline
-from tracer import Batch, Event, Step
+from tracer import Batch, Cause, Event, Step
 from tracer.errors import UsageError
 from tracer.model.last_finite import LastFinite
 from tracer.options import Sampling
@@ -38,6 +38,7 @@ class Session(QObject):
     event of what ended it, None where it went well. `sampling` is what the tape says is recorded of each step;
     `undrawn` is why the shown step has no `drawing`, None while it has one or is being drawn.
     `marks` are what is highlighted beside the selection, which is one key.
+    `causes` are why the drawing differs from the compared step, None until that is known.
     `pinned_step` is the one that all others are compared with, None while it is the step on screen before.
     `found_steps` are those a search is about, growing; None while none is.
     `incidents` are the events the user has to know of, in order: a loss that is not finite, a capture that failed.
@@ -55,6 +56,7 @@ class Session(QObject):
     leaving = Signal()  # the user is about to look elsewhere, everything is still as it was
     revealed = Signal(str)  # the user wants to see this key
     drawing_changed = Signal()
+    causes_changed = Signal()
     pinned_changed = Signal()
     options_changed = Signal()
     opened_anew = Signal()  # after it: which modules are open was chosen for the whole graph
@@ -73,6 +75,7 @@ class Session(QObject):
         self.options = DrawingOptions()
         self.drawing: Drawing | None = None
         self.undrawn: Undrawn | None = None
+        self.causes: tuple[Cause, ...] | None = None
         self.selection = ""
         self.marks = NO_MARKS
         self.run_state = "none"
@@ -211,13 +214,19 @@ class Session(QObject):
 
     def set_drawing(self, drawing: Drawing) -> None:
         """Takes in what is shown from now on; the shown step may already be another one."""
-        self.drawing, self.undrawn = drawing, None
+        self.drawing, self.undrawn, self.causes = drawing, None, None
         self.drawing_changed.emit()
         self._grant_key()
 
+    def set_causes(self, explained: Explained) -> None:
+        """Takes in why what is shown differs from the compared step."""
+        if explained.drawing is self.drawing:
+            self.causes = explained.causes
+            self.causes_changed.emit()
+
     def set_undrawn(self, undrawn: Undrawn) -> None:
         """Takes in that the shown step has no drawing."""
-        self.drawing, self.undrawn = None, undrawn
+        self.drawing, self.undrawn, self.causes = None, undrawn, None
         self.drawing_changed.emit()
 
     def toggle_call(self, key: str) -> None:
@@ -266,7 +275,7 @@ class Session(QObject):
         self.timeline, self.series = Timeline(), {}
         self.options = replace(self.options, open_calls=None, focus=None, unfolded=frozenset())
         self.marks = NO_MARKS
-        self.drawing, self.undrawn = None, None
+        self.drawing, self.undrawn, self.causes = None, None, None
         self.selection, self.step, self.follows_live = "", -1, False
         self.pinned_step = None
         self.run_state, self.stop_reason, self.exception = "none", "", None

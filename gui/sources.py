@@ -1,8 +1,7 @@
-"""Source lines on screen: short paths, and the lines of code around one, read from disk where they still are."""
+"""Source lines on screen: the lines of code around one, read from disk where they still are."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
@@ -20,17 +19,6 @@ class Excerpt:
     first: int
     lines: tuple[str, ...]
     mtime_ns: int
-
-
-def short_path(file: str, folder: str = "") -> str:
-    """The path below `folder` or below site-packages, else the file's name."""
-    path = Path(file)
-    if folder and path.is_relative_to(folder):
-        return path.relative_to(folder).as_posix()
-    parts = path.parts
-    if "site-packages" in parts:
-        return Path(*parts[parts.index("site-packages") + 1 :]).as_posix()
-    return path.name
 
 
 def started_ns_of(meta: Mapping[str, Any]) -> int:

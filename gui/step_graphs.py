@@ -1,12 +1,13 @@
-"""The graphs of a tape's steps and what differs between them, each read or made once."""
+"""The graphs of a tape's steps, what differs between them and why, each read or made once."""
 
 from collections.abc import Hashable
 
 import networkx as nx
 
 from gui.recent import Recent
-from tracer import GraphDiff, Step, Tape
+from tracer import Cause, GraphDiff, Step, Tape
 from tracer.model.call_tree import call_tree
+from tracer.model.causes import causes
 from tracer.model.diff import diff, diff_of_calls
 
 CACHED_GRAPHS, CACHED_DIFFS = 64, 256
@@ -20,6 +21,8 @@ class StepGraphs:
         self._graphs: Recent[nx.MultiDiGraph] = Recent(CACHED_GRAPHS)
         self._calls: Recent[frozenset[str]] = Recent(CACHED_GRAPHS)
         self._diffs: Recent[GraphDiff] = Recent(CACHED_DIFFS)
+        self._causes: Recent[tuple[Cause, ...]] = Recent(CACHED_DIFFS)
+        self._folder = tape.meta.get("folder", "")
 
     def of(self, step: Step) -> nx.MultiDiGraph:
         """The graph of a step: the same object for all steps that share it. Raises TapeError where it has none."""
@@ -35,6 +38,15 @@ class StepGraphs:
         if not before.topology_id or not after.topology_id:
             return None
         return self._diffs.get((key_of(before), key_of(after)), lambda: self._compare(before, after))
+
+    def causes(self, before: Step, after: Step) -> tuple[Cause, ...]:
+        """Why one step differs from the other, by what is known of source lines so far; nothing where one has no
+        graph."""
+        found = self.diff(before, after)
+        if found is None:
+            return ()
+        keys = ((key_of(step), self._tape.lines_digest(step.index)) for step in (before, after))
+        return self._causes.get(tuple(keys), lambda: causes(self.of(before), self.of(after), found, self._folder))
 
     def _compare(self, before: Step, after: Step) -> GraphDiff:
         compare = diff_of_calls if before.shape_id == after.shape_id else diff

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from gui.appearance import Appearance
 from gui.comparison import compared_step
 from gui.draftsman import Draftsman
-from gui.drawing import LATE_STEPS, Drawing, Question, Undrawn
+from gui.drawing import LATE_STEPS, Drawing, Explained, Question, Undrawn
 from gui.export import Export
 from gui.follower import Follower
 from gui.levels import sampling_text
@@ -228,6 +228,11 @@ class Workbench(QObject):
             self.session.set_drawing(drawing)
 
     @Slot(object)
+    def _on_explained(self, explained: Explained) -> None:
+        if self.sender() is self._draftsman:
+            self.session.set_causes(explained)
+
+    @Slot(object)
     def _on_not_drawn(self, undrawn: Undrawn) -> None:
         if self.sender() is self._draftsman and undrawn.question.step == self.session.step:
             self.session.set_undrawn(undrawn)
@@ -288,6 +293,7 @@ class Workbench(QObject):
         self.session.open(path, follows_live=is_live)
         self._draftsman = Draftsman(path, self)
         self._draftsman.drawn.connect(self._on_drawn)
+        self._draftsman.explained.connect(self._on_explained)
         self._draftsman.failed.connect(self._on_not_drawn)
         self._draftsman.progressed.connect(self.layout_progressed)
         self._draftsman.start()

@@ -1,6 +1,7 @@
 """Tapescope's library: record a training run, read the tape. Importing it imports neither torch nor Qt."""
 
 from tracer.errors import ControlError, ExportError, QueryError, TapeError, TapescopeError, UsageError
+from tracer.model.causes import Cause
 from tracer.model.diff import GraphDiff
 from tracer.model.records import Event, Pass, Step
 from tracer.recording import log, record, step
@@ -8,6 +9,7 @@ from tracer.store.reader import Batch, Tape
 
 __all__ = [
     "Batch",
+    "Cause",
     "ControlError",
     "Event",
     "ExportError",

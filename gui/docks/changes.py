@@ -1,18 +1,21 @@
-"""What changed from the compared step to the one shown now, as lists of keys that lead to the graph."""
+"""What changed from the compared step to the one shown now: why, and lists of keys that lead to the graph."""
 
 from collections.abc import Iterable, Sequence
 
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QHeaderView
+from PySide6.QtWidgets import QHeaderView, QVBoxLayout, QWidget
 
 from gui import format as fmt
 from gui.appearance import Appearance
+from gui.docks.cause_table import CauseTable
 from gui.docks.dock import Dock
 from gui.docks.section_tree import SectionTree
+from gui.marks import FOUND, NO_MARKS, Marks
+from gui.models.causes import CauseModel
 from gui.models.tree import Block, Row, SectionModel
 from gui.names import Names
 from gui.session import Session
-from tracer import GraphDiff
+from tracer import Cause, GraphDiff
 from tracer.model.call_keys import unmarked
 
 MOST_ROWS = 500
@@ -29,18 +32,37 @@ class ChangesDock(Dock):
         self.tree.header().setResizeContentsPrecision(0)
         self.tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.tree.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
-        super().__init__("changes", ChangesDock.tr("Changes"), self.tree)
+        self.causes = CauseModel()
+        self.why = CauseTable(self.causes, appearance.theme)
+        self._marks = NO_MARKS
+        self._steps: tuple[int, int] | None = None
+        super().__init__("changes", ChangesDock.tr("Changes"), self._placed())
         self.model.setParent(self)
+        self.causes.setParent(self)
         self.tree.setAccessibleName(self.tr("Changed nodes"))
         appearance.theme_changed.connect(self.tree.set_theme)
+        appearance.theme_changed.connect(self.why.set_theme)
         session.drawing_changed.connect(self.refresh_soon)
+        session.causes_changed.connect(self.refresh_soon)
+        session.drawing_changed.connect(self._clear_marks)
         self.tree.key_activated.connect(session.reveal)
+        self.why.cause_activated.connect(self._show_cause)
+
+    def _placed(self) -> QWidget:
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(self.why)
+        column.addWidget(self.tree, 1)
+        return content
 
     @Slot()
     def refresh(self) -> None:
         if not self.isVisible():
             return
         drawing = self._session.drawing
+        self.causes.set_causes(self._session.causes or (), self._session.meta.get("folder", ""))
         if drawing is None or drawing.question.compared_step < 0:
             self.model.set_blocks(())
             return
@@ -49,6 +71,26 @@ class ChangesDock(Dock):
             self.model.set_blocks((_why_none(steps),))
         else:
             self.model.set_blocks(change_blocks(drawing.diff, steps, Names(drawing.graph)))
+
+    @Slot(object)
+    def _show_cause(self, cause: Cause) -> None:
+        """Marks all that it explains, and leads to the call or node that tells most."""
+        self._marks = Marks(frozenset(cause.nodes or cause.calls), FOUND)
+        self._session.mark(self._marks)
+        lead = next(iter((*cause.calls, *cause.nodes)), "")
+        if lead:
+            self._session.reveal(lead)
+
+    @Slot()
+    def _clear_marks(self) -> None:
+        """What was marked for a cause means nothing between other steps."""
+        drawing = self._session.drawing
+        steps = None if drawing is None else (drawing.question.compared_step, drawing.step.index)
+        if steps != self._steps:
+            self._steps = steps
+            if self._marks and self._session.marks == self._marks:
+                self._session.mark(NO_MARKS)
+            self._marks = NO_MARKS
 
 
 def change_blocks(diff: GraphDiff, steps: tuple[int, int], names: Names) -> tuple[Block, ...]:

@@ -18,8 +18,9 @@ from PySide6.QtWidgets import (
 )
 
 from gui.fonts import CODE_FAMILIES
-from gui.sources import Excerpt, read_excerpt, short_path
+from gui.sources import Excerpt, read_excerpt
 from gui.theme import Theme
+from tracer.model.source_paths import short_path
 
 MARK = "▸"
 

@@ -22,6 +22,7 @@ from gui.windows.inside import InsideWindow
 from gui.windows.navigation import Navigation
 from gui.windows.replay_bar import ReplayBar
 from gui.windows.side_by_side import SideBySide
+from gui.windows.why_line import WhyLine
 
 
 class GraphPage(QWidget):
@@ -55,7 +56,9 @@ class GraphPage(QWidget):
         self._connect()
         # After what gives the canvases their scenes: it puts marks on these and moves the cameras over them.
         self.navigation = Navigation(session, actions, self.panes.canvases, appearance.theme, self)
-        column.insertWidget(column.count() - 1, self.navigation.breadcrumbs)
+        self.why_line = WhyLine(session, self.navigation.breadcrumbs, appearance.theme)
+        self.why_line.requested.connect(self.changes_requested)
+        column.insertWidget(column.count() - 1, self.why_line)
         column.insertWidget(column.count() - 1, self.navigation.focus_bar)
         self.replaying = Replaying(session, self.navigation.navigator, self.panes.canvases)
         self.replay_bar = ReplayBar(session, actions, self.replaying, appearance.theme)
@@ -231,6 +234,7 @@ class GraphPage(QWidget):
         self.panes.dress(theme)
         self.bar.dress(theme)
         self.incidents.dress(theme)
+        self.why_line.dress(theme)
         self.navigation.dress(theme)
         self.replay_bar.dress(theme)
 

@@ -1,6 +1,7 @@
 """info, diff, export and continue on real tapes; and what each says, in one line, to input that makes no sense."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ import networkx as nx
 import pytest
 
 from main import main
+from tests.model import trainings
 from tests.store.samples import META, step_record, structure_record, write_rich_tape, write_tape
 from tracer import Tape
 from tracer.store.writer import EventRecord, Writer
@@ -79,16 +81,44 @@ def test_info_keeps_trouble_to_a_line_and_json_to_its_rules(tapescope: Command, 
     assert isinstance(facts, dict) and facts["scalars"] == {"loss": "NaN", "rate": "Infinity"}
 
 
-def test_diff_says_what_changed(tapescope: Command, tape: Path) -> None:
+def test_diff_says_why_two_steps_differ(tapescope: Command, tape: Path) -> None:
     assert tapescope("diff", tape, 0, 1) == (0, "Steps 0 and 1 have the same graph.\n", "")
-    code, out, err = tapescope("diff", tape, 0, -1)
+    report = "Step 0 → -1: 1 added, 0 removed, 1 changed\nfc\n  +1 node in fc: 3 Mul instead of 2\n"
+    assert tapescope("diff", tape, 0, -1) == (0, report, "")
+
+
+def test_diff_lists_the_nodes_that_differ(tapescope: Command, tape: Path) -> None:
+    code, out, err = tapescope("diff", tape, 0, -1, "--nodes")
     assert (code, err) == (0, "") and out.startswith("Step 0 → -1: 1 added, 0 removed, 1 changed\n")
     assert "  + fc: 1 nodes (MulBackward0)\n" in out
     assert "  ~ output:0: fed by fc#0/MulBackward0:1 → fc#0/MulBackward0:2\n" in out
+
+
+def test_diff_gives_nodes_and_causes_as_json(tapescope: Command, tape: Path) -> None:
     found = json.loads(tapescope("diff", tape, 5, 0, "--json")[1])
     assert (found["added"], found["removed"]) == ([], ["fc#0/MulBackward0:2"]) and list(found["changed"]) == [
         "output:0"
     ]
+    [cause] = found["causes"]
+    assert (cause["kind"], cause["module"], cause["source"]) == ("repeated", "fc", None)
+    assert (cause["removed"], cause["changed"]) == (found["removed"], ["output:0"])
+    assert (cause["before"], cause["after"]) == (3, 2)
+
+
+def test_diff_tells_causes_by_module_with_their_lines_in_a_hundred_columns(
+    tapescope: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(trainings.__file__).parent)
+    folder = tmp_path / "a folder of a name that is long enough to make any line too long for a hundred columns"
+    folder.mkdir()
+    trainings.early_exit(folder / "run.tape").close()
+    code, out, err = tapescope("diff", folder / "run.tape", 2, 5)
+    assert (code, err) == (0, "")
+    headline, *lines = out.splitlines()
+    assert headline == "Step 2 → 5: 4 added, 22 removed, 1 changed"
+    assert [line for line in lines if not line.startswith(" ")] == ["layers", "EarlyExit", "exit"]
+    assert re.fullmatch(r"  layers\.3–5 no longer run: −15 nodes \(trainings\.py:\d+\)", lines[1])
+    assert all(len(line) <= 100 for line in lines)
 
 
 def test_export_writes_json_that_networkx_reads(tapescope: Command, tape: Path, troubled: Path, tmp_path: Path) -> None:
@@ -262,8 +292,10 @@ def test_a_level_that_does_not_exist_is_said_before_connecting(tapescope: Comman
 
 def test_diff_names_the_evaluations_that_only_one_step_has(tapescope: Command, tmp_path: Path) -> None:
     path = write_rich_tape(tmp_path / "rich.tape")
-    _, out, _ = tapescope("diff", path, 1, 2)
+    _, out, _ = tapescope("diff", path, 1, 2, "--nodes")
     assert out.splitlines()[-2:] == ["  + call of act: no grad, ×1", "  + call of fc: no grad, ×1"]
+    _, out, _ = tapescope("diff", path, 1, 2)
+    assert out.splitlines()[-2:] == ["the step as a whole", "  act, fc: forward-only pass that the first step lacks"]
     assert tapescope("diff", path, 0, 1)[1] == "Steps 0 and 1 have the same graph.\n"
     content = strict(tapescope("diff", path, 2, 1, "--json")[1])
     assert content["calls_removed"] == ["act#0~", "fc#0~"] and content["calls_added"] == []

@@ -12,9 +12,10 @@ from pytestqt.qtbot import QtBot
 
 from gui.editors import DESKTOP
 from gui.facts import opaque_text
-from gui.sources import read_excerpt, short_path
+from gui.sources import read_excerpt
 from gui.windows.main_window import MainWindow
 from tests.gui.conftest import LOG_LINE, SPOILT
+from tracer.model.source_paths import short_path
 from tracer.source_file import MAX_FILE_BYTES
 
 SOON_MSECS = 10_000

@@ -1,51 +1,99 @@
-"""`tapescope diff`: what changed between the graphs of two steps."""
+"""`tapescope diff`: why the graphs of two steps differ, and in which nodes."""
 
 import argparse
+import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import networkx as nx
 
 from tracer.exporters.json import to_json
 from tracer.model.call_tree import LIVE, call_tree
+from tracer.model.causes import Cause, causes
 from tracer.model.diff import GraphDiff, diff
+from tracer.model.source_paths import short_path
 from tracer.steps import checked_step
 from tracer.store.reader import Tape
 
 NAME = "diff"
-HELP = "say what changed between two steps"
+HELP = "say what changed between two steps, and why"
 
 _OUTSIDE = "outside any module"
+_WHOLE = "the step as a whole"
+_WIDTH = 100
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("tape", type=Path, metavar="FILE.tape")
     parser.add_argument("before", type=int, metavar="I", help="a step")
     parser.add_argument("after", type=int, metavar="J", help="another step")
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--nodes", action="store_true", help="list the nodes that differ instead of the causes")
+    parser.add_argument("--json", action="store_true", help="both as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     with Tape(args.tape) as tape:
         before, after = (tape.graph(checked_step(tape, step)) for step in (args.before, args.after))
+        folder = tape.meta.get("folder", "")
     found = diff(before, after)
     if args.json:
         changed = dict(sorted(found.changed.items()))
         parts = ("added", "removed", "calls_added", "calls_removed")
-        print(to_json({**{part: sorted(getattr(found, part)) for part in parts}, "changed": changed}, indent=2))
+        why = [asdict(cause) for cause in causes(before, after, found, folder)]
+        content = {**{part: sorted(getattr(found, part)) for part in parts}, "changed": changed, "causes": why}
+        print(to_json(content, indent=2))
+        return 0
+    print(_headline(found, args.before, args.after))
+    if args.nodes:
+        lines = _nodes(found, before, after)
     else:
-        print("\n".join(_lines(found, before, after, args.before, args.after)))
+        lines = _report(causes(before, after, found, folder), (after, before), folder)
+    for line in lines:
+        print(line)
     return 0
 
 
-def _lines(found: GraphDiff, before: nx.MultiDiGraph, after: nx.MultiDiGraph, first: int, second: int) -> Iterator[str]:
+def _headline(found: GraphDiff, first: int, second: int) -> str:
     if not found:
-        yield f"Steps {first} and {second} have the same graph."
-        yield from _calls_beside(found, before, after)
-        return
-    counts = f"{len(found.added)} added, {len(found.removed)} removed, {len(found.changed)} changed"
-    yield f"Step {first} → {second}: {counts}"
+        return f"Steps {first} and {second} have the same graph."
+    return (
+        f"Step {first} → {second}: {len(found.added)} added, {len(found.removed)} removed, {len(found.changed)} changed"
+    )
+
+
+def _report(found: Sequence[Cause], graphs: Iterable[nx.MultiDiGraph], folder: str) -> Iterator[str]:
+    """The causes under the modules that they are about, in the order of the first of each."""
+    calls = [call for graph in graphs for call in graph.graph["module_calls"]]
+    model = next((call["class"] for call in calls if not call["path"]), "the model itself")
+    modules: dict[str, list[Cause]] = {}
+    for cause in found:
+        whole = _OUTSIDE if cause.source is not None and cause.kind != "passes" else _WHOLE
+        modules.setdefault(whole if cause.module is None else cause.module or model, []).append(cause)
+    for module, group in modules.items():
+        yield module
+        for cause in group:
+            text = f"{cause.text}{_place(cause, folder)}"
+            yield from textwrap.wrap(
+                text,
+                _WIDTH,
+                initial_indent="  ",
+                subsequent_indent="    ",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+
+
+def _place(cause: Cause, folder: str) -> str:
+    """The line, where the sentence does not begin with it."""
+    if cause.source is None:
+        return ""
+    path = short_path(cause.source.file, folder)
+    return "" if cause.text.startswith(f"{path}:") else f" ({path}:{cause.source.line})"
+
+
+def _nodes(found: GraphDiff, before: nx.MultiDiGraph, after: nx.MultiDiGraph) -> Iterator[str]:
     yield from (f"  + {line}" for line in _by_module(found.added, after))
     yield from (f"  − {line}" for line in _by_module(found.removed, before))
     for key, differences in sorted(found.changed.items()):

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.errors import QueryError, TapeError
+from tracer.model.causes import Cause, causes
 from tracer.model.diff import GraphDiff, diff
 from tracer.model.query import parse
 from tracer.model.records import Event, Pass, Step
@@ -199,6 +200,11 @@ class Tape:
     def diff(self, before: int, after: int) -> GraphDiff:
         """What differs between the graphs of two steps."""
         return diff(self.graph(before), self.graph(after))
+
+    def causes(self, before: int, after: int) -> tuple[Cause, ...]:
+        """Why the graphs of two steps differ, the most telling first: each node of `diff` belongs to exactly one."""
+        graphs = self.graph(before), self.graph(after)
+        return causes(*graphs, diff(*graphs), self.meta.get("folder", ""))
 
     @property
     def table(self) -> StepTable:
