@@ -33,7 +33,8 @@ class Sampling:
 class Options:
     """`level` and `every` are those of `Sampling`; `max_steps` ends the script after that many steps.
 
-    With `control` the training listens for a client on this machine; `strict` lets errors of the capture through (for
+    With `control` the training listens for a client on this machine; with `break_on_exception` it waits for one before
+    an exception ends it; `strict` lets errors of the capture through (for
     tests). Raises UsageError where a value makes no sense.
     """
 
@@ -42,6 +43,7 @@ class Options:
     max_steps: int | None = None
     control: bool = True
     on_detach: OnDetach = "resume"
+    break_on_exception: bool = False
     strict: bool = False
 
     def __post_init__(self) -> None:

@@ -19,6 +19,7 @@ from tracer.capture.measuring import Measuring
 from tracer.capture.not_finite import NotFinite
 from tracer.capture.optimizers import Optimizers
 from tracer.capture.passes import See
+from tracer.capture.post_mortem import PostMortem
 from tracer.capture.run_facts import run_facts
 from tracer.capture.scalars import Number, StepScalars, learning_rates, loss_of
 from tracer.capture.step_graph import StepGraph
@@ -39,7 +40,7 @@ class Recorder:
         """Create the tape. `command` is what the user ran. Raises TapeError where the file cannot be written."""
         self.path = Path(path)
         self.options = options
-        self._control = RunControl(options.on_detach, f"To go on: tapescope continue {self.path}")
+        self._control = RunControl(options.on_detach, _how_to_continue(self.path))
         self._server = _listen(self._control) if options.control else None
         self._writer = self._open(command)
         self._graph = StepGraph()
@@ -55,6 +56,7 @@ class Recorder:
         self._scaled_losses = ScaledLosses()
         self._has_stepped = False
         self._ended: EndedStep | None = None
+        self._identify: Callable[..., None] | None = None
         self._sampling = options.sampling
         self._measuring = Measuring(self._graph.log, options.level)
         self._not_finite = NotFinite()
@@ -89,13 +91,55 @@ class Recorder:
         self._start_clock()
 
     def stop(self, error: BaseException | None = None) -> None:
-        """Take the hooks out, note `error` that ended the training, close the tape."""
-        self._close_evaluations()
+        """Take the hooks out and close the tape. An `error` that ended the training is noted with the step that it left
+        unfinished; with `break_on_exception` the training waits there before it ends, SystemExit where it is told to
+        end at once."""
+        try:
+            if isinstance(error, Exception):
+                self._note_exception(error)
+            else:
+                self._close_evaluations()
+        finally:
+            self._close()
+
+    def _note_exception(self, error: Exception) -> None:
+        index, facts = self._index, dict[str, object]()
+        self._guard_alone(self._examine)(error, facts)
+        text = "".join(traceback.format_exception(error))
+        data = {"type": type(error).__name__, "message": "", "traceback": text, **facts}
         self.suspend()
         self._append_arrived(wait=True)
-        if isinstance(error, Exception):
-            text = "".join(traceback.format_exception(error))
-            self._event("exception", type=type(error).__name__, message=str(error), traceback=text)
+        self._writer.append(EventRecord("exception", index, time.time_ns(), data))
+        if self.options.break_on_exception:
+            self._control.stop_now(Stop("exception", text=f"{data['type']}: {data['message']}"), self)
+
+    def _examine(self, error: Exception, facts: dict[str, object]) -> None:
+        """Fill in the facts of the event, and put the step on the tape that the exception left unfinished, if one had
+        begun. What is found before something fails stays."""
+        post_mortem = PostMortem(error)
+        facts |= post_mortem.facts
+        try:
+            self._append_unfinished(post_mortem)
+            post_mortem.look_at_frames()
+        finally:
+            facts |= post_mortem.facts
+        facts["message"] = str(error)
+
+    def _append_unfinished(self, post_mortem: PostMortem) -> None:
+        place = post_mortem.place
+        if self._graph.is_attached and post_mortem.complete(self._graph):
+            self._passes.append(Pass("partial"))
+        if place.where == "outside" and not (self._graph.has_begun or self._passes):
+            self._close_evaluations()
+            return
+        optimizer = None if place.optimizer is None else self._optimizers.name(place.optimizer)
+        post_mortem.facts["optimizer"] = optimizer
+        self._identify = self._guard_alone(post_mortem.identify)
+        self._append_step(optimizer, "partial")
+
+    def _close(self) -> None:
+        self.suspend()
+        self._append_arrived(wait=True)
         self._event("closed", state="closed")
         self._writer.close("closed")
         if self._server is not None:
@@ -241,6 +285,8 @@ class Recorder:
         try:
             ended = self._graph.end()
             self._measuring.take(self._index, ended)
+            if self._identify is not None:
+                self._identify(ended, self._graph)
             found = self._not_finite.loss_event(ended, self._graph.line)
             if found is not None:
                 self._event("not_finite", **found)
@@ -324,6 +370,10 @@ class Recorder:
             if self._server is not None:
                 self._server.close()
             raise
+
+
+def _how_to_continue(path: Path) -> str:
+    return f"To look: tapescope open {path}. To go on: tapescope continue {path}"
 
 
 def _listen(control: RunControl) -> ControlServer | None:

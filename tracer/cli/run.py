@@ -43,6 +43,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="if the app goes away while paused: go on (default) or wait",
     )
     parser.add_argument(
+        "--break-on-exception",
+        action="store_true",
+        help="wait where an exception would end the script, with the unfinished step on the tape",
+    )
+    parser.add_argument(
         "-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="run a module, as `python -m` does"
     )
     parser.add_argument(
@@ -56,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         words = words[1:]
     if not words:
         raise UsageError("Nothing to run: give a script, or -m and a module.")
-    options = {"level": args.level, "every": args.every, "max_steps": args.max_steps, "on_detach": args.on_detach}
+    options = {name: getattr(args, name) for name in ("level", "every", "max_steps", "on_detach", "break_on_exception")}
     Options(**options)
     name = words[0]
     tape: Path = args.tape or free_name(Path(name.rpartition(".")[2] if args.module else name).stem)

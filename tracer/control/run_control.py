@@ -20,10 +20,12 @@ _ENDED_BY_REQUEST = 130  # the exit code that Ctrl-C would give
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Why a training waits: "pause", "step", or "breakpoint" with the name of the condition that was met."""
+    """Why a training waits: "pause", "step", "breakpoint" with the name of the condition that was met, or "exception"
+    with its type and message as `text`."""
 
     reason: str
     condition: str = ""
+    text: str = ""
 
 
 class Witness(Protocol):
@@ -105,10 +107,22 @@ class RunControl:
             stop = self._take_stop()
             if stop is not None:
                 witness.stopped(stop)
-                self._wait()
+                self._wait(stop)
                 witness.continued()
         if self._wishes:
             self._grant(witness)
+        if self._is_ending:
+            raise SystemExit(_ENDED_BY_REQUEST)
+
+    def stop_now(self, stop: Stop, witness: Witness) -> None:
+        """Wait here as at a boundary, whatever was asked for. Where nobody is attached the grace begins now.
+        SystemExit where an end is asked for."""
+        with self._changed:
+            self._may_go = False
+            self._alone_since = time.monotonic()
+        witness.stopped(stop)
+        self._wait(stop)
+        witness.continued()
         if self._is_ending:
             raise SystemExit(_ENDED_BY_REQUEST)
 
@@ -136,7 +150,7 @@ class RunControl:
                 self._may_go = False
             return stop
 
-    def _wait(self) -> None:
+    def _wait(self, stop: Stop) -> None:
         has_told = False
         with self._changed:
             while not self._may_go:
@@ -146,6 +160,7 @@ class RunControl:
                     return
                 if is_alone and not has_told:
                     has_told = True
-                    text = f"tapescope: paused and nobody is attached. {self._how_to_continue}"
+                    why = f" at {stop.text.splitlines()[0]}" if stop.text else ""
+                    text = f"tapescope: paused{why} and nobody is attached. {self._how_to_continue}"
                     with contextlib.suppress(OSError, ValueError):  # stderr may be closed
                         print(text, file=sys.stderr, flush=True)
