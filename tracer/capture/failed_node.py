@@ -9,6 +9,7 @@ import heapq
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tracer.capture.place import EngineRun, Place
@@ -17,12 +18,20 @@ from tracer.capture.walk import AccumulateGrad, root_of
 
 _AGAIN = "backward through the graph a second time"
 _OVERWRITTEN = "modified by an inplace operation"
-_NAMED = re.compile(r"[Ff]unction '?(\w+)'? returned")
+_NAMED = re.compile(r"[Ff]unction '?(\w+)'? returned (?:an? \w+|nan)")
 _BACKWARD_HOOK = "BackwardHookFunctionBackward"
 
 
-def failed_node(place: Place, message: str, was_run: Callable[[Any], bool], hooked: Iterable[Any] = ()) -> Any | None:
-    """The autograd node; None where nothing tells.
+@dataclass(frozen=True, slots=True, eq=False)
+class Guess:
+    """An autograd node; `is_certain` is False where one close to it may be meant as well."""
+
+    node: Any
+    is_certain: bool = True
+
+
+def failed_node(place: Place, message: str, was_run: Callable[[Any], bool], hooked: Iterable[Any] = ()) -> Guess | None:
+    """The node where the backward of `place` failed; None where nothing tells.
 
     `was_run` says whether an earlier backward may have freed a node, `hooked` are nodes known to have hooks.
     """
@@ -31,15 +40,25 @@ def failed_node(place: Place, message: str, was_run: Callable[[Any], bool], hook
         return None
     order = engine_order(run)
     if place.function is not None and place.function in order:
-        return place.function
+        return Guess(place.function)
     if _AGAIN in message:
-        return next((node for node in order if is_freed(node) and was_run(node)), None)
+        return _first(node for node in order if is_freed(node) and was_run(node))
     if _OVERWRITTEN in message:
-        return next((node for node in order if is_overwritten(node)), None)
-    suspects = _suspects(order, run, was_run)
-    return (
-        _named(suspects, message) or (_hooked(suspects, set(hooked)) if place.is_hooked else None) or _likely(suspects)
-    )
+        return _first(node for node in order if is_overwritten(node))
+    start, end = _suspects(order, run, was_run)
+    suspects = order[start:end]
+    named = _NAMED.search(message)
+    if named is not None:
+        # anomaly mode looks for NaN after the node has freed what it had saved
+        possible = order[max(start - named[0].endswith("nan"), 0) : end]
+        found = _first(node for node in possible or order if node.name() == named[1])
+        if found is not None:
+            return found
+    if not place.is_hooked:
+        return _first(filter(_is_outgrown, suspects)) or _likely(suspects)
+    seen = set(hooked)
+    found = _first(node for node in suspects if node in seen or _has_hook(node))
+    return found or _likely(suspects, is_certain=len(suspects) == 1)
 
 
 def engine_order(run: EngineRun) -> list[Any]:
@@ -87,29 +106,32 @@ def _needed(run: EngineRun) -> set[Any]:
     return needed
 
 
-def _suspects(order: Sequence[Any], run: EngineRun, was_run: Callable[[Any], bool]) -> list[Any]:
-    """From the first that may have failed to the first that must have, if not one before it; none where the graph is
-    kept, so that nothing tells."""
+def _suspects(order: Sequence[Any], run: EngineRun, was_run: Callable[[Any], bool]) -> tuple[int, int]:
+    """From the first that may have failed to behind the first that must have, if not one before it; none where the
+    graph is kept, so that nothing tells."""
     if run.keeps_graph:
-        return []
+        return 0, 0
     start = 0
     for at, node in enumerate(order):
         freed = is_freed(node)
         if freed and not was_run(node):
             start = at + 1
         elif freed is False:
-            return list(order[start : at + 1])
-    return list(order[start:])
+            return start, at + 1
+    return start, len(order)
 
 
-def _named(suspects: Sequence[Any], message: str) -> Any | None:
-    """The one that the error names: what it returned was wrong."""
-    named = _NAMED.search(message)
-    return next((node for node in suspects if named is not None and node.name() == named[1]), None)
+def _first(nodes: Iterable[Any]) -> Guess | None:
+    node = next(iter(nodes), None)
+    return None if node is None else Guess(node)
 
 
-def _hooked(suspects: Sequence[Any], hooked: set[Any]) -> Any | None:
-    return next((node for node in suspects if node in hooked or _has_hook(node)), None)
+def _is_outgrown(node: Any) -> bool:
+    """Whether a leaf cannot take its gradient any more, as its size was changed since."""
+    if type(node) is not AccumulateGrad:
+        return False
+    leaf = node.variable
+    return any(tuple(made.shape) != tuple(leaf.shape) for made in node._input_metadata)
 
 
 def _has_hook(node: Any) -> bool:
@@ -119,9 +141,9 @@ def _has_hook(node: Any) -> bool:
     return bool(node.name() == _BACKWARD_HOOK)
 
 
-def _likely(suspects: Sequence[Any]) -> Any | None:
-    """The one that needs what it saved: nodes that save nothing hardly ever fail."""
+def _likely(suspects: Sequence[Any], is_certain: bool = True) -> Guess | None:
+    """The one that needs what it saved: nodes that save nothing hardly ever fail of themselves."""
     if not suspects:
         return None
-    last = suspects[-1]
-    return last if is_freed(last) is False else suspects[0]
+    has_saved = is_freed(suspects[-1]) is False
+    return Guess(suspects[-1] if has_saved else suspects[0], is_certain and (has_saved or len(suspects) == 1))

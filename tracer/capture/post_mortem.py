@@ -53,9 +53,11 @@ class PostMortem:
 
     def _identify_node(self, ended: EndedStep, graph: StepGraph) -> None:
         hooked = (tensor.grad_fn for tensor in self._tensors_with_hooks())
-        node = failed_node(self.place, str(self._error), graph.was_run, hooked)
-        if node is None:
+        guess = failed_node(self.place, str(self._error), graph.was_run, hooked)
+        if guess is None:
             return
+        node = guess.node
+        self.facts["is_certain"] = guess.is_certain
         if type(node) is AccumulateGrad:
             name = ended.parameter(node.variable)
             self.facts |= {"node": name, "op": "AccumulateGrad", "parameter": name}

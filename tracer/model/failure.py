@@ -1,0 +1,28 @@
+"""An event of kind "exception" in words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def exception_place(data: Mapping[str, Any]) -> str:
+    """ "in backward: MulBackward0 in decoder#3", "in forward of encoder.linear#0"; "" where the event does not say."""
+    where, node, call = data.get("where"), data.get("op") or data.get("node"), data.get("call") or data.get("module")
+    if where == "forward":
+        return f"in forward of {call_text(call) or data.get('class') or 'a module'}"
+    if where == "backward":
+        return f"in backward{_node_text(node, call, data.get('parameter'))}"
+    if where == "optimizer":
+        return f"in {data.get('optimizer') or 'the optimizer'}"
+    return "outside of model, backward and optimizer" if where == "outside" else ""
+
+
+def call_text(call: object) -> str:
+    """A call's key as it is said; "" for none."""
+    return "the model itself" if call == "#0" else str(call or "")
+
+
+def _node_text(op: object, call: object, parameter: object) -> str:
+    if parameter:
+        return f": at parameter {parameter}"
+    inside = f" in {call_text(call)}" if call else ""
+    return f": at {op}{inside}" if op else inside
