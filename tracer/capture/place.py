@@ -1,6 +1,7 @@
 """Where an exception was raised: in a module's forward, a backward, an optimizer or the code around, as its traceback
 tells."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import CodeType, FrameType, TracebackType
@@ -64,6 +65,14 @@ def place_of(error: BaseException) -> Place:
         first = first or place
         current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
     return first or Place("outside", None)
+
+
+def is_in_optimizer() -> bool:
+    """Whether the step of some optimizer is under way in this thread."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code is not _OPTIMIZER_STEP:
+        frame = frame.f_back
+    return frame is not None
 
 
 def _read(trace: TracebackType | None) -> Place:

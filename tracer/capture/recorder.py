@@ -19,6 +19,7 @@ from tracer.capture.measuring import Measuring
 from tracer.capture.not_finite import NotFinite
 from tracer.capture.optimizers import Optimizers
 from tracer.capture.passes import See
+from tracer.capture.place import is_in_optimizer
 from tracer.capture.post_mortem import PostMortem
 from tracer.capture.run_facts import run_facts
 from tracer.capture.scalars import Number, StepScalars, learning_rates, loss_of
@@ -193,6 +194,7 @@ class Recorder:
     def _before_backward(self, roots: list[torch.Tensor], kind: str) -> None:
         loss = loss_of(self._scaled_losses.unscaled(roots)) if kind == "backward" else None
         if loss is not None:
+            self._in_optimizer &= is_in_optimizer()  # not where its step has raised, and the script went on
             is_repeated = self._in_optimizer and any(item.kind == "backward" for item in self._passes)
             self._scalars.add_loss(loss, is_repeated)
         self._passes.append(Pass(kind, loss if isinstance(loss, float) else None))
