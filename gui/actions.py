@@ -15,6 +15,7 @@ from gui.differences import differing_keys
 from gui.drawing import inside_of
 from gui.findings import LINK, source_of
 from gui.hierarchy import DEPTHS
+from gui.incidents import LEADING
 from gui.levels import CHOICES, sampling_text
 from gui.session import Session
 from gui.theme import Theme
@@ -74,10 +75,10 @@ SPECS = (
     ),
     ActionSpec(
         "go_to_origin",
-        "Go to origin of NaN or Inf",
+        "Go to origin of NaN, Inf or exception",
         ("Ctrl+G",),
         "mdi6.alert-octagon-outline",
-        "Show the step, and in it the op or parameter, where a value was not finite first",
+        "Show the step, and in it the op, parameter or module, where a value was not finite first or the run failed",
     ),
     ActionSpec(
         "compare",
@@ -364,7 +365,7 @@ class Actions(QObject):
         is_told = self._can_control and state in ("running", "paused")
         enabled |= dict.fromkeys((*self.names(LEVEL), "trace_sources"), is_told)
         enabled |= dict.fromkeys(("open_source", "copy_source"), source_of(session) is not None)
-        enabled["go_to_origin"] = any(event.kind == "not_finite" for event in session.incidents)
+        enabled["go_to_origin"] = any(event.kind in LEADING for event in session.incidents)
         enabled["zoom_selection"] = has_graph and bool(session.selection)
         has_inside = inside_of(session.drawing, session.selection) is not None
         is_call = has_graph and session.selection in session.drawing.calls

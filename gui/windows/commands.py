@@ -17,7 +17,7 @@ from gui.demos import find_demo
 from gui.errors import warn
 from gui.export import format_choices
 from gui.findings import source_of
-from gui.incidents import foremost, origin_key
+from gui.incidents import LEADING, foremost, origin_key
 from gui.levels import CHOICES
 from gui.sources import read_excerpt
 from gui.windows.hierarchy import HierarchyCommands
@@ -174,9 +174,10 @@ class Commands(QObject):
 
     @Slot()
     def go_to_origin(self) -> None:
-        """Shows where a value that is not finite came from: of the shown step, else the first of the run."""
+        """Shows where a value that is not finite came from, or where the exception was raised that ended the run: of
+        the shown step, else the first of the run."""
         session = self._workbench.session
-        events = [event for event in session.incidents if event.kind == "not_finite"]
+        events = [event for event in session.incidents if event.kind in LEADING]
         event = foremost(events, session.step)
         if event is not None:
             session.reveal_at(event.step, origin_key(event))

@@ -406,6 +406,6 @@ def test_info_says_how_the_run_ended(tmp_path: Path) -> None:
     assert code == 0
     line = next(line for line in out.decode().splitlines() if line.startswith("  ended"))
     assert re.match(
-        r"  ended       by RuntimeError in step 3, in backward: at MulBackward0, \S+script.py:\d+: one of", line
+        r"  ended       by RuntimeError in step 3, in backward at MulBackward0, \S+script.py:\d+: one of", line
     )
     assert "modified by an inplace operation" in line

@@ -2,7 +2,7 @@
 code of the user's, so an object is told by its type alone."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import BuiltinFunctionType, FrameType, FunctionType, ModuleType
 from typing import Any
 
@@ -43,7 +43,12 @@ def _variables(frame: FrameType) -> list[dict[str, object]]:
             for name, value in names.items()
             if not name.startswith("__") and not issubclass(type(value), _DEFINED)
         )
-        return [{"name": name, **value_facts(value)} for name, value in itertools.islice(shown, _MAX_LOCALS)]
+        return variable_facts(shown)
+
+
+def variable_facts(named: Iterable[tuple[str, Any]]) -> list[dict[str, object]]:
+    """Of each its name beside `value_facts`; of very many the first."""
+    return [{"name": name, **value_facts(value)} for name, value in itertools.islice(named, _MAX_LOCALS)]
 
 
 def value_facts(value: Any) -> dict[str, object]:

@@ -30,7 +30,8 @@ class EngineRun:
 class Place:
     """Holds frames, modules and nodes alive: to be let go of at once.
 
-    `module` is the innermost one that was called; `run` the backward under way, None where the engine was not reached;
+    `module` is the innermost one that was called, `inputs` are what it was given, by position or name;
+    `run` is the backward under way, None where the engine was not reached;
     `function` the `torch.autograd.Function` in whose backward it happened; `is_hooked` says that Python code which is
     no such function's was called by the engine.
     """
@@ -38,6 +39,7 @@ class Place:
     where: Where
     trace: TracebackType | None
     module: torch.nn.Module | None = None
+    inputs: tuple[tuple[str, Any], ...] = ()
     optimizer: torch.optim.Optimizer | None = None
     run: EngineRun | None = None
     function: Any = None
@@ -86,7 +88,7 @@ def _read(trace: TracebackType | None) -> Place:
             where, found = "optimizer", {"optimizer": _local(at.tb_frame, "self")}
         elif code is _CALL:
             where = "backward" if where == "backward" else "forward"
-            found["module"] = _local(at.tb_frame, "self")
+            found["module"], found["inputs"] = _called(at.tb_frame)
         elif code in _BACKWARDS:
             where = "backward"
         elif code is _ENGINE and "run" not in found:
@@ -104,6 +106,13 @@ def _engine_run(frame: FrameType) -> EngineRun:
         arguments: Sequence[Any] = names.get("args", ())
         keeps_graph, inputs = (*arguments[1:2], *arguments[3:4]) if len(arguments) > 3 else (False, ())
         return EngineRun(tuple(names.get("t_outputs", ())), tuple(inputs), bool(keeps_graph))
+
+
+def _called(frame: FrameType) -> tuple[Any, tuple[tuple[str, Any], ...]]:
+    """The module whose call a frame is, and its arguments."""
+    with locals_of(frame) as names:
+        by_position = ((str(at), value) for at, value in enumerate(names.get("args", ())))
+        return names.get("self"), (*by_position, *names.get("kwargs", {}).items())
 
 
 def _local(frame: FrameType, name: str) -> Any:

@@ -9,7 +9,7 @@ from tracer.capture.calls import CallLog, Raised
 from tracer.capture.ended_step import EndedStep
 from tracer.capture.entries import EXIT
 from tracer.capture.failed_node import failed_node
-from tracer.capture.frame_facts import frame_facts, source_facts
+from tracer.capture.frame_facts import frame_facts, source_facts, variable_facts
 from tracer.capture.frames import Frames
 from tracer.capture.locals import tensors_in_locals
 from tracer.capture.place import Place, place_of
@@ -34,6 +34,8 @@ class PostMortem:
         spots = self._frames.of_user(self.place.frames)
         self.facts["source"] = source_facts(spots[-1], self._frames) if spots else None
         self.facts["frames"] = frame_facts(spots, self._frames)
+        if self.place.where == "forward":
+            self.facts["inputs"] = variable_facts(self.place.inputs)
 
     def complete(self, graph: StepGraph) -> bool:
         """Have the part of the step's graph recorded that no backward went through; whether there is any."""

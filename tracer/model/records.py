@@ -62,8 +62,9 @@ class Event:
     An exception ended the training, in the step that is on the tape as a partial one, or where none had begun, before
     the step of that index: type, message, traceback; where: "forward", "backward", "optimizer" or "outside"; source,
     the user's line; frames, the user's, innermost last (file, line, function, locals: name, type, and what is known of
-    value, length, shape, dtype, device, requires_grad, nans, infs); and as far as they are known node, op, made_at (the
-    line that made it), parameter, module, class, call, optimizer.
+    value, length, shape, dtype, device, requires_grad, nans, infs); and as far as they are known node, is_certain (else
+    one close to it may be meant), op, made_at (the line that made it), parameter, module, class, call, inputs (of the
+    module, like locals), optimizer.
     """
 
     id: int
