@@ -48,6 +48,14 @@ SPECS = (
     ActionSpec("continue", "Continue", ("F5",), "mdi6.play", "Let the training run on"),
     ActionSpec("stop", "Stop", ("Shift+F5",), "mdi6.stop", "End the training"),
     ActionSpec(
+        "break_on_exception",
+        "Break on exceptions",
+        (),
+        "",
+        "Runs started from here wait where an exception would end them",
+        True,
+    ),
+    ActionSpec(
         "trace_sources",
         "Find source lines at the next step",
         (),
