@@ -2,6 +2,7 @@
 
 import gc
 import sys
+import time
 import weakref
 from collections import OrderedDict, namedtuple
 from collections.abc import Callable
@@ -253,6 +254,31 @@ def test_tensors_are_found_in_containers_a_few_levels_deep() -> None:
         assert frame_with(value) == [tensor]
     assert frame_with([[[[[tensor]]]]]) == [] and frame_with([1, "a", None]) == []
     assert len(frame_with([torch.ones(1) for _ in range(5_000)])) == 1_000
+
+
+@pytest.mark.parametrize("place", ["forward", "backward"])
+def test_a_chain_of_twenty_thousand_nodes_is_no_trouble(place: str, tmp_path: Path) -> None:
+    weight = torch.ones(3, requires_grad=True)
+
+    def run() -> None:
+        hidden = weight * 1
+        for at in range(20_000):
+            hidden = hidden.sin()
+            if at == 5_000:
+                hidden.register_hook(lambda _: 1 / 0)
+                hooked = hidden
+        if place == "forward":
+            raise ValueError(hooked.shape)
+        hidden.sum().backward()
+
+    began = time.monotonic()
+    with end(tmp_path / "x.tape", run) as tape:
+        secs = time.monotonic() - began
+        (event,) = tape.events("exception")
+        assert tape.steps[0].phase == "partial" and len(tape.graph(0)) > 20_000
+        if place == "backward":
+            assert event.data["node"] == "SinBackward0:5000" and event.data["is_certain"]
+    assert secs < 15
 
 
 class Unprintable(Exception):

@@ -55,7 +55,7 @@ class PostMortem:
 
     def _identify_node(self, ended: EndedStep, graph: StepGraph) -> None:
         hooked = (tensor.grad_fn for tensor in self._tensors_with_hooks())
-        guess = failed_node(self.place, str(self._error), graph.was_run, hooked)
+        guess = failed_node(self.place, str(self._error), graph.ran_before(), hooked)
         if guess is None:
             return
         node = guess.node

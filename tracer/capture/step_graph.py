@@ -101,11 +101,10 @@ class StepGraph:
             self._record(edges, "partial", None)
             self._key_tokens = -1
 
-    def was_run(self, node: Any) -> bool:
-        """Whether a backward before the last one of the step may have run through a node."""
-        number = node._sequence_nr()
-        earlier = self._passes.recorded[:-1]
-        return number < self.log.since or any(number - self.log.base in recorded.numbers for recorded in earlier)
+    def ran_before(self) -> Callable[[Any], bool]:
+        """Says whether a backward before the last one of the step may have run through a node."""
+        numbers = {number + self.log.base for recorded in self._passes.recorded[:-1] for number in recorded.numbers}
+        return lambda node: node._sequence_nr() < self.log.since or node._sequence_nr() in numbers
 
     def reached(self) -> set[int] | None:
         """Ids of the leaf tensors that the step's backwards reached so far, None where its graph is not captured."""
