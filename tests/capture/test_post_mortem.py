@@ -17,6 +17,7 @@ from tests.capture.oracle import Oracle, check
 from tracer import Tape, record
 from tracer.capture import post_mortem, recorder
 from tracer.capture.locals import locals_of, tensors_in_locals
+from tracer.control import run_control
 
 
 class Layer(nn.Module):
@@ -181,6 +182,13 @@ def test_before_anything_was_trained_there_is_no_step(tmp_path: Path) -> None:
         assert event.data["message"] == "'missing'"
 
 
+def test_it_waits_before_the_first_step_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_control.RunControl.__init__, "__defaults__", ("resume", "", 0.0))
+    with end(tmp_path / "x.tape", lambda: {}["missing"], break_on_exception=True) as tape:
+        assert [event.kind for event in tape.events()] == ["started", "exception", "stopped", "continued", "closed"]
+        assert tape.events("stopped")[0].data["text"] == "KeyError: 'missing'"
+
+
 def test_a_model_without_modules(tmp_path: Path) -> None:
     weight = torch.ones(3, requires_grad=True)
     optimizer = torch.optim.SGD([weight], lr=0.1)
@@ -222,7 +230,7 @@ def test_nothing_of_the_training_is_held(tmp_path: Path) -> None:
         training.fail_forward()
 
     try:
-        with record(tmp_path / "x.tape", strict=True):
+        with record(tmp_path / "x.tape", strict=True) as kept:
             held = torch.ones(3)
             references.append(weakref.ref(held))
             run()
@@ -231,6 +239,7 @@ def test_nothing_of_the_training_is_held(tmp_path: Path) -> None:
     del held
     gc.collect()
     assert [reference() for reference in references] == [None] * 3
+    assert kept.path == tmp_path / "x.tape"
 
 
 def test_reading_the_variables_of_a_running_function_keeps_none_of_them() -> None:

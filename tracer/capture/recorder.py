@@ -136,7 +136,10 @@ class Recorder:
         optimizer = None if place.optimizer is None else self._optimizers.name(place.optimizer)
         post_mortem.facts["optimizer"] = optimizer
         self._identify = self._guard_alone(post_mortem.identify)
-        self._append_step(optimizer, "partial")
+        try:
+            self._append_step(optimizer, "partial")
+        finally:
+            self._identify = None  # it holds what the traceback does
 
     def _close(self) -> None:
         self.suspend()
@@ -194,7 +197,8 @@ class Recorder:
     def _before_backward(self, roots: list[torch.Tensor], kind: str) -> None:
         loss = loss_of(self._scaled_losses.unscaled(roots)) if kind == "backward" else None
         if loss is not None:
-            self._in_optimizer &= is_in_optimizer()  # not where its step has raised, and the script went on
+            # not where its step has raised, and the script went on
+            self._in_optimizer = self._in_optimizer and is_in_optimizer()
             is_repeated = self._in_optimizer and any(item.kind == "backward" for item in self._passes)
             self._scalars.add_loss(loss, is_repeated)
         self._passes.append(Pass(kind, loss if isinstance(loss, float) else None))
