@@ -15,6 +15,7 @@ from gui.differences import differing_keys
 from gui.drawing import inside_of
 from gui.findings import LINK, source_of
 from gui.hierarchy import DEPTHS
+from gui.incidents import LEADING
 from gui.levels import CHOICES, sampling_text
 from gui.origins import not_finite_event
 from gui.session import Session
@@ -48,6 +49,14 @@ SPECS = (
     ActionSpec("continue", "Continue", ("F5",), "mdi6.play", "Let the training run on"),
     ActionSpec("stop", "Stop", ("Shift+F5",), "mdi6.stop", "End the training"),
     ActionSpec(
+        "break_on_exception",
+        "Break on exceptions",
+        (),
+        "",
+        "Runs started from here wait where an exception would end them",
+        True,
+    ),
+    ActionSpec(
         "trace_sources",
         "Find source lines at the next step",
         (),
@@ -75,10 +84,10 @@ SPECS = (
     ),
     ActionSpec(
         "go_to_origin",
-        "Go to origin of NaN or Inf",
+        "Go to origin of NaN, Inf or exception",
         ("Ctrl+G",),
         "mdi6.alert-octagon-outline",
-        "Show the step, and in it the op or parameter, where a value was not finite first",
+        "Show the step, and in it the op, parameter or module, where a value was not finite first or the run failed",
     ),
     ActionSpec(
         "go_to_last_finite",
@@ -415,8 +424,8 @@ class Actions(QObject):
         is_told = self._can_control and state in ("running", "paused")
         enabled |= dict.fromkeys((*self.names(LEVEL), "trace_sources"), is_told)
         enabled |= dict.fromkeys(("open_source", "copy_source"), source_of(session) is not None)
+        enabled["go_to_origin"] = any(event.kind in LEADING for event in session.incidents)
         event = not_finite_event(session)
-        enabled["go_to_origin"] = event is not None
         has_last = event is not None and event.id in session.last_finite
         enabled |= dict.fromkeys(("go_to_last_finite", "compare_last_finite"), has_last)
         enabled["zoom_selection"] = has_graph and bool(session.selection)

@@ -1,13 +1,14 @@
 """What the inspector says about a selection: which facts belong to a key, and how they are headed."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gui import format as fmt
 from gui.drawing import Drawing, Undrawn
 from gui.facts import Fact, Section, call_facts, call_number, link_facts, node_facts, opaque_text, step_facts
-from gui.incidents import concerns, headline, origin_key, origin_text
+from gui.failures import MOST_CHARS_WITH_ROOM, failure_headline, failure_sections
+from gui.incidents import LEADING, concerns, headline, origin_key, origin_text
 from gui.measurements import measured_call, measured_node
 from gui.names import Names
 from gui.origins import origin_sections
@@ -89,9 +90,10 @@ def why_nothing(session: Session) -> str:
 
 def _of_step(drawing: Drawing, session: Session) -> Finding:
     step, structure = drawing.step, session.timeline.structure(drawing.step.index)
+    ending = " · unfinished" if step.phase == "partial" else ""
     return Finding(
         f"Step {fmt.count(step.index)}",
-        f"Structure {fmt.count(structure + 1)} · {fmt.plural(drawing.graph.number_of_nodes(), 'node')}",
+        f"Structure {fmt.count(structure + 1)} · {fmt.plural(drawing.graph.number_of_nodes(), 'node')}{ending}",
         (*_ending(step.index, session), *step_facts(step, drawing.graph, structure)),
         _incidents(step.index, session),
     )
@@ -105,16 +107,27 @@ def _of_undrawn(undrawn: Undrawn, session: Session) -> Finding:
 
 
 def _incidents(step: int, session: Session) -> tuple[Notice, ...]:
-    return tuple(Notice(headline(event), "alarm") for event in session.incidents if event.step == step)
+    last = len(session.timeline) - 1
+    return tuple(Notice(_told(event), "alarm") for event in session.incidents if min(event.step, last) == step)
+
+
+def _told(event: Event) -> str:
+    return failure_headline(event, MOST_CHARS_WITH_ROOM) if event.kind == "exception" else headline(event)
 
 
 def _ending(step: int, session: Session) -> tuple[Section, ...]:
     """What ended the run, for its last step."""
     if session.exception is None or step != len(session.timeline) - 1:
         return ()
-    data = session.exception.data
-    fact = Fact(str(data.get("type", "")), str(data.get("message", "")).partition("\n")[0])
-    return (Section("Failed after this step", (fact,)),)
+    return failure_sections(session.exception, str(session.meta.get("folder", "")))
+
+
+def _failure_at(drawing: Drawing, key: str, session: Session) -> tuple[Section, ...]:
+    """The same for the node or the module call where it was raised."""
+    event = session.exception
+    if event is None or event.step != drawing.step.index or not concerns(event, key):
+        return ()
+    return failure_sections(event, str(session.meta.get("folder", "")))
 
 
 def _of_node(drawing: Drawing, key: str, session: Session) -> Finding:
@@ -127,11 +140,11 @@ def _of_node(drawing: Drawing, key: str, session: Session) -> Finding:
         *((Notice(opaque_text(node["op"])),) if node["opaque"] else ()),
         *((Notice(why, "footnote"),) if why else ()),
     )
-    sections = _with_measured(measured, node_facts(drawing.graph, key, drawing.diff))
-    origin = _origin_facts(drawing, key, session)
+    known = _with_measured(measured, node_facts(drawing.graph, key, drawing.diff))
+    sections = (*_failure_at(drawing, key, session), *_origin_facts(drawing, key, session), *known)
     last = _last_finite(drawing, key, session)
     subtitle = f"{node['kind'].capitalize()}{where}"
-    return Finding(title, subtitle, (*origin, *sections), notices, last, node.get("source"))
+    return Finding(title, subtitle, sections, notices, last, node.get("source"))
 
 
 def _of_call(drawing: Drawing, key: str, session: Session) -> Finding:
@@ -139,7 +152,8 @@ def _of_call(drawing: Drawing, key: str, session: Session) -> Finding:
     title, subtitle = call["path"] or call["class"], f"{call['class']} · call {call['call']}"
     measured, why = measured_call(drawing, key, session.timeline, session.run_state == "ended")
     notices = (*_alarms(drawing, key, session), *((Notice(why, "footnote"),) if why else ()))
-    sections = _with_measured(measured, call_facts(drawing.graph, key))
+    known = _with_measured(measured, call_facts(drawing.graph, key))
+    sections = (*_failure_at(drawing, key, session), *known)
     return Finding(title, subtitle, sections, notices, _last_finite(drawing, key, session))
 
 
@@ -152,13 +166,13 @@ def _alarms(
     drawing: Drawing, key: str, session: Session, source: Mapping[str, Any] | None = None
 ) -> tuple[Notice, ...]:
     folder = str(session.meta.get("folder", ""))
-    events = _events_at(drawing, key, session)
+    events = _events_at(drawing, key, session, LEADING)
     return tuple(Notice(origin_text(event, folder, source), "alarm") for event in events)
 
 
-def _events_at(drawing: Drawing, key: str, session: Session) -> list[Event]:
+def _events_at(drawing: Drawing, key: str, session: Session, kinds: Collection[str] = ("not_finite",)) -> list[Event]:
     """What began in a node, a module call or a parameter in the drawn step."""
-    events = (event for event in session.incidents if event.kind == "not_finite")
+    events = (event for event in session.incidents if event.kind in kinds)
     return [event for event in events if event.step == drawing.step.index and concerns(event, key)]
 
 

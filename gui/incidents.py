@@ -4,16 +4,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gui import format as fmt
+from gui.failures import MOST_CHARS_WITH_ROOM, failure_headline, failure_key
 from tracer import Event
 from tracer.model.source_paths import short_path
 
 UNSEARCHED = "the graph of this step was not recorded"
+
+LEADING = ("not_finite", "exception")
+"""Kinds of incidents that have a place in the graph of their step."""
 
 _VALUES = {"nan": "NaN", "inf": "Inf"}
 
 
 def headline(event: Event) -> str:
     """One sentence: what happened, at which step, where it began."""
+    if event.kind == "exception":
+        return failure_headline(event)
     if event.kind == "capture_failed":
         return _failure(event)
     value, what = _value(event.data), event.data.get("what", "loss")
@@ -26,6 +32,8 @@ def headline(event: Event) -> str:
 
 def origin_text(event: Event, folder: str = "", source: Mapping[str, Any] | None = None) -> str:
     """For the inspector; `source` is the node's line, for events that came before it was known."""
+    if event.kind == "exception":
+        return failure_headline(event, MOST_CHARS_WITH_ROOM)
     if _is_unsearched(event.data):
         return f"{_value(event.data)} in the {event.data.get('what', 'loss')}; {UNSEARCHED}"
     at = _line_text(event.data.get("source") or source, folder)
@@ -34,6 +42,8 @@ def origin_text(event: Event, folder: str = "", source: Mapping[str, Any] | None
 
 def origin_key(event: Event) -> str:
     """The node, module call or parameter to go to; "" where the event names none."""
+    if event.kind == "exception":
+        return failure_key(event)
     data = event.data
     first, second = ("parameter", "node") if data.get("origin") == "parameter" else ("node", "call")
     return str(data.get(first) or data.get(second) or data.get("parameter") or data.get("call") or "")

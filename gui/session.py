@@ -22,7 +22,7 @@ from tracer.options import Sampling
 FOLLOW_INTERVAL_MSECS = 40
 """While live, the shown step jumps at most 25 times a second, always to the latest: as often as a tape grows."""
 
-INCIDENTS = ("not_finite", "capture_failed")
+INCIDENTS = ("not_finite", "capture_failed", "exception")
 """Kinds of events that the user has to know of."""
 
 VIEW_OPTIONS = frozenset({"open_calls", "focus", "unfolded", "folds_repeats"})
@@ -41,7 +41,8 @@ class Session(QObject):
     `causes` are why the drawing differs from the compared step, None until that is known.
     `pinned_step` is the one that all others are compared with, None while it is the step on screen before.
     `found_steps` are those a search is about, growing; None while none is.
-    `incidents` are the events the user has to know of, in order: a loss that is not finite, a capture that failed.
+    `incidents` are the events the user has to know of, in order: a loss that is not finite, a capture that failed, an
+    exception that ended the run.
     `last_finite` has, by the id of the event, the last step in which what a NaN began in was finite; it comes later.
     """
 
@@ -114,6 +115,8 @@ class Session(QObject):
     def append(self, batch: Batch) -> None:
         """Takes in what was added to the tape."""
         self._append_scalars(batch.scalars)
+        if self.step < 0 and not self.follows_live and self._wished_step is None:
+            self._wished_step = next((-1 for event in batch.events if event.kind == "exception"), None)
         self._append_steps(batch.steps)
         self._append_events(batch.events)
 

@@ -117,6 +117,15 @@ class Settings:
         self._store.setValue("animates", animated)
 
     @property
+    def breaks_on_exception(self) -> bool:
+        """Whether runs that the app starts wait where an exception would end them."""
+        return self._flag("breaks_on_exception", False)
+
+    @breaks_on_exception.setter
+    def breaks_on_exception(self, breaks: bool) -> None:
+        self._store.setValue("breaks_on_exception", breaks)
+
+    @property
     def folds_legend(self) -> bool:
         """Whether the title alone of the legend is shown."""
         return self._flag("folds_legend", False)

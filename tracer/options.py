@@ -38,8 +38,8 @@ class Options:
 
     With `control` the training listens for a client on this machine; `expects_client` says that one is about to attach,
     whom the first stop then waits for; `breakpoints` are set from the beginning, each a `Breakpoint` or its text (see
-    `tracer.model.breakpoints`). `strict` lets errors of the capture through (for tests). Raises UsageError where a
-    value makes no sense.
+    `tracer.model.breakpoints`); with `break_on_exception` it waits before an exception ends it. `strict` lets errors of
+    the capture through (for tests). Raises UsageError where a value makes no sense.
     """
 
     level: str = "structure"
@@ -49,6 +49,7 @@ class Options:
     on_detach: OnDetach = "resume"
     expects_client: bool = False
     breakpoints: Sequence[Breakpoint | str] = ()
+    break_on_exception: bool = False
     strict: bool = False
 
     def __post_init__(self) -> None:

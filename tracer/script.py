@@ -19,6 +19,8 @@ _FOLDER = Path(__file__).parent
 # Whose frames are no business of the script's; the reader and the like it calls itself.
 _HIDDEN_FOLDERS = tuple(str(_FOLDER / name) + os.sep for name in ("capture", "cli", "control"))
 _HIDDEN_FILES = {str(_FOLDER / f"{name}.py") for name in ("imports", "recording", "script", "store/writer")}
+_AROUND_MODES = tuple(os.path.join("torch", *name.split("/")) for name in ("_compile.py", "_dynamo/eval_frame.py"))
+_UNDER_MODES = os.path.join("torch", "_ops.py")
 _OURS = {"assets", "gui", "main"}  # names a script may well have itself; `tracer` stays, scripts may call it
 # What Python has imported before it comes to the script; there a module of the script's would not win either.
 _EARLIER = "__main__ _collections_abc _sitebuiltins abc codecs encodings genericpath io os posixpath ntpath site stat"
@@ -165,14 +167,24 @@ def _without_our_frames(trace: TracebackType | None) -> TracebackType | None:
             kept.clear()  # so far it was the launcher
         elif not (_file(trace).startswith(_HIDDEN_FOLDERS) or _file(trace) in _HIDDEN_FILES):
             kept.append(trace)
-        else:  # Python hides the frames of its import machinery itself, but not beside ours
-            while kept and _file(kept[-1]).startswith("<frozen importlib"):
+        else:
+            is_mode = trace.tb_frame.f_code.co_name == "__torch_dispatch__"
+            while kept and _is_wrapping(kept[-1], is_mode):
                 kept.pop()
+            if is_mode and trace.tb_next is not None and _file(trace.tb_next).endswith(_UNDER_MODES):
+                trace = trace.tb_next
         trace = trace.tb_next
     following = None
     for trace in reversed(kept):
         following = TracebackType(following, trace.tb_frame, trace.tb_lasti, trace.tb_lineno)
     return following
+
+
+def _is_wrapping(trace: TracebackType, is_mode: bool) -> bool:
+    """Whether this frame is there only for ours, which it called. Python hides those of its import machinery itself,
+    but not beside ours; torch calls a mode by way of its compiler."""
+    file = _file(trace)
+    return file.startswith("<frozen importlib") or (is_mode and file.endswith(_AROUND_MODES))
 
 
 def _file(trace: TracebackType) -> str:

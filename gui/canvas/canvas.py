@@ -69,6 +69,7 @@ class GraphCanvas(CameraView):
         self._hover = NOTHING
         self._highlight: Highlight | None = None
         self._replay: Replay | None = None
+        self._failed: tuple[str, ...] = ()
         self._toggled_key = ""
         self._looks_anew = False
         self._frame = Frame()
@@ -296,6 +297,17 @@ class GraphCanvas(CameraView):
             self._replay = replay
             self.update()
 
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The boxes or frames marked as where an exception was raised."""
+        return self._failed
+
+    def set_failed(self, keys: tuple[str, ...]) -> None:
+        """Mark the boxes or frames where an exception was raised."""
+        if keys != self._failed:
+            self._failed = keys
+            self.update()
+
     def _toggle(self, key: str) -> None:
         self.expect_toggle(key)
         self.group_toggled.emit(key)
@@ -360,11 +372,12 @@ class GraphCanvas(CameraView):
         while key not in passed:
             passed.add(key)
             key = onwards(key)
-            if not key or self._is_shown(key):
+            if not key or self.is_shown(key):
                 return key
         return self._selection.key
 
-    def _is_shown(self, key: str) -> bool:
+    def is_shown(self, key: str) -> bool:
+        """Whether a box or frame of that key is drawn, and is no hidden ghost."""
         if self._renderer is None or self._layout is None:
             return False
         row, group = box_row(self._layout, key), group_row(self._layout, key)
@@ -389,8 +402,8 @@ class GraphCanvas(CameraView):
             self._motion.paint(painter, self._camera, self._viewport())
         else:
             self._paint_frame(painter, self._renderer)
-            key = self._selection.key if self._is_shown(self._selection.key) else ""
-            marks = Marks(self._hover, key, self._marked_links, self._highlight, self._replay)
+            key = self._selection.key if self.is_shown(self._selection.key) else ""
+            marks = Marks(self._hover, key, self._marked_links, self._highlight, self._replay, self._failed)
             paint_marks(painter, self._renderer, marks, self._camera.visible(self._viewport()), self._camera)
         painter.end()
 

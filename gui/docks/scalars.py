@@ -105,8 +105,9 @@ class ScalarsDock(Dock):
     @Slot()
     def _mark_incidents(self) -> None:
         sentences: dict[int, str] = {}
+        last = len(self._session.timeline) - 1
         for event in self._session.incidents:
-            sentences.setdefault(event.step, headline(event))
+            sentences.setdefault(min(event.step, last), headline(event))
         self.strip.set_incidents(sentences)
 
     def _make_stack(self) -> "PlotStack":

@@ -24,8 +24,9 @@ from gui.marks import FOUND, Marks
 from gui.session import Session
 from gui.source_lines import Lines, files_by_count, lines_of, mark_text, marks_in
 from gui.source_reader import Content, SourceReader
-from gui.sources import short_path, started_ns_of
+from gui.sources import started_ns_of
 from gui.theme import Theme, mix
+from tracer.model.source_paths import short_path
 
 LEAST_FILES_PX = 140
 

@@ -104,6 +104,8 @@ class Commands(QObject):
         actions["step"].triggered.connect(workbench.step_once)
         actions["continue"].triggered.connect(workbench.control.continue_)
         actions["stop"].triggered.connect(workbench.stop)
+        actions["break_on_exception"].setChecked(workbench.settings.breaks_on_exception)
+        actions["break_on_exception"].toggled.connect(self._remember_break)
         for name in actions.names(UNTIL):
             actions[name].triggered.connect(self._continue_until)
         for name in actions.names(LEVEL):
@@ -196,9 +198,14 @@ class Commands(QObject):
         if is_accepted and self.settle_training():
             self._run(Path(chosen), line)
 
+    @Slot(bool)
+    def _remember_break(self, is_on: bool) -> None:
+        self._workbench.settings.breaks_on_exception = is_on
+
     def _run(self, script: Path, line: str = "") -> None:
+        options = ("--break-on-exception",) if self._workbench.settings.breaks_on_exception else ()
         try:
-            self._workbench.run_script(script, tuple(shlex.split(line)))
+            self._workbench.run_script(script, tuple(shlex.split(line)), options)
         except (TapescopeError, OSError, ValueError) as error:
             warn(self._window, str(error))
 

@@ -10,6 +10,7 @@ from gui.canvas.camera import READABLE_SCALE
 from gui.canvas.rows import box_row
 from gui.differences import differing_keys, neighbour
 from gui.drawing import Drawing, DrawingOptions, inside_of
+from gui.failures import failure_key
 from gui.findings import LINK, link_key, why_nothing
 from gui.measurements import note_on_colors
 from gui.names import Names
@@ -68,6 +69,8 @@ class GraphPage(QWidget):
     def _connect(self) -> None:
         self._appearance.theme_changed.connect(self._dress)
         self._session.drawing_changed.connect(self._show)
+        self._session.drawing_changed.connect(self._mark_failure)
+        self._session.incidents_changed.connect(self._mark_failure)
         self._session.options_changed.connect(self._show_arrangement)
         self._session.run_state_changed.connect(self._show_placeholder)
         self._session.selection_changed.connect(self._on_selection)
@@ -130,6 +133,16 @@ class GraphPage(QWidget):
         self.bar.show_drawing()
         self._apply_selection(self._session.selection)
         self._show_place()
+
+    @Slot()
+    def _mark_failure(self) -> None:
+        """Marks where an exception was raised in the shown step, or what stands for it."""
+        drawing, event = self._session.drawing, self._session.exception
+        stand_ins = self.navigation.navigator.stand_ins
+        keys: tuple[str, ...] = ()
+        if drawing is not None and event is not None and event.step == drawing.step.index and stand_ins is not None:
+            keys = stand_ins.shown_for(failure_key(event), self.canvas.is_shown)
+        self.canvas.set_failed(keys)
 
     @Slot()
     def _expect_anew(self) -> None:

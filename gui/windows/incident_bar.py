@@ -5,7 +5,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from gui import format as fmt
-from gui.incidents import foremost, headline
+from gui.incidents import LEADING, foremost, headline
 from gui.session import Session
 from gui.theme import Theme, mix
 
@@ -74,7 +74,8 @@ class IncidentBar(QWidget):
         more = len(incidents) - 1
         rest = self.tr("   (and {0} more)").format(fmt.count(more)) if more else ""
         self.text.setText(f"⚠  {headline(event)}{rest}")
-        self.go.setVisible(event.kind == "not_finite")
+        self.go.setVisible(event.kind in LEADING)
+        self.go.setText(self.tr("Go to exception") if event.kind == "exception" else self.tr("Go to origin"))
         self._show_compare()
 
     def _show_compare(self) -> None:

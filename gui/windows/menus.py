@@ -11,7 +11,7 @@ from gui.windows.toolbars import StateBar, ToolBar
 
 MENUS = (
     ("&File", ("open", "run_script", "", "export", "", "welcome", "quit")),
-    ("&Run", ("pause", "step", "continue", "stop")),
+    ("&Run", ("pause", "step", "continue", "stop", "", "break_on_exception")),
     (
         "&Go",
         (

@@ -3,7 +3,7 @@
 from PySide6.QtCore import QObject, Slot
 
 from gui.actions import Actions
-from gui.incidents import origin_key
+from gui.incidents import LEADING, foremost, origin_key
 from gui.origins import not_finite_event
 from gui.session import Session
 
@@ -20,9 +20,12 @@ class OriginCommands(QObject):
 
     @Slot()
     def go_to_origin(self) -> None:
-        event = not_finite_event(self._session)
+        """Shows where a value that is not finite came from, or where the exception was raised that ended the run: of
+        the shown step, else the first of the run."""
+        session = self._session
+        event = foremost([event for event in session.incidents if event.kind in LEADING], session.step)
         if event is not None:
-            self._session.reveal_at(event.step, origin_key(event))
+            session.reveal_at(event.step, origin_key(event))
 
     @Slot()
     def _go_to_last_finite(self) -> None:

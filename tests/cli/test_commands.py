@@ -76,7 +76,7 @@ def test_info_says_what_a_tape_holds(tapescope: Command, tape: Path) -> None:
 
 def test_info_keeps_trouble_to_a_line_and_json_to_its_rules(tapescope: Command, troubled: Path) -> None:
     out = tapescope("info", troubled)[1]
-    assert "  exception at step 1: E: first line\n" in out and "  capture_failed at step 1: KeyError: 3\n" in out
+    assert "  ended       by E in step 1: first line\n" in out and "  capture_failed at step 1: KeyError: 3\n" in out
     facts = strict(tapescope("info", troubled, "--json")[1])
     assert isinstance(facts, dict) and facts["scalars"] == {"loss": "NaN", "rate": "Infinity"}
 

@@ -10,6 +10,7 @@ from array import array
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from threading import get_ident
 from typing import Any
 
@@ -36,6 +37,25 @@ _graph_task_id: Callable[[], int] = torch._C._current_graph_task_id
 _CompiledGraph: Any = getattr(getattr(torch.fx, "_lazy_graph_module", None), "_LazyGraphModule", ())
 
 
+_RAISED: Any = object()  # in place of an output
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """A call that did not return: the positions of its entries in the log, or in the tokens of a forward-only pass that
+    has left it."""
+
+    start: int
+    end: int
+    evaluation: tuple[int, ...] | None = None
+
+    def folded(self, start: int, tokens: tuple[int, ...]) -> "Raised":
+        """The same after what follows `start` has left the log."""
+        if self.evaluation is not None or self.start < start:
+            return self
+        return Raised(self.start - start, NO_BASE, tokens)
+
+
 class CallLog:
     """The module calls of the step being formed, and those of the steps before.
 
@@ -56,6 +76,8 @@ class CallLog:
         "folded",
         "marks",
         "names",
+        "raised",
+        "since",
         "tokens",
     )
 
@@ -71,6 +93,8 @@ class CallLog:
         self._n_earlier = 0
         self._others = OtherThreads(names, self.evaluations)
         self.names = names
+        self.since = _next_sequence_nr()  # when the step began
+        self.raised: list[Raised] = []
         self._depth = 0
         self._start = 0
         self._thread = self._next_thread = get_ident()
@@ -101,8 +125,8 @@ class CallLog:
         if self.flow.is_running:
             self.flow.enter(args)
 
-    def leave(self, module: torch.nn.Module, args: Any, kwargs: Any, output: Any = None) -> None:
-        """Global forward hook, called when forward raises as well."""
+    def leave(self, module: torch.nn.Module, args: Any, kwargs: Any, output: Any = _RAISED) -> None:
+        """Global forward hook, called when forward raises as well, then without `kwargs` in front of the output."""
         if _graph_task_id() != -1 or isinstance(module, _CompiledGraph):
             return
         if get_ident() != self._thread:
@@ -113,10 +137,27 @@ class CallLog:
         self._depth -= 1
         self.tokens.append(EXIT)
         self.marks.append(_next_sequence_nr() - self.base)
+        if output is _RAISED:
+            self._note_raised()
+            kwargs = output = None
         if self.flow.is_running:
             self.flow.leave(kwargs, output)
         if self._depth == 0 and not self.tokens[self._start] & GRAD:
             self._fold_evaluation()
+
+    def _note_raised(self) -> None:
+        """The call that just ended raised: remember where it began, unless only what a call in it raised went on."""
+        end = len(self.tokens) - 1
+        is_passed_on = bool(self.raised) and self.raised[-1].end == end - 1 and self.tokens[end - 1] == EXIT
+        if is_passed_on:
+            self.raised[-1] = replace(self.raised[-1], end=end)
+            return
+        depth = 0
+        for at in range(end, -1, -1):
+            depth += 1 if self.tokens[at] == EXIT else -1
+            if depth == 0:
+                self.raised.append(Raised(at, end))
+                return
 
     def _fold_evaluation(self) -> None:
         """Move the top-level call that just ended out of the log if no node was made in it."""
@@ -129,6 +170,7 @@ class CallLog:
         for notify in self.folded:
             notify(start, tokens, tokens not in self.evaluations)
         self.evaluations[tokens] = self.evaluations.get(tokens, 0) + 1
+        self.raised = [raised.folded(start, tokens) for raised in self.raised]
         del self.tokens[start:], self.marks[start:]
 
     def entries(self, numbers: Sequence[int]) -> Entries:
@@ -183,6 +225,8 @@ class CallLog:
         self.tokens, self.marks = array("q"), array("q")
         self.base = NO_BASE
         self.evaluations.clear()
+        self.raised = []
+        self.since = _next_sequence_nr()
         self.flow.clear()
         self._depth = 0
         self._thread = self._next_thread

@@ -64,8 +64,12 @@ class EndedStep:
         self._names = names
 
     def call(self, position: int) -> str | None:
-        at = self._innermost[self._entries.n_earlier + position]
+        at = self.call_at(position)
         return None if at is None else self.structure.structure.calls[at].key
+
+    def call_at(self, position: int) -> int | None:
+        """The same as `call`, as an index of the structure's calls."""
+        return self._innermost[self._entries.n_earlier + position]
 
     def node(self, number: int) -> str | None:
         node = self._nodes.get(number)

@@ -20,6 +20,10 @@ Position = tuple[CodeType, int]
 """A line of some code; holds no frame, and so no tensor."""
 
 
+Spot = tuple[FrameType, int]
+"""A frame and the line it is at."""
+
+
 class Frames:
     """Finds the innermost frame of the user: not in torch, an installed package, the standard library or Tapescope.
 
@@ -65,6 +69,11 @@ class Frames:
                 package = self._record(file, int(line), function)
         return package
 
+    def of_user(self, frames: Iterable[Spot]) -> list[Spot]:
+        """Those of the user's code, in their order; the packages' where all code is theirs."""
+        kinds = [(self._kinds.get(file) or self._learn(file), spot) for spot in frames if (file := _file(spot))]
+        return [spot for kind, spot in kinds if kind == _USER] or [spot for kind, spot in kinds if kind == _LIBRARY]
+
     def _learn(self, file: str) -> int:
         kind = self._kinds[file] = _kind(file)
         return kind
@@ -76,6 +85,10 @@ class Frames:
             path = self._paths.setdefault(file, file if file.startswith("<") else os.path.abspath(file))
             found = self._lines[key] = SourceLine(path, line, function)
         return found
+
+
+def _file(spot: Spot) -> str:
+    return spot[0].f_code.co_filename
 
 
 def _kind(file: str) -> int:

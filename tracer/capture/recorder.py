@@ -22,6 +22,8 @@ from tracer.capture.measuring import Measuring
 from tracer.capture.not_finite import NotFinite
 from tracer.capture.optimizers import Optimizers
 from tracer.capture.passes import See
+from tracer.capture.place import is_in_optimizer
+from tracer.capture.post_mortem import PostMortem
 from tracer.capture.run_facts import run_facts
 from tracer.capture.scalars import Number, StepScalars, learning_rates, loss_of
 from tracer.capture.step_graph import StepGraph
@@ -56,7 +58,7 @@ class Recorder:
         self.options = options
         self._control = RunControl(
             options.on_detach,
-            f"To go on: tapescope continue {self.path}",
+            _how_to_continue(self.path),
             breakpoints=options.all_breakpoints,
             is_expected=options.expects_client,
         )
@@ -79,6 +81,7 @@ class Recorder:
         self._topologies: set[str] = set()
         self._started_secs = time.monotonic()
         self._changes = LiveChanges(self._optimizers, self._graph.names)
+        self._identify: Callable[..., None] | None = None
         self._sampling = options.sampling
         self._measuring = Measuring(self._graph.log, options.level)
         self._not_finite = NotFinite()
@@ -116,13 +119,58 @@ class Recorder:
         self._start_clock()
 
     def stop(self, error: BaseException | None = None) -> None:
-        """Take the hooks out, note `error` that ended the training, close the tape."""
-        self._close_evaluations()
+        """Take the hooks out and close the tape. An `error` that ended the training is noted with the step that it left
+        unfinished; with `break_on_exception` the training waits there before it ends, SystemExit where it is told to
+        end at once."""
+        try:
+            if isinstance(error, Exception):
+                self._note_exception(error)
+            else:
+                self._close_evaluations()
+        finally:
+            self._close()
+
+    def _note_exception(self, error: Exception) -> None:
+        index, facts = self._index, dict[str, object]()
+        self._guard_alone(self._examine)(error, facts)
+        text = "".join(traceback.format_exception(error))
+        data = {"type": type(error).__name__, "message": "", "traceback": text, **facts}
         self.suspend()
         self._append_arrived(wait=True)
-        if isinstance(error, Exception):
-            text = "".join(traceback.format_exception(error))
-            self._event("exception", type=type(error).__name__, message=str(error), traceback=text)
+        self._writer.append(EventRecord("exception", index, time.time_ns(), data))
+        if self.options.break_on_exception:
+            self._control.stop_now(Stop("exception", text=f"{data['type']}: {data['message']}"), self)
+
+    def _examine(self, error: Exception, facts: dict[str, object]) -> None:
+        """Fill in the facts of the event, and put the step on the tape that the exception left unfinished, if one had
+        begun. What is found before something fails stays."""
+        post_mortem = PostMortem(error)
+        facts |= post_mortem.facts
+        try:
+            self._append_unfinished(post_mortem)
+            post_mortem.look_at_frames()
+        finally:
+            facts |= post_mortem.facts
+        facts["message"] = str(error)
+
+    def _append_unfinished(self, post_mortem: PostMortem) -> None:
+        place = post_mortem.place
+        if self._graph.is_attached and post_mortem.complete(self._graph):
+            self._passes.append(Pass("partial"))
+        if place.where == "outside" and not (self._graph.has_begun or self._passes):
+            self._close_evaluations()
+            return
+        optimizer = None if place.optimizer is None else self._optimizers.name(place.optimizer)
+        post_mortem.facts["optimizer"] = optimizer
+        self._identify = self._guard_alone(post_mortem.identify)
+        try:
+            self._append_step(optimizer, "partial")
+        finally:
+            self._identify = None  # it holds what the traceback does
+
+    def _close(self) -> None:
+        self.suspend()
+        self._append_arrived(wait=True)
         self._event("closed", state="closed")
         self._writer.close("closed")
         if self._server is not None:
@@ -177,6 +225,8 @@ class Recorder:
     def _before_backward(self, roots: list[torch.Tensor], kind: str) -> None:
         loss = loss_of(self._scaled_losses.unscaled(roots)) if kind == "backward" else None
         if loss is not None:
+            # not where its step has raised, and the script went on
+            self._in_optimizer = self._in_optimizer and is_in_optimizer()
             is_repeated = self._in_optimizer and any(item.kind == "backward" for item in self._passes)
             self._scalars.add_loss(loss, is_repeated)
         self._passes.append(Pass(kind, loss if isinstance(loss, float) else None))
@@ -272,7 +322,7 @@ class Recorder:
 
     def _append_step(self, optimizer: str | None, phase: str) -> StepFacts:
         """Put the step that was being formed on the tape, wholly, and begin the next."""
-        record = self._put_step(optimizer, phase) if self._early is None else self._put_rest(self._early)
+        record = self._put_step(optimizer, phase) if self._early is None else self._put_rest(self._early, phase)
         if self._graph.is_attached:
             self._guard(self._take_measurements)()
         self._append_arrived()
@@ -313,14 +363,15 @@ class Recorder:
             self._writer.append(SourceRecord(ended.structure, tuple(ended.lines)))
         return record
 
-    def _put_rest(self, opened: StepRecord) -> StepRecord:
+    def _put_rest(self, opened: StepRecord, phase: str) -> StepRecord:
         """What a step that is on the tape already has come to since: its whole duration, other learning rates."""
         duration_ns = time.perf_counter_ns() - self._begun_ns
         self._scalars.set("step_secs", duration_ns / 1e9)
         new = self._scalars.take(self._index)
         changed = {name: value for name, value in new.items() if opened.scalars.get(name) != value}
-        self._writer.append(replace(opened, duration_ns=duration_ns, scalars=changed))
-        return replace(opened, duration_ns=duration_ns, scalars={**opened.scalars, **changed})
+        whole = replace(opened, phase=phase, duration_ns=duration_ns)
+        self._writer.append(replace(whole, scalars=changed))
+        return replace(whole, scalars={**opened.scalars, **changed})
 
     def _end_graph(self) -> None:
         ended = self._graph.end()
@@ -333,6 +384,8 @@ class Recorder:
         try:
             if self._ended is not None:
                 self._measuring.take(self._index, self._ended)
+                if self._identify is not None:
+                    self._identify(self._ended, self._graph)
         finally:
             self._graph.clear()
 
@@ -457,6 +510,10 @@ class Recorder:
             if self._server is not None:
                 self._server.close()
             raise
+
+
+def _how_to_continue(path: Path) -> str:
+    return f"To look: tapescope open {path}. To go on: tapescope continue {path}"
 
 
 def _listen(control: RunControl) -> ControlServer | None:

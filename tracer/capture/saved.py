@@ -6,6 +6,7 @@ again. Those that an earlier backward freed, or that were changed in place since
 
 from collections.abc import Iterator
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -39,3 +40,41 @@ def _read(node: Any, raw_name: str, name: str) -> tuple[torch.Tensor | None, ...
 
 def _tuple(value: Any) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, tuple | list) else (value,)
+
+
+def is_freed(node: Any) -> bool | None:
+    """Whether a backward has freed what the node had saved; None for a node that saves nothing, or does not tell."""
+    held = []
+    for name in _raw_names(type(node)):
+        try:
+            raw = _tuple(getattr(node, name))
+        except RuntimeError:  # a `torch.autograd.Function` says it so
+            return True
+        held += [each.data is not None for each in raw if hasattr(each, "data")]
+    return not any(held) if held else None
+
+
+def is_overwritten(node: Any) -> bool:
+    """Whether something that the node saved was changed in place since."""
+    return any(_is_overwritten(node, name) for name in _raw_names(type(node)))
+
+
+_names: WeakKeyDictionary[type, tuple[str, ...]] = WeakKeyDictionary()
+
+
+def _raw_names(kind: type) -> tuple[str, ...]:
+    if kind not in _names:
+        _names[kind] = tuple(name for name in dir(kind) if name.startswith(_RAW))
+    return _names[kind]
+
+
+def _is_overwritten(node: Any, raw_name: str) -> bool:
+    name = "saved_tensors" if raw_name == "_raw_saved_tensors" else raw_name.removeprefix("_raw")
+    try:
+        raw = getattr(node, raw_name)
+        if any(getattr(each, "unpack_hook", True) is not None for each in _tuple(raw) if each is not None):
+            return False
+        getattr(node, name)
+    except RuntimeError as error:
+        return "inplace operation" in str(error)
+    return False

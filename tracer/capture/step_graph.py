@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from torch.autograd.graph import GradientEdge
 
 from tracer.capture import hooks
 from tracer.capture.assemble import assemble
@@ -97,6 +98,17 @@ class StepGraph:
         if self.is_attached:
             self._passes.record_within(roots)
             self._key_tokens = -1
+
+    def record_unfinished(self, edges: Sequence[GradientEdge]) -> None:
+        """The graph that ends there was built, but no backward will run through it."""
+        if self.is_attached:
+            self._record(edges, "partial", None)
+            self._key_tokens = -1
+
+    def ran_before(self) -> Callable[[Any], bool]:
+        """Says whether a backward before the last one of the step may have run through a node."""
+        numbers = {number + self.log.base for recorded in self._passes.recorded[:-1] for number in recorded.numbers}
+        return lambda node: node._sequence_nr() < self.log.since or node._sequence_nr() in numbers
 
     def reached(self) -> set[int] | None:
         """Ids of the leaf tensors that the step's backwards reached so far, None where its graph is not captured."""

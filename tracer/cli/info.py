@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tracer.exporters.json import to_json
+from tracer.model.failure import exception_place
 from tracer.model.not_finite import origin_text
 from tracer.store.reader import Tape
 
@@ -61,7 +62,9 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
     for name, value in facts["scalars"].items():
         yield f"  {name:<11} {value:.6g} (last)"
     for event in facts["events"]:
-        if event["kind"] not in ("started", "closed"):
+        if event["kind"] == "exception":
+            yield f"  ended       {_exception(event, facts['steps'])}"
+        elif event["kind"] not in ("started", "closed"):
             yield f"  {_title(event)}: {_detail(event)}".removesuffix(": ")
     for gap in facts["gaps"]:
         yield f"  steps {gap['first']} to {gap['last']} have gaps: {gap['reason']}"
@@ -73,11 +76,20 @@ def _title(event: dict[str, Any]) -> str:
     return f"{event['kind']} at step {event['step']}"
 
 
+def _exception(event: dict[str, Any], n_steps: int) -> str:
+    """What ended the run, where, and what it said."""
+    step = event["step"]
+    when = f"in step {step}" if step < n_steps else f"after step {step - 1}" if step else "before the first step"
+    place = exception_place(event)
+    source = event.get("made_at") or event.get("source") or {}
+    at = f", {source.get('file')}:{source.get('line')}" if source else ""
+    first, *_ = str(event.get("message", "")).strip().splitlines() or [""]
+    said = f": {first}" if first else ""
+    return f"by {event.get('type', 'an exception')} {when}{', ' if place else ''}{place}{at}{said}"
+
+
 def _detail(event: dict[str, Any]) -> str:
     """What there is to say of an event in one line."""
-    if event["kind"] == "exception":
-        first, *_ = str(event.get("message", "")).strip().splitlines() or [""]
-        return f"{event.get('type', '')}: {first}"
     if event["kind"] == "capture_failed":
         return (str(event.get("traceback", "")).strip().splitlines() or [""])[-1]
     if event["kind"] == "not_finite":

@@ -54,6 +54,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "'loss > 3'; may be given several times; `tapescope break --help` lists the conditions",
     )
     parser.add_argument(
+        "--break-on-exception",
+        action="store_true",
+        help="wait where an exception would end the script, with the unfinished step on the tape",
+    )
+    parser.add_argument(
         "--attended", action="store_true", help="a client is about to attach: wait for it at the first stop"
     )
     parser.add_argument(
@@ -71,14 +76,8 @@ def run(args: argparse.Namespace) -> int:
     if not words:
         raise UsageError("Nothing to run: give a script, or -m and a module.")
     with_window = not args.headless and has_display()
-    options = {
-        "level": args.level,
-        "every": args.every,
-        "max_steps": args.max_steps,
-        "on_detach": args.on_detach,
-        "breakpoints": tuple(args.breakpoints),
-        "expects_client": args.attended or with_window,
-    }
+    options = {name: getattr(args, name) for name in ("level", "every", "max_steps", "on_detach", "break_on_exception")}
+    options |= {"breakpoints": tuple(args.breakpoints), "expects_client": args.attended or with_window}
     Options(**options)
     name = words[0]
     tape: Path = args.tape or free_name(Path(name.rpartition(".")[2] if args.module else name).stem)

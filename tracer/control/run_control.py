@@ -182,19 +182,26 @@ class RunControl:
         if self._stop is not None:
             stop = self._take_stop(facts.index)
             if stop is not None:
-                self.stop_now(stop, witness)
+                self._stop_here(stop, witness)
         if self._wishes:
             self._grant(witness)
         if self._is_ending:
             raise SystemExit(_ENDED_BY_REQUEST)
 
     def stop_now(self, stop: Stop, witness: Witness) -> None:
+        """Wait here as at a boundary, whatever was asked for. Where nobody is attached the grace begins now.
+        SystemExit where an end is asked for."""
+        self._stop_here(stop, witness)
+        if self._is_ending:
+            raise SystemExit(_ENDED_BY_REQUEST)
+
+    def _stop_here(self, stop: Stop, witness: Witness) -> None:
         """Wait until told to go on, or left alone. What is wished meanwhile is done at once."""
         with self._changed:
             self._may_go = False
             self._alone_since = time.monotonic()
         witness.stopped(stop)
-        self._wait(witness)
+        self._wait(stop, witness)
         witness.continued()
 
     @property
@@ -252,7 +259,7 @@ class RunControl:
             stop, self._stop = self._stop, None
             return stop
 
-    def _wait(self, witness: Witness) -> None:
+    def _wait(self, stop: Stop, witness: Witness) -> None:
         has_told = False
         while True:
             with self._changed:
@@ -266,6 +273,10 @@ class RunControl:
                 return
             if is_alone and not has_told:
                 has_told = True
-                text = f"tapescope: paused and nobody is attached. {self._how_to_continue}"
-                with contextlib.suppress(OSError, ValueError):  # stderr may be closed
-                    print(text, file=sys.stderr, flush=True)
+                self._tell(stop)
+
+    def _tell(self, stop: Stop) -> None:
+        why = f" at {stop.text.splitlines()[0]}" if stop.reason == "exception" and stop.text else ""
+        text = f"tapescope: paused{why} and nobody is attached. {self._how_to_continue}"
+        with contextlib.suppress(OSError, ValueError):  # stderr may be closed
+            print(text, file=sys.stderr, flush=True)

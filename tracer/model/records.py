@@ -9,7 +9,8 @@ from typing import Any
 class Pass:
     """One backward of a step, or a run of equal forward-only evaluations before it.
 
-    `kind` is "backward", "grad" (`torch.autograd.grad`) or "forward" (no graph); `loss` is the root's value where
+    `kind` is "backward", "grad" (`torch.autograd.grad`), "forward" (no graph) or "partial": a graph that was built, but
+    the training ended before a backward ran through it; `loss` is the root's value where
     it is a single number; `count` is how often a forward-only evaluation repeated.
     """
 
@@ -20,7 +21,11 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One iteration of training. Indices start at 0; `scalars` holds the last value logged under each name."""
+    """One iteration of training. Indices start at 0; `scalars` holds the last value logged under each name.
+
+    `phase` is "train"; "eval" for the one step of a run that trained nothing; "partial" for the last step of a run that
+    an exception ended in its middle: what there is of its graph, and of its optimizer's update nobody knows how much.
+    """
 
     index: int
     topology_id: str
@@ -43,7 +48,7 @@ class Event:
     started (level, every), level (level, every, before), closed (state), evaluated (passes, modules),
     not_finite (what: "loss" or "gradient", value, origin: "op", "parameter", "input" or None, node, op, module, call,
     parameter, source; inputs and output as in `tracer/model/not_finite.py`), capture_failed (hook, traceback),
-    exception (type, message, traceback);
+    exception (see below);
     stopped (reason: "pause", "step", "breakpoint" or "exception", text, breakpoints: their ids, moment, optimizers: the
     name of each, and of each of its groups the hyperparameters and n_parameters), continued,
     breakpoints (breakpoints: those set from here on, as `breakpoints.to_dict` gives them),
@@ -52,6 +57,13 @@ class Event:
     hyperparameter (optimizer, group, name, before, after), trainable (parameters, after),
     refused, a change that could not be made (command, error).
     `moment` is "before the optimizer" or "after the step".
+
+    An exception ended the training, in the step that is on the tape as a partial one, or where none had begun, before
+    the step of that index: type, message, traceback; where: "forward", "backward", "optimizer" or "outside"; source,
+    the user's line; frames, the user's, innermost last (file, line, function, locals: name, type, and what is known of
+    value, length, shape, dtype, device, requires_grad, nans, infs); and as far as they are known node, is_certain (else
+    one close to it may be meant), op, made_at (the line that made it), parameter, module, class, call, inputs (of the
+    module, like locals), optimizer.
     """
 
     id: int

@@ -1,6 +1,6 @@
 """What is drawn for something that is not drawn itself: a closed call for its content, a fold for its copies."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import networkx as nx
 
@@ -39,6 +39,14 @@ class StandIns:
             drawn = self._drawn_call(call)
             if drawn in self._frames or drawn in self._drawn:
                 return (drawn,)
+        return ()
+
+    def shown_for(self, key: str, is_shown: Callable[[str], bool]) -> tuple[str, ...]:
+        """The same, of what is to be seen: where nothing of a thing is, the innermost call around it that is."""
+        for thing in (key, *self.calls_around(key)) if key else ():
+            shown = tuple(box for box in self.of(thing) if is_shown(box))
+            if shown:
+                return shown
         return ()
 
     def boxes_of(self, key: str) -> list[Box]:
