@@ -238,7 +238,8 @@ def test_a_tape_of_a_failed_run_from_a_terminal_tells_how_it_failed(
     assert "the data ran out" in pill.toolTip()
     session.last()
     qtbot.waitUntil(lambda: session.drawing.step.index == session.step, timeout=SOON_MSECS)
-    qtbot.waitUntil(lambda: len(window.inspector.model.blocks) > 0, timeout=SOON_MSECS)
+    titles = lambda: [block.title for block in window.inspector.model.blocks]  # noqa: E731
+    qtbot.waitUntil(lambda: titles()[:1] == ["Failed after this step"], timeout=SOON_MSECS)
     assert window.inspector.model.blocks[0].rows[0].texts == ("RuntimeError", "the data ran out")
 
 

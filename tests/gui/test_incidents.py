@@ -148,6 +148,7 @@ def test_the_inspector_leads_to_the_last_finite_step_and_compares_with_it(qtbot:
 def test_an_input_of_the_origin_is_a_link(qtbot: QtBot, spoilt: MainWindow) -> None:
     session, inspector = spoilt.workbench.session, spoilt.inspector
     spoilt.actions_["go_to_origin"].trigger()
+    qtbot.waitUntil(lambda: bool(inspector.model.blocks), timeout=SOON_MSECS)
     qtbot.waitUntil(lambda: inspector.model.blocks[0].title == "What it took: self", timeout=SOON_MSECS)
     inspector.tree.key_activated.emit(inspector.model.blocks[0].rows[0].key)
     assert session.selection == "decoder#0/SubBackward0:0"
