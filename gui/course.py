@@ -111,8 +111,10 @@ def _value(table: Table, key: str, column: str) -> float | None:
 
 
 def _rows(scene: Scene, order: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """A parameter is part of boxes that the step lacks, too, which are not meant."""
     boxes_of: dict[str, list[int]] = {}
-    for row, box in enumerate(scene.boxes):
+    for row in np.flatnonzero(scene.fit.is_present).tolist():
+        box = scene.boxes[row]
         for member in box.members or (box.key,):
             boxes_of.setdefault(member, []).append(row)
     found = [boxes_of.get(key, ()) for key in order]

@@ -168,6 +168,21 @@ def test_a_node_in_a_closed_module_shows_on_its_box_and_a_hidden_one_on_its_fram
     assert 0 < canvas.replay.shares[canvas.replay.boxes[0]] < 1
 
 
+def test_what_the_step_lacks_is_no_part_of_its_backward(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    script = PENALTY.replace("(loss + gradient.square().sum())", "(2 * loss if step else loss + model(data).mean())")
+    replaying = opened(window, qtbot, record(tmp_path, "ghosts", script), 1)
+    window.workbench.session.close_all_calls()
+    qtbot.waitUntil(lambda: any(box.key == "#1" for box in window.graph.canvas.scene.boxes))
+    qtbot.waitUntil(lambda: course(replaying).layout is window.graph.canvas.scene.layout)
+    replaying.choose_pass(1)
+    qtbot.waitUntil(lambda: replaying.course is not None and replaying.course.pass_index == 1)
+    replaying.last()
+    scene, shares = window.graph.canvas.scene, window.graph.canvas.replay.shares
+    ghost = next(row for row, box in enumerate(scene.boxes) if box.key == "#1")
+    assert not scene.fit.is_present[ghost] and "0.weight" in scene.boxes[ghost].members
+    assert shares[ghost] == 0 and shares[[box.key for box in scene.boxes].index("#0")] == 1
+
+
 def test_another_step_begins_anew_and_keeps_the_bar(window: MainWindow, qtbot: QtBot, recorded_tape: Path) -> None:
     replaying = opened(window, qtbot, recorded_tape, 0)
     replaying.go_to(7)

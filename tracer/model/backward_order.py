@@ -28,10 +28,11 @@ def backward_order(graph: nx.MultiDiGraph, pass_index: int, *, accumulates: bool
     """Every op and parameter that a pass reaches, in the order the engine runs them; none where its beginning is not
     told. `autograd.grad` accumulates nothing in parameters.
 
-    Exact for one thread and one device, the CPU or an accelerator. Not in the graph, and so not in the order: that
-    `autograd.grad` and `backward(inputs=…)` leave out what does not lead to the tensors asked for; what backwards
-    within a node run (reentrant checkpoints); how the threads of several devices take turns; that a pass begins again
-    where one before it began. Nodes made in several threads may have equal numbers.
+    Exact on the CPU, where one thread runs all of it; an accelerator has a thread of its own that goes by the same
+    rule. Not in the graph, and so not in the order: that `autograd.grad` and `backward(inputs=…)` leave out what does
+    not lead to the tensors asked for; what backwards within a node run (reentrant checkpoints); how the threads of
+    several devices take turns; that a pass begins again where one before it began. Nodes made in several threads may
+    have equal numbers.
     """
     roots = _roots(graph, pass_index)
     inputs = _inputs(graph, roots)
