@@ -40,11 +40,12 @@ def condition_text(breakpoint: Breakpoint) -> str:
 
 
 def effect_text(breakpoint: Breakpoint, does: str = "") -> str:
-    """ "Stops when the loss is above 3, from the 5th time on". `does` stands for what it does otherwise: "Continues"."""
+    """ "Stops when the loss is above 3, from the 5th time on". `does`: what to say instead of what it does."""
     verb = does or (f"Writes “{breakpoint.log_message}”" if breakpoint.log_message else "Stops")
     what = sentence(breakpoint)
     when = what if what.startswith("every ") else f"when {what}"
-    return ", ".join(part for part in (f"{verb} {when}", hit_words(breakpoint.hit_condition), _once(breakpoint)) if part)
+    parts = (f"{verb} {when}", hit_words(breakpoint.hit_condition), _once(breakpoint))
+    return ", ".join(part for part in parts if part)
 
 
 def suffix_text(breakpoint: Breakpoint) -> str:

@@ -117,10 +117,10 @@ class BreakpointBook(QObject):
         if not self.is_live:
             return
         has_joined, self._has_joined = self._has_joined, True
-        on_tape = self._session.happenings.set_on_tape
+        on_tape = _understood(self._session.happenings.set_on_tape)
         missing = [each for each in self._breakpoints if not any(_alike(each, other) for other in on_tape)]
         if not has_joined and not self._is_ahead:
-            self._take(numbered((*on_tape, *missing)) if missing else _understood(on_tape) or self._breakpoints)
+            self._take(numbered((*on_tape, *missing)) if missing else on_tape)
             self._is_ahead = bool(missing)
         if self._is_ahead:
             self._send()

@@ -46,9 +46,8 @@ class LiveState:
 
 def parsed(text: str, name: str, before: Value) -> Value:
     """What the user typed, in the form of the value before. Raises UsageError."""
-    words = [word for word in text.replace("[", " ").replace("]", " ").replace("(", " ").replace(")", " ").split(",")]
     try:
-        numbers = [_number(word) for word in words]
+        numbers = [_number(word) for word in text.strip().strip("[]()").split(",")]
     except ValueError:
         wanted = f"{len(before)} numbers, as {value_text(before)}" if isinstance(before, list) else "a number"
         raise UsageError(f"{name} wants {wanted}, not {text!r}.") from None

@@ -35,9 +35,10 @@ RUN_STATES = ("none", "starting", "running", "paused", "ended")
 class Session(QObject):
     """Steps count from 0; `step` is -1 while there is none. Signals are sent only when something changed.
 
-    `stop` is the event that says why the run is paused, None while it is not, `stop_reason` its reason, and "abrupt"
-    where the run ended without closing its tape; `exception` is the event of what ended it, None where it went well. `sampling` is what the tape says is recorded of each step;
-    `undrawn` is why the shown step has no `drawing`, None while it has one or is being drawn.
+    `stop` is the event that says why the run is paused, None while it is not; `stop_reason` is its reason, and "abrupt"
+    where the run ended without closing its tape; `exception` is the event of what ended it, None where it went well.
+    `sampling` is what the tape says is recorded of each step; `undrawn` is why the shown step has no `drawing`, None
+    while it has one or is being drawn.
     `marks` are what is highlighted beside the selection, which is one key.
     `pinned_step` is the one that all others are compared with, None while it is the step on screen before.
     `incidents` are the events the user has to know of, in order: a loss that is not finite, a capture that failed.

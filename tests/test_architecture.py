@@ -20,6 +20,7 @@ APP = {
     "assets",
     "tracer.breakpoint_file",
     "tracer",  # the names it exports, not all its modules
+    "tracer.breakpoint_file",
     "tracer.conditions",
     "tracer.control.client",
     "tracer.exporters",

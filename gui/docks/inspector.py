@@ -31,6 +31,7 @@ class InspectorDock(Dock):
         session.drawing_changed.connect(self.refresh_soon)
         session.run_state_changed.connect(self.refresh)
         session.incidents_changed.connect(self.refresh)
+        session.happenings_changed.connect(self.refresh_soon)
         self.tree.key_activated.connect(session.reveal)
 
     def _build(self) -> QWidget:

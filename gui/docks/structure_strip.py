@@ -20,6 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from gui import format as fmt
+from gui.happenings import Happenings
 from gui.theme import Theme
 from gui.timeline import UNRECORDED, Timeline
 
@@ -27,6 +28,8 @@ MARK_HEIGHT = 5
 BAND_HEIGHT = 14
 SHAPE_MARK_HEIGHT = 3
 INCIDENT_PX = 11
+HIT_PX = 9
+CHANGE_PX = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class StructureStrip(QWidget):
         self._step = -1
         self._pinned: int | None = None
         self._incidents: dict[int, str] = {}
+        self._happenings = Happenings()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAccessibleName(self.tr("Structure of each step"))
@@ -89,6 +93,11 @@ class StructureStrip(QWidget):
         if incidents != self._incidents:
             self._incidents = dict(incidents)
             self.update()
+
+    def set_happenings(self, happenings: Happenings) -> None:
+        """Others, or the same ones grown: hits of breakpoints get a dot, changes of the training a diamond."""
+        self._happenings = happenings
+        self.update()
 
     def set_step(self, step: int) -> None:
         if step != self._step:
@@ -117,6 +126,8 @@ class StructureStrip(QWidget):
             self._paint_frame(painter, self._pinned, self._theme.accent, Qt.PenStyle.DashLine)
         if self._step >= 0:
             self._paint_frame(painter, self._step, self._theme.text, Qt.PenStyle.SolidLine)
+        self._paint_changes(painter, self._happenings.changes_between(*visible))
+        self._paint_hits(painter, self._happenings.hits_between(*visible))
         self._paint_incidents(painter)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -136,7 +147,8 @@ class StructureStrip(QWidget):
     def tip(self, step: int) -> str:
         """What hovering over a step says."""
         incident = self._incidents.get(step)
-        return self._structure_tip(step) + (f"\n{incident}" if incident else "")
+        lines = (self._structure_tip(step), *((incident,) if incident else ()), *self._happenings.lines(step))
+        return "\n".join(line if line == lines[0] else f"{line[:1].upper()}{line[1:]}" for line in lines)
 
     def _structure_tip(self, step: int) -> str:
         structure = self._timeline.structure(step)
@@ -194,6 +206,31 @@ class StructureStrip(QWidget):
         for x_px in places.tolist():
             half, depth = INCIDENT_PX / 2, INCIDENT_PX
             painter.drawPolygon(QPolygonF([QPointF(x_px - half, 0), QPointF(x_px + half, 0), QPointF(x_px, depth)]))
+
+    def _paint_hits(self, painter: QPainter, steps: NDArray[np.int64]) -> None:
+        """A dot in the middle of the band, as editors have them beside a line."""
+        self._begin_mark(painter, self._theme.breakpoint)
+        for x_px in self._places(steps):
+            painter.drawEllipse(QPointF(x_px, MARK_HEIGHT + BAND_HEIGHT / 2), HIT_PX / 2, HIT_PX / 2)
+
+    def _paint_changes(self, painter: QPainter, steps: NDArray[np.int64]) -> None:
+        """A diamond at the lower edge of the band."""
+        self._begin_mark(painter, self._theme.text)
+        half, middle = CHANGE_PX / 2, MARK_HEIGHT + BAND_HEIGHT - 1.0
+        for x_px in self._places(steps):
+            corners = (x_px - half, middle), (x_px, middle - half), (x_px + half, middle), (x_px, middle + half)
+            painter.drawPolygon(QPolygonF([QPointF(x, y) for x, y in corners]))
+
+    def _begin_mark(self, painter: QPainter, color: str) -> None:
+        """With a rim, so that it is seen on any colour."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(QColor(self._theme.plot_background), 1.5))
+        painter.setBrush(QColor(color))
+
+    def _places(self, steps: NDArray[np.int64]) -> list[float]:
+        """The pixels of steps, each once however many lie on it."""
+        places: list[float] = np.unique(np.rint(np.asarray(self._span.px_at(steps.astype(np.float64))))).tolist()
+        return places
 
     def _paint_frame(self, painter: QPainter, step: int, color: str, style: Qt.PenStyle) -> None:
         """A frame around a step, at least wide enough to be seen."""

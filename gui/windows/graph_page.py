@@ -20,6 +20,7 @@ from gui.windows.incident_bar import IncidentBar
 from gui.windows.inside import InsideWindow
 from gui.windows.navigation import Navigation
 from gui.windows.side_by_side import SideBySide
+from gui.windows.stop_bar import StopBar
 
 
 class GraphPage(QWidget):
@@ -39,6 +40,7 @@ class GraphPage(QWidget):
         self.canvas = self.panes.shown.canvas
         self.bar = ChangesBar(session, actions, appearance.theme)
         self.incidents = IncidentBar(session, appearance.theme)
+        self.stop = StopBar(session, actions, appearance.theme)
         self._differing: tuple[str, ...] = ()
         self._is_applying = False
         self._is_choosing = False
@@ -48,6 +50,7 @@ class GraphPage(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.incidents)
+        column.addWidget(self.stop)
         column.addWidget(self.bar)
         column.addWidget(self.panes, 1)
         self._connect()
@@ -226,6 +229,7 @@ class GraphPage(QWidget):
         self.panes.dress(theme)
         self.bar.dress(theme)
         self.incidents.dress(theme)
+        self.stop.dress(theme)
         self.navigation.dress(theme)
 
     def _box_key(self, key: str) -> str:
