@@ -82,9 +82,8 @@ class LiveChangesDock(Dock):
         elif self._session.run_state in ("starting", "running", "paused"):
             text = self.tr("Pause the training to change it")
         else:
-            text = (
-                self.tr("As the run left it") if self.model.blocks else self.tr("Nothing to change: no training runs")
-            )
+            left = self.tr("As the run left it")
+            text = left if self.model.blocks else self.tr("Nothing to change: no training runs")
         self.hint.setText(text)
 
     @Slot(str)

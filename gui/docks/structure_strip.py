@@ -214,9 +214,9 @@ class StructureStrip(QWidget):
             painter.drawEllipse(QPointF(x_px, MARK_HEIGHT + BAND_HEIGHT / 2), HIT_PX / 2, HIT_PX / 2)
 
     def _paint_changes(self, painter: QPainter, steps: NDArray[np.int64]) -> None:
-        """A diamond at the lower edge of the band."""
+        """A diamond below the band."""
         self._begin_mark(painter, self._theme.text)
-        half, middle = CHANGE_PX / 2, MARK_HEIGHT + BAND_HEIGHT - 1.0
+        half, middle = CHANGE_PX / 2, MARK_HEIGHT + BAND_HEIGHT + 4.0
         for x_px in self._places(steps):
             corners = (x_px - half, middle), (x_px, middle - half), (x_px + half, middle), (x_px, middle + half)
             painter.drawPolygon(QPolygonF([QPointF(x, y) for x, y in corners]))

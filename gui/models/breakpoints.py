@@ -86,8 +86,9 @@ class BreakpointModel(QAbstractTableModel):
             return None
         if role == Qt.ItemDataRole.DisplayRole:
             return (self.tr("Breakpoint"), self.tr("Hits"), self.tr("Last at"))[section]
-        if role == Qt.ItemDataRole.TextAlignmentRole and section != CONDITION:
-            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            side = Qt.AlignmentFlag.AlignLeft if section == CONDITION else Qt.AlignmentFlag.AlignRight
+            return side | Qt.AlignmentFlag.AlignVCenter
         return None
 
     def _refresh(self) -> None:
