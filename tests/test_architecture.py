@@ -20,7 +20,6 @@ APP = {
     "assets",
     "tracer.breakpoint_file",
     "tracer",  # the names it exports, not all its modules
-    "tracer.breakpoint_file",
     "tracer.conditions",
     "tracer.control.client",
     "tracer.exporters",

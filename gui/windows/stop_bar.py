@@ -1,12 +1,15 @@
 """A line over the graph while a breakpoint, or an exception, holds the training: why, and how to go on."""
 
 from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from gui.actions import Actions
 from gui.session import UNASKED, Session
 from gui.stops import stop_headline
 from gui.theme import Theme, mix
+
+NARROW_PX = 640
 
 
 class StopBar(QWidget):
@@ -46,15 +49,26 @@ class StopBar(QWidget):
         self.text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.run_on.setDefaultAction(self._actions["continue"])
         self.step.setDefaultAction(self._actions["step"])
-        self.edit.setText(self.tr("Edit breakpoint…"))
-        for button in (self.run_on, self.step):
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.edit.setToolTip(self.tr("Change the breakpoint that stopped the training"))
+        self._give_room()
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 4, 8, 4)
         row.setSpacing(6)
         row.addWidget(self.text, 1)
         for button in (self.run_on, self.step, self.edit):
             row.addWidget(button)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._give_room()
+
+    def _give_room(self) -> None:
+        """In a narrow window the sentence needs what the buttons' words would take."""
+        is_narrow = self.width() < NARROW_PX
+        style = Qt.ToolButtonStyle.ToolButtonIconOnly if is_narrow else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
+        for button in (self.run_on, self.step):
+            button.setToolButtonStyle(style)
+        self.edit.setText(self.tr("Edit…") if is_narrow else self.tr("Edit breakpoint…"))
 
     @property
     def _is_exception(self) -> bool:
