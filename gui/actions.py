@@ -20,7 +20,7 @@ from gui.levels import CHOICES, sampling_text
 from gui.origins import not_finite_event
 from gui.session import Session
 from gui.theme import Theme
-from tracer.conditions import condition, condition_names
+from tracer.conditions import condition, condition_names, fields_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,20 @@ SPECS = (
     ActionSpec("export", "Export snapshot…", ("Ctrl+E",), "mdi6.export-variant", "Write the shown step to a file"),
     ActionSpec("welcome", "Close tape", ("Ctrl+W",), "", "Go back to the welcome page"),
     ActionSpec("quit", "Quit", ("Ctrl+Q",)),
+    ActionSpec("undo", "Undo", ("Ctrl+Z",), "mdi6.undo", "Take back what was changed of the paused training"),
+    ActionSpec("redo", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "mdi6.redo", "Change again what was taken back"),
+    ActionSpec("freeze", "Freeze", (), "mdi6.snowflake", "Let the selected parameter, or module, learn no more"),
+    ActionSpec("unfreeze", "Unfreeze", (), "", "Let the selected parameter, or module, learn again"),
     ActionSpec("pause", "Pause", ("F6",), "mdi6.pause", "Stop the training at the end of the current step"),
     ActionSpec("step", "Step", ("F10",), "mdi6.debug-step-over", "Run exactly one step, then stop"),
     ActionSpec("continue", "Continue", ("F5",), "mdi6.play", "Let the training run on"),
+    ActionSpec(
+        "continue_until",
+        "Continue until…",
+        ("Ctrl+F9",),
+        "",
+        "Let the training run on and stop it once, where a condition of your choice is met",
+    ),
     ActionSpec("stop", "Stop", ("Shift+F5",), "mdi6.stop", "End the training"),
     ActionSpec(
         "break_on_exception",
@@ -62,6 +73,47 @@ SPECS = (
         (),
         "mdi6.map-marker-question-outline",
         "Note anew which line of the script makes each node",
+    ),
+    ActionSpec(
+        "add_breakpoint",
+        "Add breakpoint…",
+        ("F9",),
+        "mdi6.plus",
+        "Have the training stop at each step that meets a condition",
+    ),
+    ActionSpec("edit_breakpoint", "Edit breakpoint…", (), "mdi6.pencil-outline", "Change the selected breakpoint"),
+    ActionSpec(
+        "toggle_breakpoint", "Enable or disable breakpoint", (), "", "Let the selected breakpoints rest, or act again"
+    ),
+    ActionSpec("delete_breakpoints", "Delete breakpoint", (), "mdi6.trash-can-outline", "Delete those selected"),
+    ActionSpec(
+        "enable_breakpoints", "Enable all breakpoints", (), "mdi6.checkbox-multiple-outline", "Let every breakpoint act"
+    ),
+    ActionSpec(
+        "disable_breakpoints",
+        "Disable all breakpoints",
+        (),
+        "mdi6.checkbox-multiple-blank-outline",
+        "Let every breakpoint rest, without deleting it",
+    ),
+    ActionSpec("clear_breakpoints", "Delete all breakpoints", ("Ctrl+Shift+F9",), "", "Delete every breakpoint"),
+    ActionSpec(
+        "break_module_ran", "Break when this module runs", (), "", "Add a breakpoint for the selected box's module"
+    ),
+    ActionSpec(
+        "break_module_not_run",
+        "Break when this module does not run",
+        (),
+        "",
+        "Add a breakpoint for steps without the selected box's module",
+    ),
+    ActionSpec("break_op_appears", "Break when this op appears", (), "", "Add a breakpoint for the selected op"),
+    ActionSpec(
+        "break_structure_is",
+        "Break when this structure comes again",
+        (),
+        "",
+        "Add a breakpoint for the structure of the shown step",
     ),
     ActionSpec("first", "First step", ("Home",), "mdi6.skip-backward", "Show the first step"),
     ActionSpec("previous", "Previous step", ("Left", ","), "mdi6.step-backward", "Show the step before"),
@@ -81,6 +133,20 @@ SPECS = (
         ("Ctrl+Right", "]"),
         "mdi6.arrow-collapse-right",
         "Show the next step whose structure differs from its predecessor's",
+    ),
+    ActionSpec(
+        "previous_hit",
+        "Previous hit of a breakpoint",
+        ("Shift+F8",),
+        "",
+        "Show the last step before this one at which a breakpoint was met",
+    ),
+    ActionSpec(
+        "next_hit",
+        "Next hit of a breakpoint",
+        ("F8",),
+        "",
+        "Show the next step at which a breakpoint was met",
     ),
     ActionSpec(
         "go_to_origin",
@@ -315,7 +381,7 @@ UNTIL, COLOR, LEVEL, DEPTH = "until_", "color_", "level_", "depth_"
 
 
 def all_specs() -> tuple[ActionSpec, ...]:
-    """The table, and a row for each recording level, each condition and each colouring there is a file of."""
+    """The table, and a row for each recording level, each condition that asks nothing, and each colouring."""
     until = (
         ActionSpec(
             f"{UNTIL}{name}",
@@ -325,6 +391,7 @@ def all_specs() -> tuple[ActionSpec, ...]:
             f"Let the training run on and stop it when {condition(name).TITLE}",
         )
         for name in condition_names()
+        if not fields_of(name)
     )
     color = (
         ActionSpec(f"{COLOR}{name}", coloring.TITLE, (), "", _color_tip(coloring), True, "coloring")
@@ -409,7 +476,9 @@ class Actions(QObject):
         enabled |= dict.fromkeys(
             ("fit", "zoom_in", "zoom_out", "actual_size", "open_all", "close_all", "default_depth"), has_graph
         )
-        enabled |= dict.fromkeys(self.names(UNTIL), enabled["continue"])
+        enabled |= dict.fromkeys((*self.names(UNTIL), "continue_until"), enabled["continue"])
+        enabled["previous_hit"] = session.happenings.previous_hit(session.step) is not None
+        enabled["next_hit"] = session.happenings.next_hit(session.step) is not None
         enabled |= dict.fromkeys(("next_coloring", "previous_coloring"), session.tape is not None)
         enabled |= dict.fromkeys(("find_row", "show_source"), session.tape is not None)
         enabled |= dict.fromkeys(("find", "find_steps", "find_next", "find_previous"), session.tape is not None)
@@ -498,6 +567,7 @@ class Actions(QObject):
             session.marks_changed,
             session.sampling_changed,
             session.incidents_changed,
+            session.happenings_changed,
         ):
             fact.connect(self.refresh)
 

@@ -94,7 +94,7 @@ def _of_step(drawing: Drawing, session: Session) -> Finding:
     return Finding(
         f"Step {fmt.count(step.index)}",
         f"Structure {fmt.count(structure + 1)} · {fmt.plural(drawing.graph.number_of_nodes(), 'node')}{ending}",
-        (*_ending(step.index, session), *step_facts(step, drawing.graph, structure)),
+        (*_ending(step.index, session), *_happened(step.index, session), *step_facts(step, drawing.graph, structure)),
         _incidents(step.index, session),
     )
 
@@ -102,7 +102,7 @@ def _of_step(drawing: Drawing, session: Session) -> Finding:
 def _of_undrawn(undrawn: Undrawn, session: Session) -> Finding:
     index, step = undrawn.question.step, undrawn.step
     known = step_facts(step, None, session.timeline.structure(index)) if step is not None else ()
-    sections = (*_ending(index, session), *known)
+    sections = (*_ending(index, session), *_happened(index, session), *known)
     return Finding(f"Step {fmt.count(index)}", undrawn.why, sections, _incidents(index, session))
 
 
@@ -128,6 +128,13 @@ def _failure_at(drawing: Drawing, key: str, session: Session) -> tuple[Section, 
     if event is None or event.step != drawing.step.index or not concerns(event, key):
         return ()
     return failure_sections(event, str(session.meta.get("folder", "")))
+
+
+def _happened(step: int, session: Session) -> tuple[Section, ...]:
+    """Breakpoints that were met at a step, and what was changed of the training there."""
+    lines = session.happenings.lines(step)
+    facts = (Fact(what, text) for what, _, text in (line.partition(": ") for line in lines))
+    return (Section("At this step", tuple(facts)),) if lines else ()
 
 
 def _of_node(drawing: Drawing, key: str, session: Session) -> Finding:

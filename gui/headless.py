@@ -42,7 +42,8 @@ def _train_and_picture(demo: Demo, steps: int, results: Results) -> None:
     with temporary_window("light", WINDOW_SIZE_PX) as window:
         workbench, session = window.workbench, window.workbench.session
         workbench.output_read.connect(_echo)
-        workbench.run_script(demo.path, options=("--max-steps", str(steps)), tape=results.tape)
+        options = ("--max-steps", str(steps))
+        workbench.run_script(demo.path, options=options, tape=results.tape, is_attended=False)
         wait_until(lambda: session.run_state == "ended" and not workbench.can_stop)
         if session.step < 0:
             raise TapescopeError("The demo ended without a step; what it wrote stands above.")

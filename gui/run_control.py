@@ -1,12 +1,13 @@
 """The app's line to a training process: commands go out here, their effects come back on the tape."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from tracer.control.client import ControlClient, connect
+from tracer.control.client import ControlClient, Hyperparameter, connect
 from tracer.errors import ControlError, TapeError
+from tracer.model.breakpoints import Breakpoint
 
 RETRY_MSECS = 250
 
@@ -52,9 +53,21 @@ class RunControl(QObject):
     def continue_(self) -> None:
         self._send(lambda client: client.continue_())
 
-    def continue_until(self, condition: str) -> None:
-        """Runs on and stops where the condition (a file of `tracer/conditions/`) is met."""
-        self._send(lambda client: client.continue_(until=condition))
+    def continue_until(self, until: str | Breakpoint) -> None:
+        """Runs on and stops once at a breakpoint, or where a condition without fields (its name) is met."""
+        self._send(lambda client: client.continue_(until=until))
+
+    def set_breakpoints(self, breakpoints: Sequence[Breakpoint]) -> bool:
+        """These instead of those there were; whether it could be asked."""
+        return self._send(lambda client: client.set_breakpoints(breakpoints))
+
+    def set_hyperparameter(self, optimizer: str, group: int, name: str, value: Hyperparameter) -> bool:
+        """Changes what a group of an optimizer works with; whether it could be asked."""
+        return self._send(lambda client: client.set_hyperparameter(optimizer, group, name, value))
+
+    def set_trainable(self, names: Sequence[str], is_trainable: bool) -> bool:
+        """Freezes or unfreezes parameters, or those of modules; whether it could be asked."""
+        return self._send(lambda client: client.set_trainable(names, is_trainable))
 
     def set_level(self, level: str, every: int) -> bool:
         """From the next step on records every `every`-th step at `level`; whether it could be asked."""

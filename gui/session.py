@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from gui.drawing import Drawing, DrawingOptions, Explained, Undrawn
+from gui.happenings import Happenings
 from gui.hierarchy import fold_at, to_depth, toggled
 from gui.marks import NO_MARKS, Marks
 from gui.series import Series
@@ -25,6 +26,9 @@ FOLLOW_INTERVAL_MSECS = 40
 INCIDENTS = ("not_finite", "capture_failed", "exception")
 """Kinds of events that the user has to know of."""
 
+UNASKED = ("breakpoint", "exception")
+"""Reasons of stops that come when the user did not ask for one just then."""
+
 VIEW_OPTIONS = frozenset({"open_calls", "focus", "unfolded", "folds_repeats"})
 """Options that say which part of the graph is in view."""
 
@@ -34,15 +38,16 @@ RUN_STATES = ("none", "starting", "running", "paused", "ended")
 class Session(QObject):
     """Steps count from 0; `step` is -1 while there is none. Signals are sent only when something changed.
 
-    `stop_reason` is why the run is paused, and "abrupt" where it ended without closing its tape; `exception` is the
-    event of what ended it, None where it went well. `sampling` is what the tape says is recorded of each step;
-    `undrawn` is why the shown step has no `drawing`, None while it has one or is being drawn.
+    `stop` is the event that says why the run is paused, None while it is not; `stop_reason` is its reason, and "abrupt"
+    where the run ended without closing its tape; `exception` is the event of what ended it, None where it went well.
+    `sampling` is what the tape says is recorded of each step; `undrawn` is why the shown step has no `drawing`, None
+    while it has one or is being drawn.
     `marks` are what is highlighted beside the selection, which is one key.
     `causes` are why the drawing differs from the compared step, None until that is known.
     `pinned_step` is the one that all others are compared with, None while it is the step on screen before.
     `found_steps` are those a search is about, growing; None while none is.
     `incidents` are the events the user has to know of, in order: a loss that is not finite, a capture that failed, an
-    exception that ended the run.
+    exception that ended the run. `happenings` are the hits of breakpoints and what was changed of the training.
     `last_finite` has, by the id of the event, the last step in which what a NaN began in was finite; it comes later.
     """
 
@@ -66,6 +71,7 @@ class Session(QObject):
     sampling_changed = Signal()
     incidents_changed = Signal()
     found_steps_changed = Signal()
+    happenings_changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -81,10 +87,12 @@ class Session(QObject):
         self.marks = NO_MARKS
         self.run_state = "none"
         self.stop_reason = ""
+        self.stop: Event | None = None
         self.exception: Event | None = None
         self.sampling = Sampling()
         self.incidents: tuple[Event, ...] = ()
         self.last_finite: dict[int, LastFinite] = {}
+        self.happenings = Happenings()
         self.step = -1
         self.pinned_step: int | None = None
         self.found_steps: NDArray[np.int64] | None = None
@@ -162,6 +170,17 @@ class Session(QObject):
 
     def next_change(self) -> None:
         step = self.timeline.next_change(self.step)
+        if step is not None:
+            self.go_to(step)
+
+    def previous_hit(self) -> None:
+        """Shows the last step before this one at which a breakpoint was met."""
+        step = self.happenings.previous_hit(self.step)
+        if step is not None:
+            self.go_to(step)
+
+    def next_hit(self) -> None:
+        step = self.happenings.next_hit(self.step)
         if step is not None:
             self.go_to(step)
 
@@ -282,7 +301,9 @@ class Session(QObject):
         self.selection, self.step, self.follows_live = "", -1, False
         self.pinned_step = None
         self.run_state, self.stop_reason, self.exception = "none", "", None
+        self.stop = None
         self.sampling, self.incidents, self.last_finite = Sampling(), (), {}
+        self.happenings = Happenings()
         self._wished_key = ""
 
     def _tell_all(self) -> None:
@@ -290,6 +311,7 @@ class Session(QObject):
         self.run_state_changed.emit(self.run_state)
         self.sampling_changed.emit()
         self.incidents_changed.emit()
+        self.happenings_changed.emit()
         self.follow_changed.emit(self.follows_live)
         self.selection_changed.emit(self.selection)
         self.marks_changed.emit()
@@ -321,10 +343,12 @@ class Session(QObject):
 
     def _append_events(self, events: Iterable[Event]) -> None:
         events = tuple(events)
+        has_happened = self.happenings.append(events)
+        was_running = self.run_state == "running"
         for event in events:
             if event.kind == "stopped":
                 self._catch_up()
-                self._set_run_state("paused", str(event.data.get("condition") or event.data.get("reason", "")))
+                self._set_run_state("paused", str(event.data.get("reason", "")), event)
             elif event.kind == "continued" or (event.kind == "started" and self.run_state == "starting"):
                 self._set_run_state("running", "")
             elif event.kind == "exception":
@@ -333,6 +357,10 @@ class Session(QObject):
                 self._set_run_state("ended", "")
             if event.kind in ("started", "level"):
                 self._set_sampling(_sampling_of(event))
+        if has_happened:
+            self.happenings_changed.emit()
+        if was_running and self.stop is not None and self.stop.data.get("reason") in UNASKED:
+            self.follow_live(True)  # whatever was looked at, this is what one waited for
         if events:
             self._add_incidents(tuple(event for event in events if event.kind in INCIDENTS))
             self.events_appended.emit(events)
@@ -369,9 +397,9 @@ class Session(QObject):
             self.follows_live = follows
             self.follow_changed.emit(follows)
 
-    def _set_run_state(self, run_state: str, reason: str) -> None:
-        if (run_state, reason) != (self.run_state, self.stop_reason):
-            self.run_state, self.stop_reason = run_state, reason
+    def _set_run_state(self, run_state: str, reason: str, stop: Event | None = None) -> None:
+        if (run_state, reason, stop) != (self.run_state, self.stop_reason, self.stop):
+            self.run_state, self.stop_reason, self.stop = run_state, reason, stop
             self.run_state_changed.emit(run_state)
 
 

@@ -69,6 +69,7 @@ class Theme:
     error: str
     warning: str
     success: str
+    breakpoint: str
     # canvas
     canvas: str
     group_fills: tuple[str, ...]
@@ -147,6 +148,7 @@ def _light() -> Theme:
         error="#c4320a",
         warning="#9a6700",
         success="#0b7a5b",
+        breakpoint="#a3195b",
         canvas="#fbfbfd",
         group_fills=("#f3f5f9", "#eaeef5", "#e2e7f0", "#dae1ec"),
         group_border="#ccd4e0",
@@ -211,6 +213,7 @@ def _dark() -> Theme:
         error="#ff8a65",
         warning="#e8b64c",
         success="#4cc9a0",
+        breakpoint="#ff86b3",
         canvas="#14161a",
         group_fills=("#1a1d23", "#21252c", "#282d36", "#30363f"),
         group_border="#3a414d",

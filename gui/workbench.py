@@ -6,17 +6,21 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal, Slot
 
 from gui.appearance import Appearance
+from gui.breakpoints import BreakpointBook
 from gui.comparison import compared_step
 from gui.draftsman import Draftsman
 from gui.drawing import LATE_STEPS, Drawing, Explained, Question, Undrawn
 from gui.export import Export
 from gui.follower import Follower
 from gui.levels import sampling_text
+from gui.live_changes import LiveChanges
 from gui.process import Launch, TrainingProcess, new_tape_path, output_paths
 from gui.run_control import RunControl
 from gui.session import Session
 from gui.settings import Settings
 from tracer import Batch, Event, Tape
+from tracer.breakpoint_file import script_key
+from tracer.model.breakpoints import Breakpoint
 from tracer.model.last_finite import LastFinite
 from tracer.options import Sampling
 
@@ -45,6 +49,8 @@ class Workbench(QObject):
             side_by_side=settings.side_by_side,
         )
         self.control = RunControl(self)
+        self.breakpoints = BreakpointBook(self.session, self.control, self)
+        self.live_changes = LiveChanges(self.session, self.control, self)
         self._appearance = appearance
         self._follower: Follower | None = None
         self._draftsman: Draftsman | None = None
@@ -58,6 +64,8 @@ class Workbench(QObject):
     def _connect(self) -> None:
         self.control.availability_changed.connect(self.reach_changed)
         self.control.failed.connect(self.failed)
+        self.breakpoints.failed.connect(self.failed)
+        self.live_changes.refused.connect(self.asked)
         self.session.step_changed.connect(self._draw)
         self.session.options_changed.connect(self._draw)
         self.session.pinned_changed.connect(self._on_pinned)
@@ -71,31 +79,40 @@ class Workbench(QObject):
         """Shows a tape, from its end if it is being written. Raises TapeError where it is none."""
         path = path.absolute()
         with Tape(path) as tape:
-            is_live = tape.state == "live"
+            is_live, script = tape.state == "live", tape.meta.get("script", "")
         self._release(stops_run=False)
         self._has_output = any(output.is_file() for output in output_paths(path))
-        self._show_tape(path, is_live)
+        self._show_tape(path, is_live, script)
         if is_live:
             self.control.follow(path)
         self._show_kept_output(path)
 
     def run_script(
-        self, script: Path, arguments: tuple[str, ...] = (), options: tuple[str, ...] = (), tape: Path | None = None
+        self,
+        script: Path,
+        arguments: tuple[str, ...] = (),
+        options: tuple[str, ...] = (),
+        tape: Path | None = None,
+        *,
+        is_attended: bool = True,
     ) -> Path:
         """Starts a script in a process of its own and follows it; the path of its tape. Raises OSError.
 
-        `options` are those of `tapescope run`; without `tape` it gets a new file in the folder of the settings.
+        `options` are those of `tapescope run`; without `tape` it gets a new file in the folder of the settings. With
+        somebody to attend to it, it has the script's breakpoints from its first step on.
         """
         script = script.absolute()
         self._release(stops_run=False)
         tape = tape or new_tape_path(self.settings.tapes_folder, script)
         tape.unlink(missing_ok=True)
+        if is_attended:
+            options = ("--attended", *options)
         self._process = TrainingProcess(Launch(script, arguments, tape, options), self)
         self._process.output_read.connect(self.output_read)
         self._process.ended.connect(self._on_process_ended)
         self._process.start()
         self._has_output = True
-        self._show_tape(tape, is_live=True)
+        self._show_tape(tape, is_live=True, script=script_key(script) if is_attended else "")
         self.noted.emit(self.tr("Running {0}").format(" ".join([str(script), *arguments])))
         self.control.follow(tape)
         self.settings.remember_tape(tape)
@@ -107,14 +124,16 @@ class Workbench(QObject):
         self.session.follow_live(True)
         self.control.next()
 
-    def continue_until(self, condition: str) -> None:
-        """Runs on to where the condition is met, and shows that step."""
+    def continue_until(self, until: str | Breakpoint) -> None:
+        """Runs on to where a breakpoint, or a condition without fields, is met, and shows that step."""
         self.session.follow_live(True)
-        self.control.continue_until(condition)
+        self.control.continue_until(until)
 
     def set_sampling(self, sampling: Sampling) -> None:
         """Has the training record something else from its next step on; the tape says when it does."""
-        if self.control.set_level(sampling.level, sampling.every):
+        if self.live_changes.can_change:
+            self.live_changes.set_sampling(sampling)
+        elif self.control.set_level(sampling.level, sampling.every):
             self.asked.emit(self.tr("Recorded from the next step on: {0}").format(sampling_text(sampling)))
 
     def trace_sources(self) -> None:
@@ -157,6 +176,7 @@ class Workbench(QObject):
         """Lets go of the tape, its threads and, unless told to end it, its training, which then runs on."""
         self._release(stops_run)
         self.session.close()
+        self.breakpoints.open("")
         self.reach_changed.emit()
 
     @property
@@ -287,10 +307,11 @@ class Workbench(QObject):
         for export in tuple(self._exports):
             export.wait()
 
-    def _show_tape(self, path: Path, is_live: bool) -> None:
+    def _show_tape(self, path: Path, is_live: bool, script: str) -> None:
         self._looks_left = 0
         self._drawn = None
         self.session.open(path, follows_live=is_live)
+        self.breakpoints.open(script)
         self._draftsman = Draftsman(path, self)
         self._draftsman.drawn.connect(self._on_drawn)
         self._draftsman.explained.connect(self._on_explained)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-from PySide6.QtCore import QPointF, Qt, Signal
+from PySide6.QtCore import QPoint, QPointF, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
@@ -49,6 +49,7 @@ class GraphCanvas(CameraView):
     highlight_dismissed = Signal()  # by Escape
     leaving = Signal()  # a jump away from this view, which is still as it was
     resized = Signal()
+    menu_requested = Signal(QPoint)  # of the selection, where on the screen
     hover_changed = Signal(object)  # Hit: what the mouse points at
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:

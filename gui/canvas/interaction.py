@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt
-from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent, QNativeGestureEvent, QWheelEvent
+from PySide6.QtGui import QContextMenuEvent, QHelpEvent, QKeyEvent, QMouseEvent, QNativeGestureEvent, QWheelEvent
 from PySide6.QtWidgets import QToolTip
 
 from gui.canvas.hit_testing import NOTHING, Hit
@@ -139,6 +139,13 @@ class Interaction(QObject):
         self._canvas.zoom_by(1.0 + event.value(), event.position())
         return True
 
+    def _ask_for_menu(self, event: QContextMenuEvent) -> bool:
+        """With the mouse what is under it is meant, with the keyboard what is selected."""
+        if event.reason() == QContextMenuEvent.Reason.Mouse:
+            self._canvas.select(self._canvas.key_of(self._canvas.hit_at(QPointF(event.pos()))))
+        self._canvas.menu_requested.emit(event.globalPos())
+        return True
+
     def _show_tooltip(self, event: QHelpEvent) -> bool:
         found, scene = self._canvas.hit_at(QPointF(event.pos())), self._canvas.scene
         if scene is None or found.what != "box":
@@ -213,5 +220,6 @@ _HANDLERS: dict[QEvent.Type, Callable[[Interaction, Any], bool]] = {
     QEvent.Type.Leave: Interaction._leave,
     QEvent.Type.FocusOut: Interaction._focus_out,
     QEvent.Type.ToolTip: Interaction._show_tooltip,
+    QEvent.Type.ContextMenu: Interaction._ask_for_menu,
     QEvent.Type.NativeGesture: Interaction._pinch,
 }

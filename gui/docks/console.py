@@ -1,6 +1,7 @@
 """The console: what the script writes, its errors tinted, and what the app has to say of the run in between."""
 
 from enum import IntEnum
+from itertools import groupby
 
 from PySide6.QtCore import Slot
 from PySide6.QtGui import QColor, QTextCharFormat, QTextCursor, QTextFormat
@@ -64,7 +65,7 @@ class ConsoleDock(Dock):
         bar = self._text.verticalScrollBar()
         is_at_end = bar.value() >= bar.maximum() - 2
         tone = Tone.ERROR if is_error else Tone.OUTPUT
-        self._streams[is_error].write(data, tone.format_in(self._theme))
+        self._streams[is_error].write(data, tone.format_in(self._theme), Tone.NOTICE.format_in(self._theme))
         if is_at_end:
             bar.setValue(bar.maximum())
 
@@ -93,20 +94,26 @@ class _Stream:
         self._terminal = Terminal()
         self._open_line: QTextCursor | None = None
 
-    def write(self, data: bytes, style: QTextCharFormat) -> None:
+    def write(self, data: bytes, style: QTextCharFormat, notice: QTextCharFormat) -> None:
         output = self._terminal.feed(data)
         lines = output.finished[-MOST_LINES:]
         if lines and self._open_line is not None:
             _replace_line(self._open_line, lines[0], style)
             self._open_line, lines = None, lines[1:]
-        if lines:
-            _append_line(self._view, "\n".join(line[:LONGEST_LINE] for line in lines), style)
+        for is_ours, run in groupby(lines, _is_ours):
+            text = "\n".join(line[:LONGEST_LINE] for line in run)
+            _append_line(self._view, text, notice if is_ours and self._is_error else style)
         if not output.current:
             return
         if self._open_line is None:
             self._open_line = _append_line(self._view, output.current[:LONGEST_LINE], style)
         else:
             _replace_line(self._open_line, output.current, style)
+
+
+def _is_ours(line: str) -> bool:
+    """What the recording itself says, a line that a breakpoint wrote say, is no error of the script."""
+    return line.startswith("tapescope: ")
 
 
 def _output_view() -> QPlainTextEdit:

@@ -35,6 +35,7 @@ class InspectorDock(Dock):
         session.drawing_changed.connect(self.refresh_soon)
         session.run_state_changed.connect(self.refresh)
         session.incidents_changed.connect(self.refresh)
+        session.happenings_changed.connect(self.refresh_soon)
         self.tree.key_activated.connect(session.reveal)
         self.go_to_last.clicked.connect(actions["go_to_last_finite"].trigger)
         self.compare.clicked.connect(actions["compare_last_finite"].trigger)

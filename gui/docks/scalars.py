@@ -67,6 +67,7 @@ class ScalarsDock(Dock):
         self._session.scalars_appended.connect(self._grow)
         self._session.step_changed.connect(self._move_cursor)
         self._session.incidents_changed.connect(self._mark_incidents)
+        self._session.happenings_changed.connect(self._mark_happenings)
 
     @Slot()
     def _start_over(self) -> None:
@@ -109,6 +110,10 @@ class ScalarsDock(Dock):
         for event in self._session.incidents:
             sentences.setdefault(min(event.step, last), headline(event))
         self.strip.set_incidents(sentences)
+
+    @Slot()
+    def _mark_happenings(self) -> None:
+        self.strip.set_happenings(self._session.happenings)
 
     def _make_stack(self) -> "PlotStack":
         from gui.docks.plot_stack import PlotStack

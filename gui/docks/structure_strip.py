@@ -21,6 +21,7 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from gui import format as fmt
 from gui.fonts import text_font
+from gui.happenings import Happenings
 from gui.theme import Theme
 from gui.timeline import UNRECORDED, Timeline
 
@@ -32,6 +33,8 @@ FOUND_HEIGHT = 4
 FADED = 0.22
 """How much is left of the colour of a step that a search among the steps did not find."""
 LEAST_COUNT_PX = 40
+HIT_PX = 9
+CHANGE_PX = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class StructureStrip(QWidget):
         self._pinned: int | None = None
         self._incidents: dict[int, str] = {}
         self._found: NDArray[np.int64] | None = None
+        self._happenings = Happenings()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAccessibleName(self.tr("Structure of each step"))
@@ -101,6 +105,11 @@ class StructureStrip(QWidget):
         self._found = steps
         self.update()
 
+    def set_happenings(self, happenings: Happenings) -> None:
+        """Others, or the same ones grown: hits of breakpoints get a dot, changes of the training a diamond."""
+        self._happenings = happenings
+        self.update()
+
     def set_step(self, step: int) -> None:
         if step != self._step:
             self._step = step
@@ -130,6 +139,8 @@ class StructureStrip(QWidget):
             self._paint_frame(painter, self._pinned, self._theme.accent, Qt.PenStyle.DashLine)
         if self._step >= 0:
             self._paint_frame(painter, self._step, self._theme.text, Qt.PenStyle.SolidLine)
+        self._paint_changes(painter, self._happenings.changes_between(*visible))
+        self._paint_hits(painter, self._happenings.hits_between(*visible))
         self._paint_incidents(painter)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -150,8 +161,9 @@ class StructureStrip(QWidget):
         """What hovering over a step says."""
         incident = self._incidents.get(step)
         is_found = self._found is not None and bool(np.isin(step, self._found))
-        found = "\n" + self.tr("Found by the search") if is_found else ""
-        return self._structure_tip(step) + (f"\n{incident}" if incident else "") + found
+        found = (self.tr("Found by the search"),) if is_found else ()
+        more = (*((incident,) if incident else ()), *self._happenings.lines(step), *found)
+        return "\n".join((self._structure_tip(step), *(f"{line[:1].upper()}{line[1:]}" for line in more)))
 
     def _structure_tip(self, step: int) -> str:
         structure = self._timeline.structure(step)
@@ -240,6 +252,31 @@ class StructureStrip(QWidget):
         for x_px in places.tolist():
             half, depth = INCIDENT_PX / 2, INCIDENT_PX
             painter.drawPolygon(QPolygonF([QPointF(x_px - half, 0), QPointF(x_px + half, 0), QPointF(x_px, depth)]))
+
+    def _paint_hits(self, painter: QPainter, steps: NDArray[np.int64]) -> None:
+        """A dot in the middle of the band, as editors have them beside a line."""
+        self._begin_mark(painter, self._theme.breakpoint)
+        for x_px in self._places(steps):
+            painter.drawEllipse(QPointF(x_px, MARK_HEIGHT + BAND_HEIGHT / 2), HIT_PX / 2, HIT_PX / 2)
+
+    def _paint_changes(self, painter: QPainter, steps: NDArray[np.int64]) -> None:
+        """A diamond below the band."""
+        self._begin_mark(painter, self._theme.text)
+        half, middle = CHANGE_PX / 2, MARK_HEIGHT + BAND_HEIGHT + 4.0
+        for x_px in self._places(steps):
+            corners = (x_px - half, middle), (x_px, middle - half), (x_px + half, middle), (x_px, middle + half)
+            painter.drawPolygon(QPolygonF([QPointF(x, y) for x, y in corners]))
+
+    def _begin_mark(self, painter: QPainter, color: str) -> None:
+        """With a rim, so that it is seen on any colour."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(QColor(self._theme.plot_background), 1.5))
+        painter.setBrush(QColor(color))
+
+    def _places(self, steps: NDArray[np.int64]) -> list[float]:
+        """The pixels of steps, each once however many lie on it."""
+        places: list[float] = np.unique(np.rint(np.asarray(self._span.px_at(steps.astype(np.float64))))).tolist()
+        return places
 
     def _paint_frame(self, painter: QPainter, step: int, color: str, style: Qt.PenStyle) -> None:
         """A frame around a step, at least wide enough to be seen."""

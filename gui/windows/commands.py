@@ -111,7 +111,7 @@ class Commands(QObject):
         for name in actions.names(LEVEL):
             actions[name].triggered.connect(self._set_level)
         actions["trace_sources"].triggered.connect(workbench.trace_sources)
-        for name in ("first", "previous", "next", "last", "previous_change", "next_change"):
+        for name in ("first", "previous", "next", "last", "previous_change", "next_change", "previous_hit", "next_hit"):
             actions[name].triggered.connect(getattr(session, name))
         actions["follow"].triggered.connect(session.follow_live)
 

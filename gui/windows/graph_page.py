@@ -23,6 +23,7 @@ from gui.windows.inside import InsideWindow
 from gui.windows.navigation import Navigation
 from gui.windows.replay_bar import ReplayBar
 from gui.windows.side_by_side import SideBySide
+from gui.windows.stop_bar import StopBar
 from gui.windows.why_line import WhyLine
 
 
@@ -43,6 +44,7 @@ class GraphPage(QWidget):
         self.canvas = self.panes.shown.canvas
         self.bar = ChangesBar(session, actions, appearance.theme)
         self.incidents = IncidentBar(session, appearance.theme)
+        self.stop = StopBar(session, actions, appearance.theme)
         self._differing: tuple[str, ...] = ()
         self._is_applying = False
         self._is_choosing = False
@@ -52,6 +54,7 @@ class GraphPage(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.incidents)
+        column.addWidget(self.stop)
         column.addWidget(self.bar)
         column.addWidget(self.panes, 1)
         self._connect()
@@ -248,6 +251,7 @@ class GraphPage(QWidget):
         self.bar.dress(theme)
         self.incidents.dress(theme)
         self.why_line.dress(theme)
+        self.stop.dress(theme)
         self.navigation.dress(theme)
         self.replay_bar.dress(theme)
 

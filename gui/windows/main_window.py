@@ -26,6 +26,7 @@ from gui.session import INCIDENTS
 from gui.theme import Theme
 from gui.windows.color_button import ColorButton
 from gui.windows.commands import Commands
+from gui.windows.debugging import Debugging
 from gui.windows.graph_page import GraphPage
 from gui.windows.level_button import LevelButton
 from gui.windows.menus import fill_menu_bar, make_state_bar, make_toolbar
@@ -57,6 +58,7 @@ class MainWindow(QMainWindow):
         self.statistics = StatisticsDock(session, appearance)
         self.gradients = GradientsDock(session, appearance)
         self.source = SourceDock(session, appearance)
+        self.debugging = Debugging(workbench, self.actions_, self.graph, self.console, appearance, self)
         self.commands = Commands(self.actions_, workbench, self.graph.canvas, appearance, self)
         self.welcome = WelcomePage(find_demos(), (self.actions_["open"], self.actions_["run_script"]), appearance)
         self._pages = QStackedWidget()
@@ -73,8 +75,8 @@ class MainWindow(QMainWindow):
     @property
     def docks(self) -> tuple[Dock, ...]:
         return (
-            *(self.modules, self.changes, self.inspector),
-            *(self.scalars, self.statistics, self.gradients, self.source, self.console),
+            *(self.modules, self.changes, self.inspector, self.scalars, self.statistics, self.gradients, self.source),
+            *(*self.debugging.docks, self.console),
         )
 
     def _place(self) -> None:
@@ -100,9 +102,8 @@ class MainWindow(QMainWindow):
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.inspector)
         self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, self.scalars)
         self.splitDockWidget(self.scalars, self.console, Qt.Orientation.Horizontal)
-        self.tabifyDockWidget(self.scalars, self.statistics)
-        self.tabifyDockWidget(self.statistics, self.gradients)
-        self.tabifyDockWidget(self.gradients, self.source)
+        for dock in (self.statistics, self.gradients, self.source, *self.debugging.docks):
+            self.tabifyDockWidget(self.scalars, dock)
         self.modules.raise_()
         self.scalars.raise_()
         view_menu = QMenu(self.tr("&View"), self)
@@ -131,6 +132,9 @@ class MainWindow(QMainWindow):
         for canvas in self.graph.panes.canvases:
             canvas.set_animated(workbench.settings.animates)
             self.actions_["animate"].toggled.connect(canvas.set_animated)
+        self.debugging.menu.attach(self.modules.tree)
+        for table in self.statistics.tables.values():
+            self.debugging.menu.attach(table.view)
         self.graph.changes_requested.connect(self._show_changes)
         self.graph.origin_requested.connect(self.commands.origins.go_to_origin)
         self.graph.incidents.compare_requested.connect(self.actions_["compare_last_finite"].trigger)

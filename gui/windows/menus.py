@@ -11,12 +11,21 @@ from gui.windows.toolbars import StateBar, ToolBar
 
 MENUS = (
     ("&File", ("open", "run_script", "", "export", "", "welcome", "quit")),
+    ("&Edit", ("undo", "redo", "", "freeze", "unfreeze")),
     ("&Run", ("pause", "step", "continue", "stop", "", "break_on_exception")),
+    (
+        "&Breakpoints",
+        (
+            *("add_breakpoint", "edit_breakpoint", "toggle_breakpoint", "delete_breakpoints", ""),
+            *("break_module_ran", "break_module_not_run", "break_op_appears", "break_structure_is", ""),
+            *("enable_breakpoints", "disable_breakpoints", "clear_breakpoints"),
+        ),
+    ),
     (
         "&Go",
         (
             *("previous", "next", "first", "last", "", "follow", "", "previous_change", "next_change", ""),
-            *("go_to_origin", "go_to_last_finite", "compare_last_finite", ""),
+            *("previous_hit", "next_hit", "go_to_origin", "go_to_last_finite", "compare_last_finite", ""),
             *("replay", "replay_play", "replay_first", "replay_back", "replay_forward", "replay_last", "replay_select"),
         ),
     ),
@@ -62,7 +71,7 @@ def fill_menu_bar(bar: QMenuBar, actions: Actions, view_menu: QMenu) -> None:
         _fill(menu, names, actions)
         if title == "&Run":
             menu.addSeparator()
-            _fill(menu, actions.names(UNTIL), actions)
+            _fill(menu, (*actions.names(UNTIL), "continue_until"), actions)
             menu.addSeparator()
             _fill(menu.addMenu(bar.tr("Recording level")), actions.names(LEVEL), actions)
             _fill(menu, ("trace_sources",), actions)
@@ -85,7 +94,7 @@ def color_names() -> tuple[str, ...]:
 
 def by_menu(actions: Actions) -> list[tuple[str, list[QAction]]]:
     """The title of each menu and all that is in it, its submenus' too; last what is in none."""
-    further = {"&Run": (*actions.names(UNTIL), *actions.names(LEVEL), "trace_sources")}
+    further = {"&Run": (*actions.names(UNTIL), "continue_until", *actions.names(LEVEL), "trace_sources")}
     further["Gra&ph"] = (*actions.names(DEPTH), *color_names())
     menus = [(title, (*names, *further.get(title, ()))) for title, names in MENUS]
     menus += [("&View", (*THEMES, "animate", "choose_editor")), ("&Help", HELP)]

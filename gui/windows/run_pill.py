@@ -6,6 +6,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QLabel
 
 from gui.session import Session
+from gui.stops import stop_headline, stop_word
 from gui.theme import Theme, mix
 
 _SIGNS = {"starting": "◌", "running": "●", "paused": "❚❚", "ended": "■"}
@@ -29,11 +30,12 @@ class RunPill(QLabel):
         state = self._session.run_state
         has_failed = state == "ended" and (self._session.exception is not None or self._session.stop_reason == "abrupt")
         self.setText(f"{_SIGNS.get(state, '')}  {self._words(state)}")
-        self.setToolTip(self._tip() if has_failed else "")
+        self.setToolTip(self._tip(has_failed))
+        stopped = self._theme.error if self._session.stop_reason == "exception" else self._theme.warning
         color = {
             "starting": self._theme.muted_text,
             "running": self._theme.success,
-            "paused": self._theme.warning,
+            "paused": stopped,
             "ended": self._theme.error if has_failed else self._theme.muted_text,
         }.get(state, self._theme.muted_text)
         self.setStyleSheet(
@@ -44,10 +46,8 @@ class RunPill(QLabel):
 
     def _words(self, state: str) -> str:
         if state == "paused":
-            changed = self.tr(": structure changed")
-            reasons = {"pause": "", "step": self.tr(" after a step"), "topology_changed": changed}
-            reason = self._session.stop_reason
-            return self.tr("Paused") + reasons.get(reason, f": {reason.replace('_', ' ')}")
+            word = stop_word(self._session.stop_reason)
+            return self.tr("Paused") + (f" · {word}" if word else "")
         if state == "ended" and self._session.exception is not None:
             return self.tr("Failed: {0}").format(self._session.exception.data.get("type", ""))
         if state == "ended" and self._session.stop_reason == "abrupt":
@@ -58,8 +58,12 @@ class RunPill(QLabel):
             "ended": self.tr("Ended"),
         }.get(state, "")
 
-    def _tip(self) -> str:
-        exception = self._session.exception
+    def _tip(self, has_failed: bool) -> str:
+        exception, stop = self._session.exception, self._session.stop
+        if stop is not None:
+            return f"<p>{escape(stop_headline(stop))}</p>"
+        if not has_failed:
+            return ""
         if exception is None:
             return self.tr("The training process is gone without having closed its tape")
         # A tooltip that looks like HTML would be shown as such; this one is wrapped by being it.

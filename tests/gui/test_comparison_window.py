@@ -348,8 +348,15 @@ def test_a_run_paused_at_another_structure_does_not_call_it_new(qtbot: QtBot) ->
     session = Session()
     pill = RunPill(session, LIGHT)
     qtbot.addWidget(pill)
-    session.append(Batch((), (Event(1, "stopped", 5, 0, {"condition": "topology_changed"}),), {}))
-    assert pill.text().endswith("Paused: structure changed")
+    session.append(
+        Batch(
+            (),
+            (Event(1, "stopped", 5, 0, {"reason": "breakpoint", "text": "the structure is not that of step 4"}),),
+            {},
+        )
+    )
+    assert pill.text().endswith("Paused · breakpoint")
+    assert "Stopped at step 5: the structure is not that of step 4" in pill.toolTip()
 
 
 def export(*words: str) -> subprocess.CompletedProcess[str]:
