@@ -66,11 +66,11 @@ class ChangedNodes:
         parts: dict[str, list[SizeChange]] = {}
         left: set[str] = set()
         for change in changes:
-            free = [key for key in change.nodes if self._neighbour(key) is None]
+            is_free = any(self._neighbour(key) is None for key in change.nodes)
             part = self._loop_of(change)
             if part is not None:
                 self._put_all(change.nodes, part)
-            elif free:
+            elif is_free:
                 modules = (self._explanation.after.module_of(key) for key in change.nodes)
                 parts.setdefault(container_of(common_path(modules) or ""), []).append(change)
             else:
@@ -115,7 +115,9 @@ class ChangedNodes:
 
     def _neighbour(self, key: str) -> Part | None:
         """The cause of what feeds the node in one step only, or of its siblings, whose numbers it may have taken."""
-        before, after = self._changed[key].get("inputs", ((), ()))
+        if "inputs" not in self._changed[key]:
+            return None
+        before, after = self._changed[key]["inputs"]
         gone, come = _sources(before), _sources(after)
         of = self._explanation.of
         direct = Counter(of[source] for source in sorted(gone ^ come) if source in of and source not in self._changed)
