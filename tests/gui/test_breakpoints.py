@@ -1,26 +1,31 @@
 """Breakpoints in the app without a training: their words, the list, the dialog, what is remembered."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QModelIndex, Qt
-from PySide6.QtWidgets import QDialogButtonBox, QLineEdit
+from PySide6.QtGui import QContextMenuEvent
+from PySide6.QtWidgets import QApplication, QDialogButtonBox, QLineEdit, QMenu
 from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
 from gui.breakpoint_text import condition_text, effect_text, grouped_conditions, hit_words, suffix_text
 from gui.breakpoints import BreakpointBook
 from gui.happenings import Happenings
+from gui.live_state import Value, parsed
 from gui.models.breakpoints import CONDITION, HITS, LAST, STEP_ROLE, BreakpointModel
 from gui.run_control import RunControl
 from gui.session import Session
 from gui.theme import LIGHT
 from gui.windows.breakpoint_dialog import BreakpointDialog
 from gui.windows.main_window import MainWindow
-from tracer import Event
+from gui.windows.run_pill import RunPill
+from tracer import Batch, Event
 from tracer.breakpoint_file import remember, remembered
 from tracer.conditions import checked, condition_names, fields_of
+from tracer.errors import UsageError
 from tracer.model.breakpoints import MAX_BREAKPOINTS, Breakpoint, hit_test, to_dict
 
 ABOVE = checked(Breakpoint(1, "loss_above", {"value": 3.0}))
@@ -124,6 +129,79 @@ def test_a_check_box_asks_and_does_not_change_the_list_itself(qtbot: QtBot) -> N
         assert model.setData(model.index(0, 0), Qt.CheckState.Unchecked.value, Qt.ItemDataRole.CheckStateRole)
     assert asked.args == [1, False]
     assert Qt.CheckState(model.index(0, 0).data(Qt.ItemDataRole.CheckStateRole)) == Qt.CheckState.Checked
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "after"),
+    [
+        ("0.001", 0.1, 0.001),
+        (" 1e-3 ", 0.1, 0.001),
+        ("5", 1, 5),
+        ("0.8, 0.99", [0.9, 0.999], [0.8, 0.99]),
+        ("[0.8, 0.99]", [0.9, 0.999], [0.8, 0.99]),
+    ],
+)
+def test_a_value_is_read_in_the_form_of_the_one_before(text: str, before: Value, after: Value) -> None:
+    read = parsed(text, "lr", before)
+    assert read == after and type(read) is type(after)
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "why"),
+    [
+        ("", 0.1, "wants a number"),
+        ("fast", 0.1, "wants a number, not 'fast'"),
+        ("1, 2", 0.1, "one number"),
+        ("0.9", [0.9, 0.999], "wants 2 numbers, as 0.9, 0.999"),
+        ("a, b", [0.9, 0.999], "wants 2 numbers"),
+    ],
+)
+def test_what_is_no_such_value_is_refused_in_one_sentence(text: str, before: Value, why: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(why)):
+        parsed(text, "lr", before)
+
+
+def test_the_bar_over_the_graph_is_for_stops_that_nobody_asked_for(
+    qtbot: QtBot, window: MainWindow, recorded_tape: Path
+) -> None:
+    window.commands.open_path(recorded_tape)
+    session, bar, pill = window.workbench.session, window.graph.stop, window.findChild(RunPill)
+    qtbot.waitUntil(lambda: session.run_state == "ended", timeout=10_000)
+    shown = []
+    for reason in ("step", "exception", "pause", "breakpoint"):
+        data = {"reason": reason, "text": "ValueError: no data", "moment": "after the step", "breakpoints": [1]}
+        session.append(Batch((), (Event(90, "stopped", 3, 0, data),), {}))
+        shown.append((reason, bar.isVisible(), pill.text().rpartition("  ")[2], LIGHT.error in bar.styleSheet()))
+    assert shown == [
+        ("step", False, "Paused · after a step", False),
+        ("exception", True, "Paused · exception", True),
+        ("pause", False, "Paused", True),
+        ("breakpoint", True, "Paused · breakpoint", False),
+    ]
+    assert bar.text.text().endswith("Stopped at step 3: ValueError: no data")
+    with qtbot.waitSignal(bar.edit_requested) as edited:
+        bar.edit.click()
+    assert edited.args == [1]
+
+
+@pytest.mark.qt_log_ignore("This plugin does not support")  # offscreen: raise() and grabbing the keyboard, of a menu
+def test_a_right_click_selects_what_is_under_it_and_asks_for_its_menu(
+    qtbot: QtBot, window: MainWindow, recorded_tape: Path
+) -> None:
+    window.commands.open_path(recorded_tape)
+    session, canvas = window.workbench.session, window.graph.canvas
+    qtbot.waitUntil(lambda: session.drawing is not None and canvas.scene is not None, timeout=10_000)
+    canvas.select("output#0")
+    canvas.zoom_to_selection()
+    canvas.select("")
+    place = canvas.rect().center()
+    with qtbot.waitSignal(canvas.menu_requested) as asked:
+        QApplication.sendEvent(
+            canvas, QContextMenuEvent(QContextMenuEvent.Reason.Mouse, place, canvas.mapToGlobal(place))
+        )
+    assert asked.args == [canvas.mapToGlobal(place)] and session.selection.startswith("output#0")
+    for menu in window.findChildren(QMenu):
+        menu.close()
 
 
 @pytest.fixture

@@ -10,13 +10,14 @@ from pytestqt.qtbot import QtBot
 from gui.appearance import Appearance
 from gui.docks.console import MOST_LINES, ConsoleDock
 from gui.docks.scalars import ScalarsDock
-from gui.docks.structure_strip import Span, StructureStrip
+from gui.docks.structure_strip import BAND_HEIGHT, MARK_HEIGHT, Span, StructureStrip
+from gui.happenings import Happenings
 from gui.models.tree import KEY_ROLE
 from gui.session import Session
 from gui.theme import DARK, LIGHT
 from gui.timeline import Timeline
 from gui.windows.main_window import MainWindow
-from tracer import Batch, Step
+from tracer import Batch, Event, Step
 
 
 def step(index: int, topology: str) -> Step:
@@ -57,6 +58,26 @@ def test_strip_is_clicked_and_dragged_to_pick_a_step(qtbot: QtBot, strip: Struct
 
 def test_strip_says_step_and_structure(strip: StructureStrip) -> None:
     assert strip.tip(7).splitlines() == ["Step 7", "Structure 2 of 2, shared by 5 steps"]
+
+
+def test_strip_marks_hits_in_the_band_and_changes_below_it(strip: StructureStrip) -> None:
+    happenings = Happenings()
+    change = {"optimizer": "SGD", "group": 0, "name": "lr", "before": 0.1, "after": 0.01}
+    happenings.append(
+        (
+            Event(1, "hit", 2, 0, {"breakpoint": 1, "text": "the loss is NaN", "hits": 1, "acted": True}),
+            Event(2, "hit", 4, 0, {"breakpoint": 1, "text": "the loss is NaN", "hits": 2, "acted": False}),
+            Event(3, "hyperparameter", 7, 0, change),
+        )
+    )
+    strip.set_happenings(happenings)
+    image = strip.grab().toImage()
+    middle, below = MARK_HEIGHT + BAND_HEIGHT // 2, MARK_HEIGHT + BAND_HEIGHT + 4
+    hits = [number for number in range(10) if image.pixelColor(50 + 100 * number, middle).name() == LIGHT.breakpoint]
+    changes = [number for number in range(10) if image.pixelColor(50 + 100 * number, below).name() == LIGHT.text]
+    assert (hits, changes) == ([2], [7])
+    assert strip.tip(2).splitlines()[-1] == "Breakpoint: the loss is NaN"
+    assert strip.tip(7).splitlines()[-1] == "SGD: lr 0.1 → 0.01"
 
 
 def test_strip_paints_far_more_steps_than_pixels(strip: StructureStrip) -> None:

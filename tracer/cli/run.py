@@ -5,6 +5,7 @@ import atexit
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +146,9 @@ class _Begin:
         given = Options(breakpoints=self._options["breakpoints"]).all_breakpoints
         if not self._options["expects_client"]:
             return given
-        return numbered((*remembered(running_script()), *given))
+        known = remembered(running_script())
+        new = (each for each in given if not any(replace(each, id=other.id) == other for other in known))
+        return numbered((*known, *new))
 
     def _open_window(self) -> None:
         if self._with_window:
