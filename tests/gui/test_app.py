@@ -239,8 +239,9 @@ def test_a_tape_of_a_failed_run_from_a_terminal_tells_how_it_failed(
     session.last()
     qtbot.waitUntil(lambda: session.drawing.step.index == session.step, timeout=SOON_MSECS)
     titles = lambda: [block.title for block in window.inspector.model.blocks]  # noqa: E731
-    qtbot.waitUntil(lambda: titles()[:1] == ["Failed after this step"], timeout=SOON_MSECS)
-    assert window.inspector.model.blocks[0].rows[0].texts == ("RuntimeError", "the data ran out")
+    qtbot.waitUntil(lambda: titles()[:1] == ["Exception"], timeout=SOON_MSECS)
+    first, second, *_ = window.inspector.model.blocks[0].rows
+    assert (first.texts, second.texts) == (("type", "RuntimeError"), ("message", "the data ran out"))
 
 
 def test_a_script_that_never_starts_ends_without_a_tape(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
