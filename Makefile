@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench bench-graph screenshot gallery setup clean
+.PHONY: help run test lint format bench bench-graph bench-debug screenshot gallery setup clean
 
 help:
 	@echo "make run [ARGS=...]    set up, then start the app (ARGS as for tapescope: demo, run script.py, open run.tape, ...)"
@@ -12,6 +12,7 @@ help:
 	@echo "make format            let ruff sort imports and lay out the code"
 	@echo "make bench [ARGS=...]  how fast the window is up, what recording costs, and what its peers do"
 	@echo "make bench-graph       how fast graphs are laid out and drawn, and how still they stand; some 15 minutes"
+	@echo "make bench-debug       breakpoints: what they cost, where they stop, how soon, whether trainings survive; some 30 minutes"
 	@echo "make screenshot        let the app take the README's picture of itself"
 	@echo "make gallery           record ten models and let the app take pictures of them, light and dark, to docs/gallery"
 	@echo "make clean             remove .venv and every cache"
@@ -46,6 +47,12 @@ bench-graph: setup
 	$(PYTHON) -m benchmarks.opening
 	$(PYTHON) -m benchmarks.layout
 	$(PYTHON) -m benchmarks.stability
+	$(PYTHON) -m benchmarks.causes
+	$(PYTHON) -m benchmarks.find
+
+bench-debug: setup
+	$(PYTHON) -m benchmarks.debugging
+	$(PYTHON) -m benchmarks.dead_units
 
 screenshot: setup
 	@mkdir -p tapescope-out
