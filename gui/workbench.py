@@ -196,12 +196,20 @@ class Workbench(QObject):
 
     # What comes back
 
+    @property
+    def _is_current(self) -> bool:
+        """Whether a slot is called by the follower of this tape: what one before had still to say comes too late."""
+        return self._follower is not None and self.sender() is self._follower
+
     @Slot(object)
     def _on_opened(self, meta: dict[str, str]) -> None:
-        self.session.meta = meta
+        if self._is_current:
+            self.session.meta = meta
 
     @Slot(object)
     def _on_batch(self, batch: Batch) -> None:
+        if not self._is_current:
+            return
         self.session.append(batch)
         if batch:
             self._look_again()
@@ -214,7 +222,14 @@ class Workbench(QObject):
             self.session.note_last_finite(event, last)
 
     @Slot(str)
+    def _on_state(self, tape_state: str) -> None:
+        if self._is_current:
+            self.session.set_tape_state(tape_state)
+
+    @Slot(str)
     def _on_tape_failed(self, message: str) -> None:
+        if not self._is_current:
+            return
         self.session.end()
         self.failed.emit(message)
 
@@ -321,7 +336,7 @@ class Workbench(QObject):
         self._follower = Follower(path, self)
         self._follower.opened.connect(self._on_opened)
         self._follower.batch_read.connect(self._on_batch)
-        self._follower.state_read.connect(self.session.set_tape_state)
+        self._follower.state_read.connect(self._on_state)
         self._follower.last_finite_found.connect(self._on_last_finite)
         self._follower.failed.connect(self._on_tape_failed)
         self._follower.start()

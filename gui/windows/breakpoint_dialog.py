@@ -63,6 +63,8 @@ class BreakpointDialog(QDialog):
         self._build(is_new=breakpoint is None or not breakpoint.id)
         self._connect()
         self._choose(self._start.condition)
+        if breakpoint is not None:
+            self.form.focus_first()
 
     def _build(self, is_new: bool) -> None:
         title = self.tr("Add breakpoint") if is_new else self.tr("Edit breakpoint")

@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from gui.breakpoint_text import condition_text, effect_text, grouped_conditions, hit_words, suffix_text
 from gui.breakpoints import BreakpointBook
+from gui.follower import Follower
 from gui.happenings import Happenings
 from gui.live_state import Value, parsed
 from gui.models.breakpoints import CONDITION, HITS, LAST, STEP_ROLE, BreakpointModel
@@ -182,6 +183,19 @@ def test_the_bar_over_the_graph_is_for_stops_that_nobody_asked_for(
     with qtbot.waitSignal(bar.edit_requested) as edited:
         bar.edit.click()
     assert edited.args == [1]
+
+
+def test_what_the_tape_before_had_still_to_say_comes_too_late(
+    qtbot: QtBot, window: MainWindow, recorded_tape: Path, thinned_tape: Path
+) -> None:
+    window.commands.open_path(recorded_tape)
+    before = window.workbench.findChildren(Follower)[-1]
+    window.commands.open_path(thinned_tape)
+    session = window.workbench.session
+    qtbot.waitUntil(lambda: session.run_state == "ended", timeout=10_000)
+    before.batch_read.emit(Batch((), (Event(90, "stopped", 3, 0, {"reason": "breakpoint"}),), {}))
+    before.state_read.emit("abrupt")
+    assert (session.run_state, session.stop_reason) == ("ended", "")
 
 
 @pytest.mark.qt_log_ignore("This plugin does not support")  # offscreen: raise() and grabbing the keyboard, of a menu

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QDialogButtonBox, QLineEdit
 from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
+from gui.models.breakpoints import LAST
 from gui.models.live_changes import VALUE, LiveChangesModel
 from gui.models.tree import KEY_ROLE
 from gui.settings import Settings
@@ -137,16 +138,34 @@ def test_a_breakpoint_from_the_dialog_stops_at_exactly_its_step(
     assert remembered(script_key(script)) == stopped.workbench.breakpoints.all
     qtbot.waitUntil(lambda: len(session.happenings.set_on_tape) == 2, timeout=SOON_MSECS)
 
-    stops = []
-    for _ in range(2):
+    for step in (23, 25):
         actions["continue"].trigger()
-        qtbot.waitUntil(lambda: session.run_state == "running", timeout=SOON_MSECS)
-        until_paused(qtbot, stopped)
-        stops.append(session.step)
-    assert stops == [23, 25]
+        qtbot.waitUntil(lambda step=step: session.stop is not None and session.stop.step >= step, timeout=SOON_MSECS)
+        assert session.step == session.stop.step == step
     actions["previous_hit"].trigger()
     assert session.step == 23
     stopped.workbench.close_tape(stops_run=True)
+
+
+def test_the_list_is_worked_by_keys_and_leads_to_the_last_hit(qtbot: QtBot, stopped: MainWindow) -> None:
+    dock, book, session = stopped.debugging.breakpoints, stopped.workbench.breakpoints, stopped.workbench.session
+    dock.show()
+    dock.raise_()
+    dock.table.setFocus()
+    dock.select(1)
+    in_dialog(lambda dialog: dialog.hits.setText(">= 2"))
+    qtbot.keyClick(dock.table, Qt.Key.Key_Return)
+    assert [each.hit_condition for each in book.all] == [">= 2"]
+    session.go_to(4)
+    place = dock.table.visualRect(dock.model.index(0, LAST)).center()
+    qtbot.mouseClick(dock.table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert session.step == 20
+    texts = [action.text() for action in dock.menu().actions() if action.text()]
+    assert texts[0] == "Go to step 20" and "Delete all breakpoints" in texts
+    qtbot.keyClick(dock.table, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: not session.happenings.set_on_tape[0].is_enabled, timeout=SOON_MSECS)
+    qtbot.keyClick(dock.table, Qt.Key.Key_Delete)
+    assert book.all == () and not stopped.actions_["clear_breakpoints"].isEnabled()
 
 
 def test_continue_until_stops_once_and_leaves_no_breakpoint(qtbot: QtBot, stopped: MainWindow) -> None:

@@ -89,6 +89,29 @@ def test_paused_is_what_the_tape_says(session: Session) -> None:
     assert session.stop_reason == "step"
 
 
+def stop_at_a_breakpoint() -> Batch:
+    return event("stopped", reason="breakpoint", text="the loss is NaN", moment="before the optimizer")
+
+
+def test_a_breakpoint_brings_one_to_where_it_stopped(session: Session) -> None:
+    session.set_tape_state("live")
+    session.append(steps("aab"))
+    session.go_to(0)
+    session.append(event("stopped", reason="pause"))
+    assert session.step == 0 and session.stop.data["reason"] == "pause"
+    session.append(event("continued"))
+    assert session.stop is None
+    session.append(stop_at_a_breakpoint())
+    assert session.step == 2 and session.follows_live
+
+
+def test_the_stops_of_a_recorded_tape_leave_one_where_one_is(session: Session) -> None:
+    session.append(steps("aab"))
+    session.append(stop_at_a_breakpoint())
+    session.set_tape_state("closed")
+    assert session.step == 0 and session.stop is None and not session.follows_live
+
+
 @pytest.mark.parametrize("tape_state", ["closed", "abrupt"])
 def test_a_run_that_is_no_longer_live_has_ended(session: Session, tape_state: str) -> None:
     session.append(event("stopped", reason="pause"))
