@@ -354,6 +354,7 @@ QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox {
     background: @panel; border: 1px solid @border; border-radius: 6px; padding: 4px 7px;
     selection-background-color: @accent; selection-color: @accent_text; }
 QLineEdit:focus, QSpinBox:focus { border-color: @accent; }
+QAbstractItemView QLineEdit { border-radius: 3px; padding: 0 2px; }
 
 QMenuBar { background: @window; padding: 2px 4px; }
 QMenuBar::item { padding: 4px 9px; border-radius: 5px; background: transparent; }
