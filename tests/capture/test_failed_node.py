@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from tracer.capture.failed_node import engine_order, failed_node
+from tracer.capture.failed_node import failed_node, order_of
 from tracer.capture.place import EngineRun, place_of
 from tracer.capture.walk import AccumulateGrad
 
@@ -110,7 +110,7 @@ def test_the_order_is_the_engines(seed: int) -> None:
     program.grow(30)
     loss = program.loss()
     begun = watched(loss)
-    expected = engine_order(EngineRun((loss,), (), False))
+    expected = order_of(EngineRun((loss,), (), False))
     loss.backward()
     # all leaves are as good as each other
     assert [n for n in expected if type(n) is not AccumulateGrad] == [n for n in begun if type(n) is not AccumulateGrad]
@@ -124,7 +124,7 @@ def test_of_wanted_gradients_only_what_leads_to_them_runs(seed: int) -> None:
     loss = program.loss()
     wanted = program.choice.sample([*program.leaves, *program.made[:20]], 3)
     begun = watched(loss)
-    expected = engine_order(EngineRun((loss,), tuple(wanted), False))
+    expected = order_of(EngineRun((loss,), tuple(wanted), False))
     torch.autograd.grad(loss, wanted, allow_unused=True)
     leaves = {node for node in expected if type(node) is AccumulateGrad}  # whose gradient is handed over
     assert [node for node in expected if node not in leaves] == [n for n in begun if type(n) is not AccumulateGrad]

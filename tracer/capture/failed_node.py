@@ -5,9 +5,7 @@ saved. So the node that failed comes after the last that is freed, and not after
 come into question, because they save nothing, the error's own words and hooks that can be seen decide.
 """
 
-import heapq
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +13,7 @@ from typing import Any
 from tracer.capture.place import EngineRun, Place
 from tracer.capture.saved import is_freed, is_overwritten
 from tracer.capture.walk import AccumulateGrad, root_of
+from tracer.model.engine_order import engine_order
 
 _AGAIN = "backward through the graph a second time"
 _OVERWRITTEN = "modified by an inplace operation"
@@ -38,7 +37,7 @@ def failed_node(place: Place, message: str, was_run: Callable[[Any], bool], hook
     run = place.run
     if run is None:
         return None
-    order = engine_order(run)
+    order = order_of(run)
     if place.function is not None and place.function in order:
         return Guess(place.function)
     if _AGAIN in message:
@@ -61,23 +60,12 @@ def failed_node(place: Place, message: str, was_run: Callable[[Any], bool], hook
     return found or _likely(suspects, is_certain=len(suspects) == 1)
 
 
-def engine_order(run: EngineRun) -> list[Any]:
+def order_of(run: EngineRun) -> list[Any]:
     """The nodes that the engine would run, in its order on one device."""
     nodes = _needed(run)
-    waits = Counter(child for node in nodes for child, _ in node.next_functions if child in nodes)
+    inputs = {node: [child for child, _ in node.next_functions if child in nodes] for node in nodes}
     roots = [root.node for given in run.roots if (root := root_of(given)) is not None and root.node in nodes]
-    ready = [(-node._sequence_nr(), at, node) for at, node in enumerate(dict.fromkeys(roots)) if not waits[node]]
-    heapq.heapify(ready)
-    order: list[Any] = []
-    while ready:
-        node = heapq.heappop(ready)[2]
-        order.append(node)
-        for child, _ in node.next_functions:
-            if child in nodes:
-                waits[child] -= 1
-                if not waits[child]:
-                    heapq.heappush(ready, (-child._sequence_nr(), len(nodes) + len(order) + len(ready), child))
-    return order
+    return engine_order(roots, inputs, lambda node: node._sequence_nr())
 
 
 def _needed(run: EngineRun) -> set[Any]:

@@ -1,15 +1,10 @@
-"""The order in which autograd's engine runs the nodes of a step's backward passes.
-
-The engine (torch/csrc/autograd/engine.cpp) counts for each node the edges that lead to it from what the pass reaches. A
-node is ready when all of them have delivered. Of the ready ones runs the one with the highest sequence number, the
-one that the forward pass made last; what accumulates a parameter's gradient has the highest number of all. Among equals
-decides the heap of C++'s standard library, which is written out here.
-"""
+"""The order in which a step's backward passes run, told from its graph alone; see `engine_order`."""
 
 from collections.abc import Mapping, Sequence
 
 import networkx as nx
 
+from tracer.model.engine_order import engine_order
 from tracer.model.statistics import Table
 
 _LAST_NUMBER = 1 << 62
@@ -36,17 +31,9 @@ def backward_order(graph: nx.MultiDiGraph, pass_index: int, *, accumulates: bool
     """
     roots = _roots(graph, pass_index)
     inputs = _inputs(graph, roots)
-    waits_for = _dependencies(roots, inputs)
     ranks = _ranks(graph, inputs)
-    ready: list[tuple[int, str]] = []
-    order: list[str] = []
-    _deliver(roots, waits_for, ranks, ready)
-    while ready:
-        _, node = _pop(ready)
-        if accumulates or ranks[node] != _LAST_NUMBER:
-            order.append(node)
-        _deliver(inputs[node], waits_for, ranks, ready)
-    return tuple(order)
+    order = engine_order(roots, inputs, ranks.__getitem__)
+    return tuple(node for node in order if accumulates or ranks[node] != _LAST_NUMBER)
 
 
 def recorded_order(
@@ -99,15 +86,6 @@ def _inputs(graph: nx.MultiDiGraph, roots: Sequence[str]) -> dict[str, list[str]
     return found
 
 
-def _dependencies(roots: Sequence[str], inputs: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    """How many gradients each node waits for."""
-    counts = dict.fromkeys(inputs, 0)
-    for targets in (roots, *inputs.values()):
-        for node in targets:
-            counts[node] += 1
-    return counts
-
-
 def _ranks(graph: nx.MultiDiGraph, reached: Mapping[str, object]) -> dict[str, int]:
     """By node: the higher, the sooner it runs. The graph's nodes stand in the order of their sequence numbers."""
     return {
@@ -115,42 +93,3 @@ def _ranks(graph: nx.MultiDiGraph, reached: Mapping[str, object]) -> dict[str, i
         for place, (key, data) in enumerate(graph.nodes(data=True))
         if key in reached
     }
-
-
-def _deliver(
-    targets: Sequence[str], waits_for: dict[str, int], ranks: Mapping[str, int], ready: list[tuple[int, str]]
-) -> None:
-    """A node has run: what waited for its gradients alone is ready."""
-    for node in targets:
-        waits_for[node] -= 1
-        if not waits_for[node]:
-            _push(ready, (ranks[node], node))
-
-
-def _push(heap: list[tuple[int, str]], item: tuple[int, str]) -> None:
-    """`std::push_heap`: up as long as what is above has a lower rank."""
-    heap.append(item)
-    _sift_up(heap, len(heap) - 1, item)
-
-
-def _pop(heap: list[tuple[int, str]]) -> tuple[int, str]:
-    """`std::pop_heap`: the hole goes down to a leaf, along the higher children (of equals the second), and the last
-    item up from there."""
-    top, last = heap[0], heap.pop()
-    if not heap:
-        return top
-    hole, size = 0, len(heap)
-    while (child := 2 * hole + 2) <= size:
-        if child == size or heap[child][0] < heap[child - 1][0]:
-            child -= 1
-        heap[hole] = heap[child]
-        hole = child
-    _sift_up(heap, hole, last)
-    return top
-
-
-def _sift_up(heap: list[tuple[int, str]], hole: int, item: tuple[int, str]) -> None:
-    while hole and heap[(hole - 1) // 2][0] < item[0]:
-        heap[hole] = heap[(hole - 1) // 2]
-        hole = (hole - 1) // 2
-    heap[hole] = item
