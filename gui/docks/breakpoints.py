@@ -103,7 +103,6 @@ class BreakpointsDock(Dock):
         self.model.enabling_requested.connect(self._enable)
         self.table.doubleClicked.connect(self._on_activated)
         self.table.edit_requested.connect(self._edit_current)
-        self.table.delete_requested.connect(self._actions["delete_breakpoints"].trigger)
         self.table.clicked.connect(self._on_clicked)
         self.table.customContextMenuRequested.connect(self._open_menu)
 

@@ -44,6 +44,7 @@ class BreakpointCommands(QObject):
         actions["break_op_appears"].triggered.connect(self._break_at_op)
         actions["break_structure_is"].triggered.connect(self._break_at_structure)
         self._dock.edit_requested.connect(self.edit)
+        self._dock.table.delete_requested.connect(self._delete_selected)
         self._dock.table.selectionModel().selectionChanged.connect(self._refresh)
         for fact in (book.changed, session.selection_changed, session.drawing_changed, session.tape_changed):
             fact.connect(self._refresh)

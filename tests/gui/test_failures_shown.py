@@ -135,7 +135,7 @@ def test_the_mark_is_seen_in_the_colour_of_errors(
     window.actions_[f"theme_{theme}"].trigger()
     session = opened(qtbot, window, tapes["backward"])
     canvas = window.graph.canvas
-    window.commands.go_to_origin()
+    window.commands.origins.go_to_origin()
     qtbot.waitUntil(lambda: canvas.failed == ("inner#0/MulBackward0:0",), timeout=SOON_MSECS)
     drawn(qtbot, window)
     session.select("")
@@ -157,7 +157,7 @@ def test_a_failure_between_two_steps_is_told_with_the_last(
     assert "OSError in the script's own code, loading.py:" in window.graph.incidents.text.text()
     assert "OSError" in window.scalars.strip.tip(2) and window.graph.canvas.failed == ()
     qtbot.waitUntil(lambda: "type OSError" in shown_in(window), timeout=SOON_MSECS)
-    window.commands.go_to_origin()
+    window.commands.origins.go_to_origin()
     assert session.step == 2 and session.selection == ""
 
 
@@ -174,7 +174,7 @@ def test_a_run_started_here_waits_at_its_exception(
     assert session.stop_reason == "exception" and session.step == 3
     qtbot.waitUntil(lambda: window.graph.canvas.failed != (), timeout=SOON_MSECS)
     assert window.graph.incidents.isVisible() and window.actions_["continue"].isEnabled()
-    assert "Paused: exception" in window._pill.text()
+    assert "Paused · exception" in window._pill.text()
     assert window.workbench.can_stop and "Traceback" not in window.console.text
     window.actions_["continue"].trigger()
     qtbot.waitUntil(lambda: session.run_state == "ended", timeout=60_000)
