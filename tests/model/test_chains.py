@@ -116,11 +116,13 @@ def _ways(graph: nx.MultiDiGraph) -> set[tuple[str, str]]:
         set(),
         [(key, key) for key, node in graph.nodes(data=True) if node["kind"] == "op" and not is_quiet[key]],
     )
+    seen = set(waiting)
     while waiting:
         source, at = waiting.pop()
         for target in graph.successors(at):
-            if is_quiet[target]:
-                waiting.append((source, target))
-            else:
+            if not is_quiet[target]:
                 ways.add((source, target))
+            elif (source, target) not in seen:  # of views on views there are as many paths as there are subsets
+                seen.add((source, target))
+                waiting.append((source, target))
     return ways
