@@ -183,7 +183,7 @@ def test_before_anything_was_trained_there_is_no_step(tmp_path: Path) -> None:
 
 
 def test_it_waits_before_the_first_step_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_control.RunControl.__init__, "__defaults__", ("resume", "", 0.0))
+    monkeypatch.setattr(run_control.RunControl.__init__, "__defaults__", ("resume", "", 0.0, (), False))
     with end(tmp_path / "x.tape", lambda: {}["missing"], break_on_exception=True) as tape:
         assert [event.kind for event in tape.events()] == ["started", "exception", "stopped", "continued", "closed"]
         assert tape.events("stopped")[0].data["text"] == "KeyError: 'missing'"

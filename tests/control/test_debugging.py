@@ -350,7 +350,10 @@ def test_held_it_waits_for_who_comes_back(path: Path, untraced: str) -> None:
             run.next_event("stopped")
         assert process.stderr is not None
         line = process.stderr.readline()
-        assert line == f"tapescope: paused and nobody is attached. To go on: tapescope continue {path}\n"
+        assert line == (
+            f"tapescope: paused and nobody is attached. To look: tapescope open {path}. "
+            f"To go on: tapescope continue {path}\n"
+        )
         with closing(connect(path)) as client:
             client.continue_()
             client.wait_for_answer()
