@@ -1,6 +1,5 @@
 """The thread that draws: takes the latest question, answers it with a finished scene, then with why it differs."""
 
-import threading
 import time
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from PySide6.QtCore import QObject, QThread, Signal
 
 from gui.drafter import Drafter
 from gui.drawing import Drawing, Question, Undrawn
+from gui.mailbox import Mailbox
 from tracer import Tape
 from tracer.errors import TapeError
 from tracer.layout import Cancelled
@@ -32,32 +32,25 @@ class Draftsman(QThread):
     def __init__(self, tape: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._path = tape
-        self._changed = threading.Condition()
-        self._waiting: Question | None = None
-        self._current: Question | None = None
+        self._asked: Mailbox[Question] = Mailbox()
         self._given_up: Question | None = None
-        self._is_finishing = False
         self._started = 0.0
         self._has_told = False
 
     def ask(self, question: Question) -> None:
-        with self._changed:
-            self._waiting = question
-            self._changed.notify()
+        self._asked.put(question)
 
     def give_up(self) -> None:
         """Lets go of the drawing under way; there will be no answer to it."""
-        self._given_up = self._current
+        self._given_up = self._asked.current
 
     def finish(self) -> None:
         """Ends the thread and waits for it, some milliseconds."""
-        with self._changed:
-            self._is_finishing = True
-            self._changed.notify()
+        self._asked.close()
         self.wait()
 
     def run(self) -> None:
-        question = self._next_question()
+        question = self._asked.take()
         if question is None:
             return
         try:
@@ -65,7 +58,7 @@ class Draftsman(QThread):
                 drafter = Drafter(tape, self._is_unwanted, self._tell)
                 while question is not None:
                     self._answer(drafter, question)
-                    question = question if self._has_better(drafter) else self._next_question()
+                    question = question if self._has_better(drafter) else self._asked.take()
         except TapeError as error:
             if question is not None:
                 self.failed.emit(Undrawn(question, None, str(error)))
@@ -89,13 +82,12 @@ class Draftsman(QThread):
         """Whether nothing else is asked; for a large graph, not soon either: while the user hurries from step to step,
         the next one is not to wait for why the last one differs."""
         secs = REST_SECS if len(drawing.graph) > EXPLAINED_AT_ONCE else 0.0
-        with self._changed:
-            return not self._changed.wait_for(lambda: self._waiting is not None or self._is_finishing, secs)
+        return self._asked.stays_empty(secs)
 
     def _has_better(self, drafter: Drafter) -> bool:
         """Looks ahead in the tape until something is asked; whether the question answered last has another answer now:
         once all is known, the picture moves no more."""
-        while self._waiting is None and not self._is_finishing:
+        while self._asked.waiting is None and not self._asked.is_closed:
             if not drafter.look_ahead():
                 return drafter.is_outdated
         return False
@@ -105,16 +97,8 @@ class Draftsman(QThread):
             self._has_told = True
             self.progressed.emit(share)
 
-    def _next_question(self) -> Question | None:
-        """Waits for a question; None at the end."""
-        with self._changed:
-            while self._waiting is None and not self._is_finishing:
-                self._changed.wait()
-            self._current, self._waiting = self._waiting, None
-            return None if self._is_finishing else self._current
-
     def _is_unwanted(self) -> bool:
-        waiting, current = self._waiting, self._current
+        waiting, current = self._asked.waiting, self._asked.current
         has_other_options = waiting is not None and current is not None and waiting.options != current.options
         is_given_up = current is not None and self._given_up is current
-        return self._is_finishing or is_given_up or has_other_options
+        return self._asked.is_closed or is_given_up or has_other_options

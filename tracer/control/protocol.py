@@ -1,4 +1,4 @@
-"""What client and training say to each other: JSON lines over a local socket, never longer than 64 KiB.
+"""What client and training say to each other: JSON lines over a local socket, never longer than 1 MiB.
 
 The client begins with {"token": …}; the training answers {"ok": true} or closes. Then every {"id": n, "command": name}
 is answered by {"id": n, "ok": true} or {"id": n, "ok": false, "error": sentence}; an id is a whole number. An answer
@@ -18,7 +18,7 @@ from typing import Any
 
 STEPPING = ("pause", "next", "continue", "terminate")
 COMMANDS = (*STEPPING, "setBreakpoints", "setLevel", "traceSources", "setHyperparameter", "setTrainable")
-MAX_LINE_BYTES = 1 << 16
+MAX_LINE_BYTES = 1 << 20  # 256 breakpoints with all their texts
 
 
 def encode(message: dict[str, Any]) -> bytes:
