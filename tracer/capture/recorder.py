@@ -5,7 +5,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import torch
 
 from tracer.capture import hooks
+from tracer.capture.control_events import ControlEvents
 from tracer.capture.ended_step import EndedStep
 from tracer.capture.grad_scaler import ScaledLosses, on_grad_scalers
 from tracer.capture.gradients import StepGradients
@@ -28,11 +28,9 @@ from tracer.capture.run_facts import run_facts
 from tracer.capture.scalars import Number, StepScalars, learning_rates, loss_of
 from tracer.capture.step_graph import StepGraph
 from tracer.capture.summary_writer import watch_summary_writers
-from tracer.control.breakpoints import Hit
-from tracer.control.run_control import UNTIL_ID, Moment, RunControl, Stop
+from tracer.control.run_control import RunControl, Stop
 from tracer.control.server import ControlServer
-from tracer.errors import ControlError, UsageError
-from tracer.model.breakpoints import Breakpoint, to_dict
+from tracer.errors import ControlError
 from tracer.model.records import Pass
 from tracer.model.step_facts import StepFacts
 from tracer.model.structure import ModuleCall
@@ -80,7 +78,7 @@ class Recorder:
         self._early: StepRecord | None = None  # on the tape already: the step stopped before its optimizer
         self._topologies: set[str] = set()
         self._started_secs = time.monotonic()
-        self._changes = LiveChanges(self._optimizers, self._graph.names)
+        self._witness = ControlEvents(self, LiveChanges(self._optimizers, self._graph.names))
         self._identify: Callable[..., None] | None = None
         self._sampling = options.sampling
         self._measuring = Measuring(self._graph.log, options.level)
@@ -92,7 +90,7 @@ class Recorder:
         """Begin the tape and put the hooks in."""
         self._event("started", **asdict(self._sampling))
         if self._control.breakpoints:
-            self.breakpoints_set(self._control.breakpoints)
+            self._witness.breakpoints_set(self._control.breakpoints)
         self.resume()
 
     def resume(self) -> None:
@@ -139,7 +137,7 @@ class Recorder:
         self._append_arrived(wait=True)
         self._writer.append(EventRecord("exception", index, time.time_ns(), data))
         if self.options.break_on_exception:
-            self._control.stop_now(Stop("exception", text=f"{data['type']}: {data['message']}"), self)
+            self._control.stop_now(Stop("exception", text=f"{data['type']}: {data['message']}"), self._witness)
 
     def _examine(self, error: Exception, facts: dict[str, object]) -> None:
         """Fill in the facts of the event, and put the step on the tape that the exception left unfinished, if one had
@@ -189,7 +187,7 @@ class Recorder:
         may raise UsageError."""
         before, self._sampling = self._sampling, Sampling(level, every)
         self._measuring.use(level)
-        self._event_of_closed_step("level", level=level, every=every, before=asdict(before))
+        self.put_event(self.shown_index, "level", level=level, every=every, before=asdict(before))
         if self._early is None:
             self._sample()
 
@@ -274,7 +272,7 @@ class Recorder:
         def close() -> None:
             self._early = self._put_step(name, "train")
 
-        self._control.before_optimizer(self._facts(scalars, structure, self._graph.evaluated()), self, close)
+        self._control.before_optimizer(self._facts(scalars, structure, self._graph.evaluated()), self._witness, close)
         if self._early is not None:
             self._begun_ns = time.perf_counter_ns() - self._early.duration_ns  # the pause does not count
             self._note_rates(optimizer)
@@ -314,7 +312,7 @@ class Recorder:
 
     def _close_step(self, optimizer: str | None) -> None:
         facts = self._append_step(optimizer, "train")
-        self._control.boundary(facts, self)
+        self._control.boundary(facts, self._witness)
         self._sample()
         if self._index == self.options.max_steps:
             raise SystemExit(0)
@@ -400,54 +398,10 @@ class Recorder:
         if self._sampling.measures(self._index):
             self._measuring.attach(self._guard)
 
-    def stopped(self, stop: Stop) -> None:
-        """The training is about to wait; see `run_control.Witness`."""
+    def settle(self) -> None:
+        """Wait until all that happened so far is on the tape, numbers from an accelerator included."""
         self._append_arrived(wait=True)
-        self._event_of_closed_step("stopped", **asdict(stop), optimizers=self._changes.describe())
         self._writer.flush()
-
-    def continued(self) -> None:
-        self._changes.continued()
-        self._event_of_closed_step("continued")
-
-    def hit(self, hit: Hit, moment: Moment, is_attended: bool) -> None:
-        """A breakpoint's condition was met; what it has to say goes to the terminal too."""
-        step = self._index if moment == "before the optimizer" else self._shown_index
-        if hit.breakpoint.id != UNTIL_ID or not is_attended:
-            self._event_at(
-                step,
-                "hit",
-                breakpoint=hit.breakpoint.id,
-                condition=hit.breakpoint.condition,
-                text=hit.text,
-                hits=hit.hits,
-                acted=hit.acted,
-                log=hit.log,
-                moment=moment,
-                attended=is_attended or not hit.stops,
-            )
-        if hit.log:
-            with suppress(OSError, ValueError):  # stderr may be closed
-                print(f"tapescope: step {step}: {hit.log}", file=sys.stderr, flush=True)
-
-    def breakpoints_set(self, breakpoints: Sequence[Breakpoint]) -> None:
-        self._event_of_closed_step("breakpoints", breakpoints=[to_dict(each) for each in breakpoints])
-
-    def set_hyperparameter(self, optimizer: str, group: int, name: str, value: object) -> None:
-        """Change what an optimizer works with; see `LiveChanges`."""
-        self._change("hyperparameter", lambda: self._changes.set_hyperparameter(optimizer, group, name, value))
-
-    def set_trainable(self, names: Sequence[str], is_trainable: bool) -> None:
-        """Freeze or unfreeze; see `LiveChanges`."""
-        self._change("trainable", lambda: self._changes.set_trainable(names, is_trainable))
-
-    def _change(self, kind: str, change: Callable[[], dict[str, object]]) -> None:
-        """Do it and say so on the tape, or say why not. What a change fails of is no reason to stop a training."""
-        try:
-            self._event_of_closed_step(kind, **change())
-        except (UsageError, RuntimeError, TypeError, ValueError) as error:
-            text = str(error) if isinstance(error, UsageError) else f"PyTorch refused it: {error}"
-            self._event_of_closed_step("refused", command=kind, error=text)
 
     def _close_evaluations(self) -> None:
         """Forward-only passes after the last step: an event, or, where nothing was trained at all, the only step."""
@@ -460,6 +414,7 @@ class Recorder:
     def _append_arrived(self, wait: bool = False) -> None:
         for name, step, value in self._scalars.arrived(wait):
             self._writer.append(ScalarRecord(step, name, value))
+            self._control.history.append({name: value})
             if name == "loss":
                 self._not_finite.arrived(value)
         for step, statistics in self._measuring.arrived(wait):
@@ -469,18 +424,20 @@ class Recorder:
                 self._writer.append(EventRecord("not_finite", step, time.time_ns(), found))
 
     def _event(self, kind: str, **data: object) -> None:
-        self._event_at(self._index, kind, **data)
+        self.put_event(self._index, kind, **data)
 
-    def _event_of_closed_step(self, kind: str, **data: object) -> None:
-        """Between two steps the one that just closed is meant: it is what a paused app shows."""
-        self._event_at(self._shown_index, kind, **data)
-
-    def _event_at(self, step: int, kind: str, **data: object) -> None:
+    def put_event(self, step: int, kind: str, **data: object) -> None:
         self._writer.append(EventRecord(kind, step, time.time_ns(), data))
 
     @property
-    def _shown_index(self) -> int:
-        """The last step on the tape: the one that closed, or one that stopped before its optimizer."""
+    def index(self) -> int:
+        """The step being formed."""
+        return self._index
+
+    @property
+    def shown_index(self) -> int:
+        """The last step on the tape, which a paused app shows: the one that closed, or one that stopped before its
+        optimizer."""
         return self._index - 1 if self._early is None else self._index
 
     def _start_clock(self) -> None:
