@@ -165,7 +165,7 @@ SPECS = (
     ActionSpec(
         "compare_last_finite",
         "Compare with last finite step",
-        ("Alt+G",),
+        ("Shift+G",),
         "",
         "Show the origin of the NaN or Inf compared with the last step in which it was finite",
     ),

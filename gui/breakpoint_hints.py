@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 from gui.drawing import Drawing
 from gui.session import Session
-from tracer.model.breakpoints import Field
+from tracer.conditions import scalars_of
+from tracer.model.breakpoints import Breakpoint, Field
 from tracer.model.call_keys import call_keys
 from tracer.model.labels import op_title
 
@@ -35,6 +36,15 @@ def field_help(session: Session, field: Field) -> str:
         return field.tip
     names = ", ".join(sorted(session.series)[:8])
     return f"{field.tip}." + (f" Scalars here: {names}, step" if names else "")
+
+
+def unknown_scalars(session: Session, breakpoint: Breakpoint) -> str:
+    """A word of warning where a breakpoint names a scalar that the tape has none of; "" where all is well. It may be
+    logged later, so this is no reason to refuse it."""
+    names = sorted(scalars_of(breakpoint) - set(session.series))
+    if not names or not session.series:
+        return ""
+    return f"Nothing called {' or '.join(names)} was logged so far; there is {', '.join(sorted(session.series)[:8])}"
 
 
 def module_of(drawing: Drawing | None, key: str) -> str:

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gui.breakpoint_hints import field_help, suggestions
+from gui.breakpoint_hints import field_help, suggestions, unknown_scalars
 from gui.breakpoint_text import effect_text, grouped_conditions
 from gui.models.tree import KEY_ROLE
 from gui.session import Session
@@ -171,7 +171,7 @@ class BreakpointDialog(QDialog):
         try:
             self.result_breakpoint = checked(self._draft())
             self.sentence.setText(effect_text(self.result_breakpoint, self.tr("Stops") if self._runs_on else ""))
-            self.reason.clear()
+            self.reason.setText(unknown_scalars(self._session, self.result_breakpoint))
         except UsageError as error:
             self.result_breakpoint = None
             self.sentence.setText(self.tr("Stops when {0} …").format(condition(self._name).TITLE))

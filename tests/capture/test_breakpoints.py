@@ -98,3 +98,11 @@ def test_bad_breakpoints_are_refused_before_anything_is_written(tmp_path: Path) 
     ):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_breakpoint_that_could_never_be_told_is_named_at_the_end(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert hits(tmp_path / "run.tape", "losss > 3", "loss > 1e9", n_steps=3) == {"losss > 3": [], "loss > 1e9": []}
+    told = "tapescope: the breakpoint 'losss > 3' could not be told of any step: was losss logged?\n"
+    assert capfd.readouterr().err == told

@@ -13,21 +13,25 @@ from tracer.conditions import (
     condition_names,
     fields_of,
     make_test,
+    scalars_of,
     sentence,
 )
 from tracer.errors import UsageError
-from tracer.model.breakpoints import Breakpoint, to_text
+from tracer.model.breakpoints import Breakpoint, Value, to_text
 from tracer.model.step_facts import StepFacts
 from tracer.model.structure import ModuleCall, Node, Structure
 
-EXAMPLES: Mapping[str, Mapping[str, str]] = {
+EXAMPLES: Mapping[str, Mapping[str, Value]] = {
+    **{
+        name: {field.name: field.default for field in fields_of(name) if field.is_example} for name in condition_names()
+    },
     "structure_is": {"id": "ab"},
     "module_ran": {"module": "head"},
     "module_not_run": {"module": "head"},
     "module_ran_times": {"module": "head"},
     "op_appears": {"op": "Relu"},
 }
-"""Values for the fields that have no default."""
+"""Values for the fields that have none of their own."""
 
 
 def example(name: str) -> Breakpoint:
@@ -106,13 +110,15 @@ def test_an_unknown_condition_is_refused_in_one_sentence() -> None:
         ("loss_above value=nan", "'Value' wants a number, not 'nan'."),
         ("loss_above level=3", "The condition loss_above has no field 'level'; it has value."),
         ("topology_changed n=3", "The condition topology_changed has no field 'n'; it has none."),
+        ("loss_above", "The condition loss_above needs value=…; write, for example, loss_above value=1.0"),
+        ("loss >", "'loss >' is no expression; write, for example, loss > 2 * mean(loss[-20:])."),
         ("every_n n=0", "'Every' is 0; give 1 or more."),
         ("step_is step=2.5", "'Step' wants a whole number, not '2.5'."),
         ("module_ran", "'Module' is empty; give a path, a class or a glob: layer4, Dropout, encoder.*."),
-        ("loss_above hit='< 3'", "'< 3' is no hit condition; write 5, >= 5, > 5 or % 5."),
-        ("loss_above hit='% 0'", "'% 0' is no hit condition; write 5, >= 5, > 5 or % 5."),
+        ("loss_not_finite hit='< 3'", "'< 3' is no hit condition; write 5, >= 5, > 5 or % 5."),
+        ("loss_not_finite hit='% 0'", "'% 0' is no hit condition; write 5, >= 5, > 5 or % 5."),
         ("step_is x", "'x' in the breakpoint 'step_is x' is no field; write name=value, once or off."),
-        ("loss_above log='{loss'", "The braces of '{loss' do not match; write {loss} for a value, {{ for a brace."),
+        ("loss_not_finite log='{loss'", "The braces of '{loss' do not match; write {loss} for a value, {{ for a brace."),
         ("loss_above value='3", "The quotes of the breakpoint \"loss_above value='3\" do not match; write, say, "
                                 "loss_above value=3"),
     ],
@@ -219,3 +225,9 @@ def test_an_expression_waits_for_the_scalars_it_names() -> None:
         "accuracy < 0.5 and loss > 1 (accuracy is 0.25, loss is 2)"
     )
     assert test(None, facts(0, loss=2.0, accuracy=0.75)) == ""
+
+
+def test_the_scalars_that_are_named_are_known() -> None:
+    assert scalars_of(breakpoint_of("loss > 2 * mean(acc[-3:]) + step")) == {"loss", "acc"}
+    assert scalars_of(breakpoint_of("every_n n=3 log='{lr} {step}'")) == {"lr"}
+    assert scalars_of(breakpoint_of("topology_changed")) == frozenset()

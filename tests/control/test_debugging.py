@@ -222,7 +222,9 @@ def test_the_command_line_sets_and_lists_breakpoints(path: Path) -> None:
             "2  module_ran module=nothing 'hit=>= 2' once    nothing runs",
         ]
         run.next_event("breakpoints")
-        assert "loss > 9" in tapescope("break", str(path), "loss > 9").stdout
+        slip = tapescope("break", str(path), "losss > 9")
+        assert "losss > 9" in slip.stdout
+        assert slip.stderr.startswith("tapescope: nothing called losss was logged so far; there is loss, ")
         listed = run.next_event("breakpoints").data["breakpoints"]
         assert [each["id"] for each in listed] == [1, 2, 3]
         bad = tapescope("break", str(path), "loss_above value=x")

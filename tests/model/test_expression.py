@@ -134,7 +134,7 @@ def test_names_are_those_of_the_scalars() -> None:
 
 def test_a_message_fills_in_its_expressions() -> None:
     text = "step {step}: {loss:.3f} {loss / lr} {{ {missing} {sum(loss[-2:])}"
-    assert Message(text).filled(SCOPE) == "step 7: 3.000 6 { nan 5"
+    assert Message(text).filled(SCOPE) == "step 7: 3.000 6 { ? 5"
     assert Message("plain").filled(SCOPE) == "plain"
 
 

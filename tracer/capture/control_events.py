@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Protocol
 
 from tracer.capture.live_changes import LiveChanges
+from tracer.conditions import scalars_of, sentence
 from tracer.control.breakpoints import Hit
 from tracer.control.run_control import UNTIL_ID, Moment, Stop
 from tracer.errors import UsageError
@@ -68,8 +69,18 @@ class ControlEvents:
                 attended=is_attended or not hit.stops,
             )
         if hit.log:
-            with suppress(OSError, ValueError):  # stderr may be closed
-                print(f"tapescope: step {step}: {hit.log}", file=sys.stderr, flush=True)
+            self._say(f"step {step}: {hit.log}")
+
+    def ended(self, unanswered: Sequence[Breakpoint]) -> None:
+        """Say of which breakpoints nothing was ever known: a scalar may be misspelt."""
+        for each in unanswered:
+            names = ", ".join(sorted(scalars_of(each)))
+            why = f"was {names} logged?" if names else "the steps had no graph, or no gradients"
+            self._say(f"the breakpoint {sentence(each)!r} could not be told of any step: {why}")
+
+    def _say(self, text: str) -> None:
+        with suppress(OSError, ValueError):  # stderr may be closed
+            print(f"tapescope: {text}", file=sys.stderr, flush=True)
 
     def breakpoints_set(self, breakpoints: Sequence[Breakpoint]) -> None:
         self._put("breakpoints", breakpoints=[to_dict(each) for each in breakpoints])

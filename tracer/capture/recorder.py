@@ -168,6 +168,8 @@ class Recorder:
 
     def _close(self) -> None:
         self.suspend()
+        if self._index:
+            self._witness.ended(self._control.unanswered)
         self._append_arrived(wait=True)
         self._event("closed", state="closed")
         self._writer.close("closed")

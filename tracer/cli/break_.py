@@ -1,12 +1,13 @@
 """`tapescope break`: list or set the breakpoints of a running training."""
 
 import argparse
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 from tracer.breakpoint_file import numbered
-from tracer.conditions import breakpoint_of, condition, condition_names, sentence
+from tracer.conditions import breakpoint_of, condition, condition_names, scalars_of, sentence
 from tracer.control.client import connect
 from tracer.errors import UsageError
 from tracer.model.breakpoints import Breakpoint, from_dict, to_text
@@ -38,12 +39,23 @@ def run(args: argparse.Namespace) -> int:
             present = numbered((*present, *added))
             client.set_breakpoints(present)
             client.wait_for_answer()
+        _warn(args.tape, added)
     for each in present:
         state = "" if each.is_enabled else "  (off)"
         print(f"{each.id}  {to_text(each)}    {sentence(each)}{state}")
     if not present and not args.clear:
         print("There are no breakpoints.")
     return 0
+
+
+def _warn(path: Path, added: list[Breakpoint]) -> None:
+    """A name that was not logged so far may be a slip."""
+    with Tape(path) as tape:
+        known = tape.scalars
+    names = sorted({name for each in added for name in scalars_of(each)} - set(known))
+    if names and known:
+        text = f"tapescope: nothing called {' or '.join(names)} was logged so far; there is {', '.join(known)}."
+        print(text, file=sys.stderr)
 
 
 def breakpoints_on(path: Path) -> tuple[Breakpoint, ...]:

@@ -2,7 +2,7 @@
 
 import argparse
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,9 @@ from tracer.store.reader import Tape
 
 NAME = "info"
 HELP = "say what a tape holds"
+
+MOST_OF_KIND = 20
+"""Events of one kind that are listed; --json has all."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -61,11 +64,18 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
     yield f"  structures  {facts['structures']:,}, with shapes {facts['shapes']:,}; {changes}"
     for name, value in facts["scalars"].items():
         yield f"  {name:<11} {value:.6g} (last)"
+    n_of_kind: Counter[str] = Counter()
     for event in facts["events"]:
+        n_of_kind[event["kind"]] += 1
+        if n_of_kind[event["kind"]] > MOST_OF_KIND:
+            continue
         if event["kind"] == "exception":
             yield f"  ended       {_exception(event, facts['steps'])}"
         elif event["kind"] not in ("started", "closed"):
             yield f"  {_title(event)}: {_detail(event)}".removesuffix(": ")
+    for kind, n in n_of_kind.items():
+        if n > MOST_OF_KIND:
+            yield f"  and {n - MOST_OF_KIND:,} more of {kind}"
     for gap in facts["gaps"]:
         yield f"  steps {gap['first']} to {gap['last']} have gaps: {gap['reason']}"
 
@@ -73,7 +83,8 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
 def _title(event: dict[str, Any]) -> str:
     if event["kind"] == "evaluated":
         return f"evaluated after step {event['step'] - 1}"
-    return f"{event['kind']} at step {event['step']}"
+    where = f"at step {event['step']}" if event["step"] >= 0 else "from the beginning"
+    return f"{event['kind']} {where}"
 
 
 def _exception(event: dict[str, Any], n_steps: int) -> str:
@@ -90,12 +101,29 @@ def _exception(event: dict[str, Any], n_steps: int) -> str:
 
 def _detail(event: dict[str, Any]) -> str:
     """What there is to say of an event in one line."""
-    if event["kind"] == "capture_failed":
-        return (str(event.get("traceback", "")).strip().splitlines() or [""])[-1]
-    if event["kind"] == "not_finite":
-        return origin_text(event)
-    if event["kind"] == "level":
-        return f"{event.get('level')}, every {event.get('every')}"
-    if event["kind"] == "evaluated":
-        return f"{event.get('passes')} forward-only passes of {', '.join(event.get('modules', ()))}"
-    return str(event.get("condition") or event.get("reason") or "")
+    detail = _DETAILS.get(event["kind"])
+    return str(event.get("text") or event.get("reason") or "") if detail is None else detail(event)
+
+
+def _change(event: dict[str, Any]) -> str:
+    group = f" group {event['group']}" if event.get("group") else ""
+    return f"{event.get('optimizer')}{group} {event.get('name')} {event.get('before')} → {event.get('after')}"
+
+
+def _trainable(event: dict[str, Any]) -> str:
+    first, *rest = event.get("parameters") or [""]
+    return f"{'unfrozen' if event.get('after') else 'frozen'} {first}" + (f" and {len(rest)} more" if rest else "")
+
+
+_DETAILS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "capture_failed": lambda event: (str(event.get("traceback", "")).strip().splitlines() or [""])[-1],
+    "not_finite": origin_text,
+    "level": lambda event: f"{event.get('level')}, every {event.get('every')}",
+    "evaluated": lambda event: f"{event.get('passes')} forward-only passes of {', '.join(event.get('modules', ()))}",
+    "hit": lambda event: str(event.get("log") or event.get("text") or ""),
+    "stopped": lambda event: ": ".join(filter(None, (str(event.get("reason", "")), str(event.get("text", ""))))),
+    "breakpoints": lambda event: f"{len(event.get('breakpoints', ()))} set",
+    "hyperparameter": _change,
+    "trainable": _trainable,
+    "refused": lambda event: str(event.get("error", "")),
+}

@@ -6,15 +6,19 @@ asked before the optimizer changes the weights, and, where it answers None, agai
 the training thread in microseconds and must not raise.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from types import ModuleType
 
 from tracer.errors import UsageError
-from tracer.model.breakpoints import Breakpoint, Field, Value, from_text, hit_test
+from tracer.model.breakpoints import Breakpoint, Field, Value, from_text, hit_test, to_text
 from tracer.model.expression import Expression, Message
 from tracer.model.step_facts import Test
 from tracer.plugins import load, names
+
+_OPERATOR = re.compile(r"[<>!(%*/+]|==")
+"""What an expression has, and a condition with its fields has not before its first field."""
 
 
 def condition_names() -> list[str]:
@@ -49,6 +53,10 @@ def checked(breakpoint: Breakpoint) -> Breakpoint:
         if name not in fields:
             has = f"it has {', '.join(fields)}" if fields else "it has none"
             raise UsageError(f"The condition {breakpoint.condition} has no field {name!r}; {has}.")
+    for name, field in fields.items():
+        if field.is_example and name not in breakpoint.fields:
+            example = to_text(Breakpoint(0, breakpoint.condition, {name: field.default}))
+            raise UsageError(f"The condition {breakpoint.condition} needs {name}=…; write, for example, {example}")
     values = {name: field.checked(breakpoint.fields.get(name, field.default)) for name, field in fields.items()}
     hit_test(breakpoint.hit_condition)
     Message(breakpoint.log_message)
@@ -61,18 +69,16 @@ def breakpoint_of(text: str, number: int = 0) -> Breakpoint:
     """A checked breakpoint from its text, see `model.breakpoints`; what begins with no condition's name is taken for an
     expression: `loss > 3`. Raises UsageError."""
     first = text.split(maxsplit=1)[:1]
-    if first and first[0] not in names(__name__) and _is_expression(text):
+    if first and first[0] not in names(__name__) and _OPERATOR.search(text):
         return checked(Breakpoint(number, "expression", {"expression": text}))
     return checked(from_text(text, number))
 
 
-def _is_expression(text: str) -> bool:
-    """A name alone is rather meant to be a condition's."""
-    try:
-        Expression(text)
-    except UsageError:
-        return False
-    return not text.strip().isidentifier()
+def scalars_of(breakpoint: Breakpoint) -> frozenset[str]:
+    """The scalars that its expression and its message name."""
+    expression = breakpoint.fields.get("expression")
+    named = Expression(str(expression)).names if breakpoint.condition == "expression" else frozenset()
+    return named | Message(breakpoint.log_message).names
 
 
 def sentence(breakpoint: Breakpoint) -> str:

@@ -4,7 +4,11 @@ from tracer.model.breakpoints import Field
 from tracer.model.step_facts import StepFacts, Test
 
 TITLE = "time has passed"
-FIELDS = (Field("minutes", "Minutes", "number", 10.0, "since the recording began, pauses included", least=0.0),)
+FIELDS = (
+    Field(
+        "minutes", "Minutes", "number", 10.0, "since the recording began, pauses included", least=0.0, is_example=True
+    ),
+)
 
 
 def describe(minutes: float) -> str:

@@ -4,7 +4,7 @@ from tracer.model.breakpoints import Field
 from tracer.model.step_facts import StepFacts, Test
 
 TITLE = "every n-th step"
-FIELDS = (Field("n", "Every", "count", 100, "number of steps", least=1),)
+FIELDS = (Field("n", "Every", "count", 100, "number of steps", least=1, is_example=True),)
 
 
 def describe(n: int) -> str:

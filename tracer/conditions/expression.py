@@ -12,6 +12,7 @@ FIELDS = (
         "expression",
         "loss > 2 * mean(loss[-20:])",
         "an expression over scalars: loss > 2 * mean(loss[-20:])",
+        is_example=True,
     ),
 )
 

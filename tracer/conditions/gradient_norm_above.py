@@ -4,7 +4,7 @@ from tracer.model.breakpoints import Field
 from tracer.model.step_facts import StepFacts, Test
 
 TITLE = "the gradient norm is above"
-FIELDS = (Field("value", "Value", "number", 100.0, "the 2-norm over all parameters", least=0.0),)
+FIELDS = (Field("value", "Value", "number", 100.0, "the 2-norm over all parameters", least=0.0, is_example=True),)
 
 
 def make(value: float) -> Test:

@@ -4,7 +4,7 @@ from tracer.model.breakpoints import Field
 from tracer.model.step_facts import StepFacts, Test
 
 TITLE = "the loss is above"
-FIELDS = (Field("value", "Value", "number", 1.0, "a number"),)
+FIELDS = (Field("value", "Value", "number", 1.0, "a number", is_example=True),)
 
 
 def make(value: float) -> Test:

@@ -4,7 +4,7 @@ from tracer.model.breakpoints import Field
 from tracer.model.step_facts import StepFacts, Test
 
 TITLE = "the loss is below"
-FIELDS = (Field("value", "Value", "number", 0.1, "a number"),)
+FIELDS = (Field("value", "Value", "number", 0.1, "a number", is_example=True),)
 
 
 def make(value: float) -> Test:

@@ -35,6 +35,7 @@ class _Armed:
         self.breakpoint = breakpoint
         self.test = make_test(breakpoint)
         self.hits = n_hits
+        self.has_answered = False
         self._acts = hit_test(breakpoint.hit_condition)
         self._message = Message(breakpoint.log_message) if breakpoint.log_message else None
 
@@ -70,6 +71,11 @@ class Breakpoints:
     def are_armed(self) -> bool:
         return bool(self._armed)
 
+    @property
+    def unanswered(self) -> list[Breakpoint]:
+        """Those whose condition could not be told of any step so far."""
+        return [armed.breakpoint for armed in self._armed if not armed.has_answered]
+
     def ask(self, before: StepFacts | None, facts: StepFacts, is_end: bool) -> list[Hit]:
         """What the step meets. Asked twice of a step, the second time only those tests count that could not tell the
         first time; at its end what cannot be told is not met."""
@@ -79,6 +85,7 @@ class Breakpoints:
         hits: list[Hit] = []
         for armed in waiting:
             text = armed.test(before, facts)
+            armed.has_answered = armed.has_answered or text is not None
             if text:
                 hits.append(armed.hit(text, facts))
             elif text is None and not is_end:

@@ -151,6 +151,11 @@ class RunControl:
         return self._breakpoints.are_armed
 
     @property
+    def unanswered(self) -> list[Breakpoint]:
+        """The breakpoints whose condition could not be told of any step."""
+        return self._breakpoints.unanswered
+
+    @property
     def history(self) -> ScalarHistory:
         """The scalars of the steps so far; who closes a step appends."""
         return self._history

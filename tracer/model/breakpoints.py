@@ -26,7 +26,8 @@ _MAX_TEXT = 1000
 @dataclass(frozen=True, slots=True)
 class Field:
     """One thing that a condition asks for. `kind` is "number" (float), "count" (int from `least` on), "text", "pattern"
-    (a glob over module paths, parameters or ops), or "expression" (see `model.expression`); `default` has its type."""
+    (a glob over module paths, parameters or ops), or "expression" (see `model.expression`); `default` has its type, and
+    where `is_example` is what a form may begin with, but no value to be taken without a word."""
 
     name: str
     title: str
@@ -34,6 +35,7 @@ class Field:
     default: Value
     tip: str = ""
     least: float | None = None
+    is_example: bool = False
 
     def checked(self, value: object) -> Value:
         """The value in the field's own type. Raises UsageError where it makes no sense."""

@@ -134,9 +134,15 @@ class Message:
 
     def filled(self, scope: Scope) -> str:
         return "".join(
-            before + ("" if inside is None else _formatted(inside.value(scope), form))
-            for before, inside, form in self.parts
+            before + ("" if inside is None else _filled(inside, form, scope)) for before, inside, form in self.parts
         )
+
+
+def _filled(inside: Expression, form: str, scope: Scope) -> str:
+    """ "?" where it names a scalar that there is none of: NaN would say something else."""
+    if not all(name in scope.scalars or name in scope.history for name in inside.names):
+        return "?"
+    return _formatted(inside.value(scope), form)
 
 
 def _check_form(form: str) -> None:

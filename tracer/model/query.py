@@ -234,6 +234,8 @@ def _field(text: str, at: int, named: re.Match[str]) -> tuple[_Token, int]:
         content, end = _quoted(text, start)
         return _Token("field", at, content, name, is_quoted=True), end
     sizes = _SIZES.match(text, start) if name == "shape" else None
+    if name == "shape" and sizes is None and text.startswith("[", start):
+        raise QueryError("This bracket is not closed; write a shape as [64,*].", start)
     value = sizes or _SPACED_SHAPE.match(text, start) or _WORD.match(text, start)
     if value is None:
         return _Token("field", at, "", name), start
