@@ -25,6 +25,7 @@ from gui.gradient_reader import GradientReader, Gradients, Scaled
 from gui.session import Session
 from gui.theme import Theme
 from tracer.model.gradient_flow import Finding, Norms, findings_at, sentence
+from tracer.model.unreached import unreached_parameters
 
 HOW = (
     "No gradient was measured in this run so far.\n"
@@ -127,7 +128,7 @@ class GradientsDock(Dock):
     def _show_findings(self, gradients: Gradients) -> None:
         drawing, step = self._session.drawing, self._session.step
         is_shown = drawing is not None and drawing.step.index == step
-        unreached = drawing.graph.graph["unreached"] if drawing is not None and is_shown else ()
+        unreached = unreached_parameters(drawing.graph) if drawing is not None and is_shown else ()
         here = findings_at(gradients.modules.norms, unreached, step)
         found = (*here, *gradients.findings)[:MOST_FINDINGS]
         if found != self._found or not self.findings_model.rowCount():

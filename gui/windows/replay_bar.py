@@ -1,7 +1,7 @@
 """The bar under the graph that replays its backward: the player, where it stands, and which node runs."""
 
 from PySide6.QtCore import QSignalBlocker, Qt, Slot
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QToolButton, QVBoxLayout, QWidget
 
 from gui import format as fmt
@@ -68,6 +68,13 @@ class ReplayBar(QWidget):
         button.setDefaultAction(self._actions[name])
         button.setAutoRaise(True)
         return button
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Space, which on a button presses that."""
+        if event.key() == Qt.Key.Key_Space and self._actions["replay_play"].isEnabled():
+            self._actions["replay_play"].trigger()
+        else:
+            super().keyPressEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

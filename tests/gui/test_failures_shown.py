@@ -173,12 +173,19 @@ def test_a_run_started_here_waits_at_its_exception(
     qtbot.waitUntil(lambda: session.run_state == "paused", timeout=60_000)
     assert session.stop_reason == "exception" and session.step == 3
     qtbot.waitUntil(lambda: window.graph.canvas.failed != (), timeout=SOON_MSECS)
-    assert window.graph.incidents.isVisible() and window.actions_["continue"].isEnabled()
+    bars = window.graph.stop, window.graph.incidents
+    assert [bar.isVisible() for bar in bars] == [True, False] and window.actions_["continue"].isEnabled()
+    session.go_to(1)
+    assert not window.graph.incidents.isVisible()
+    bars[0].go.click()
+    assert session.step == 3
+    qtbot.waitUntil(lambda: session.selection == failure_key(session.exception), timeout=SOON_MSECS)
     assert "Paused · exception" in window._pill.text()
     assert window.workbench.can_stop and "Traceback" not in window.console.text
     window.actions_["continue"].trigger()
     qtbot.waitUntil(lambda: session.run_state == "ended", timeout=60_000)
     assert "Failed: RuntimeError" in window._pill.text()
+    assert [bar.isVisible() for bar in bars] == [False, True]
     qtbot.waitUntil(lambda: "Traceback" in window.console.text, timeout=SOON_MSECS)
 
 
