@@ -11,6 +11,7 @@ from gui.failures import MOST_CHARS, failure_headline, failure_key, failure_sect
 from gui.windows.main_window import MainWindow
 from tests.gui.conftest import record
 from tracer import Event
+from tracer.model.view import GRAPHLESS, NO_BACKWARD
 
 SOON_MSECS = 15_000
 
@@ -93,6 +94,13 @@ def test_it_opens_at_the_unfinished_step_and_marks_the_call(
     session.open_all_calls()
     drawn(qtbot, window)
     assert window.graph.canvas.failed == ("inner.second#0",)
+    # What ran before the exception has no gradient, but nothing was detached: no backward ran.
+    scene = session.drawing.scene
+    traits = {each.trait for each in (*scene.boxes, *scene.groups)} & set(GRAPHLESS)
+    assert traits == {NO_BACKWARD} and any("no backward" in group.title for group in scene.groups)
+    labels = [entry.label for entry in scene.legend]
+    assert "No backward ran" in labels and "Detached: no gradient reached it" not in labels
+    assert session.drawing.graph.graph["unreached"] and "Unreached" not in shown_in(window)
     session.open_to_depth(1)
     drawn(qtbot, window)
     assert window.graph.canvas.failed == ("inner#0",)
