@@ -29,12 +29,14 @@ def grouped_conditions() -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 
 def condition_text(breakpoint: Breakpoint) -> str:
-    """ "The loss is above 3"; of a condition that this version does not know, its name."""
+    """ "The loss is above 3"; what begins with something typed, a name or an expression, is left as typed; of a
+    condition that this version does not know, its name."""
     try:
         text = sentence(breakpoint)
     except (UsageError, TypeError, KeyError):
         return breakpoint.condition
-    if breakpoint.condition == "expression":
+    typed = (value for value in breakpoint.fields.values() if isinstance(value, str) and value)
+    if text.startswith(tuple(typed)):
         return text
     return text[:1].upper() + text[1:]
 

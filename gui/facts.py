@@ -11,6 +11,7 @@ from gui import format as fmt
 from gui.names import Names
 from tracer import GraphDiff, Pass, Step
 from tracer.model.call_keys import call_keys
+from tracer.model.unreached import unreached_parameters
 
 MOST_LINKS = 200
 """Rows of one list; a weight may feed thousands of nodes."""
@@ -33,7 +34,7 @@ class Section:
 
 def step_facts(step: Step, graph: nx.MultiDiGraph | None, structure: int) -> tuple[Section, ...]:
     """What is known of a whole step; `structure` is its structure's number on the timeline. `graph` may be missing."""
-    unreached = graph.graph["unreached"] if graph is not None else ()
+    unreached = unreached_parameters(graph) if graph is not None else ()
     return _filled(
         Section("Step", tuple(_step_rows(step, structure))),
         Section("Scalars", tuple(Fact(name, fmt.number(value)) for name, value in step.scalars.items())),

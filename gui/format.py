@@ -14,7 +14,7 @@ def number(value: float) -> str:
     if value == 0:
         return "0"
     if float(value).is_integer() and abs(value) < 1e6:
-        return count(int(value))
+        return count(int(value)).replace("-", "−")
     if 1e-5 <= abs(value) < 1e6:
         decimals = max(0, 3 - math.floor(math.log10(abs(value))))
         text = f"{value:.{decimals}f}".rstrip("0").rstrip(".") if decimals else f"{value:.0f}"

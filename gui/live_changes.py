@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
+from gui import format as fmt
 from gui.levels import sampling_text
 from gui.live_state import Group, LiveState, Value
 from gui.run_control import RunControl
@@ -24,6 +25,7 @@ class LiveChanges(QObject):
 
     changed = Signal()
     refused = Signal(str)  # one sentence
+    made = Signal(str)  # what a change of the user's came to, one sentence
 
     def __init__(self, session: Session, control: RunControl, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -65,7 +67,7 @@ class LiveChanges(QObject):
             lambda: self._control.set_trainable(change.names, not is_trainable),
             self._awaited,
         )
-        change.names = tuple(names)
+        change.names, change.chosen = tuple(names), names_text(list(names))
         self._push(change)
 
     def set_sampling(self, sampling: Sampling) -> None:
@@ -108,9 +110,21 @@ class LiveChanges(QObject):
             if event.kind == "refused":
                 self._on_refused(event)
             elif event.kind in CHANGES and self._awaited and self._awaited[0][0].kind == event.kind:
-                self._awaited.popleft()[0].confirm(event)
+                change = self._awaited.popleft()[0]
+                text = self._outcome(change, event)
+                change.confirm(event)
+                if text:
+                    self.made.emit(text)
         if self.state.append(events):
             self.changed.emit()
+
+    def _outcome(self, change: "_Change", event: Event) -> str:
+        """Of parameters, as what the user chose was named; nothing of what is seen where it was typed."""
+        if event.kind != "trainable":
+            return ""
+        count = fmt.plural(len(event.data.get("parameters", ())), "parameter")
+        told = self.tr("{0} is trained again: {1}") if event.data.get("after") else self.tr("{0} is frozen: {1}")
+        return told.format(change.chosen, count)
 
     def _on_refused(self, event: Event) -> None:
         """A change that was not made is nothing to undo."""
@@ -137,6 +151,7 @@ class _Change(QUndoCommand):
         super().__init__(text)
         self.kind = kind
         self.names: tuple[str, ...] = ()
+        self.chosen = ""  # how the user named these
         self._send, self._send_back = send, send_back
         self._awaited = awaited
 

@@ -57,8 +57,9 @@ class StepGraphs:
 
 
 def key_of(step: Step) -> Hashable:
-    """Steps of one shape share their graph, unless forward-only passes add module calls of their own."""
-    return step.index if evaluations(step) else step.shape_id
+    """Steps of one shape share their graph, unless forward-only passes add module calls of their own, or no backward
+    ran."""
+    return step.index if evaluations(step) or step.lacks_backward else step.shape_id
 
 
 def evaluations(step: Step) -> int:

@@ -14,6 +14,7 @@ from gui.models.measured import Column, Rows
 from gui.names import Names
 from gui.timeline import Timeline
 from tracer.model.statistics import Operator, Statistics, Table
+from tracer.model.unreached import unreached_parameters
 
 PHASES = ("forward", "backward", "optimizer")
 NO_ROWS = Rows((), ())
@@ -69,7 +70,7 @@ def parameters_content(drawing: Drawing, timeline: Timeline, has_ended: bool = F
     """A row for each measured parameter, then those that the step's loss did not reach; these are always known."""
     statistics, why = drawing.statistics, why_unmeasured(drawing, "statistics", timeline, has_ended)
     table = statistics.parameters if statistics is not None else Table((), _NORMS, np.empty((0, len(_NORMS))))
-    unreached = set(drawing.graph.graph["unreached"])
+    unreached = set(unreached_parameters(drawing.graph))
     more = tuple(sorted(unreached - set(table.keys)))
     keys = (*table.keys, *more)
     if not keys:

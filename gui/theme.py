@@ -350,6 +350,11 @@ QRadioButton::indicator { width: 12px; height: 12px; border: 1px solid @muted_te
 QRadioButton::indicator:checked { width: 6px; height: 6px; border: 4px solid @accent; }
 QRadioButton::indicator:focus { border-color: @accent; }
 
+QCheckBox::indicator:unchecked, QAbstractItemView::indicator:unchecked { width: 12px; height: 12px;
+    border: 1px solid @muted_text; border-radius: 3px; background: @panel; }
+QCheckBox::indicator:unchecked:disabled { border-color: @disabled_text; }
+QCheckBox::indicator:unchecked:focus { border-color: @accent; }
+
 QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox {
     background: @panel; border: 1px solid @border; border-radius: 6px; padding: 4px 7px;
     selection-background-color: @accent; selection-color: @accent_text; }

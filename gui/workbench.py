@@ -66,6 +66,7 @@ class Workbench(QObject):
         self.control.failed.connect(self.failed)
         self.breakpoints.failed.connect(self.failed)
         self.live_changes.refused.connect(self.asked)
+        self.live_changes.made.connect(self.asked)
         self.session.step_changed.connect(self._draw)
         self.session.options_changed.connect(self._draw)
         self.session.pinned_changed.connect(self._on_pinned)

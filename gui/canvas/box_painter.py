@@ -17,7 +17,7 @@ from gui.canvas.states import MARKS, State
 from gui.coloring import ALARM, LOOP
 from gui.scales import alarm_swatch
 from gui.theme import Swatch, Theme, mix
-from tracer.model.view import DETACHED, NO_GRAD, OPAQUE, Box
+from tracer.model.view import GRAPHLESS, OPAQUE, Box
 
 _PADDING = 5.0
 _CHEVRON_ROOM = 9.0
@@ -122,7 +122,7 @@ class BoxPainter:
         box = self._scene.boxes[row]
         state = State(self._scene.states[row])
         pens = self._pens_of(int(self._colors[row]))
-        is_graphless = box.trait in (DETACHED, NO_GRAD)
+        is_graphless = box.trait in GRAPHLESS
         marking = pens if state == State.PRESENT else self._pens_of(state)
         painter.setPen(marking.dashed_outline_of(state) if is_graphless else marking.outline_of(state))
         painter.setBrush(Qt.BrushStyle.NoBrush if state == State.GHOST else pens.fill)

@@ -12,7 +12,7 @@ from gui.canvas.scene import Scene
 from gui.coloring import ColorBar, LegendEntry
 from gui.fonts import text_font
 from gui.theme import Theme
-from tracer.model.view import DETACHED, NO_GRAD, OPAQUE
+from tracer.model.view import GRAPHLESS, OPAQUE
 
 TITLE_HEIGHT = 24.0
 """How far down a click on it folds and unfolds it, in pixels."""
@@ -130,7 +130,7 @@ class Legend:
             paint_badge(painter, center, entry.mark, QColor(entry.swatch.strong), self._theme)
         elif entry.label:
             pen = QPen(QColor(entry.swatch.border), 1.2)
-            if entry.is_ghost or entry.trait in (DETACHED, NO_GRAD):
+            if entry.is_ghost or entry.trait in GRAPHLESS:
                 pen.setDashPattern([3.0, 2.0])
             painter.setPen(pen)
             painter.setBrush(Qt.BrushStyle.NoBrush if entry.is_ghost else QColor(entry.swatch.fill))

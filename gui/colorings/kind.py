@@ -4,7 +4,7 @@ import networkx as nx
 
 from gui.coloring import Coloration, Subject, by_label
 from gui.theme import Swatch, Theme
-from tracer.model.view import DETACHED, NO_GRAD, TRAIT_LABELS, Box
+from tracer.model.view import GRAPHLESS, TRAIT_LABELS, Box
 
 NAME = "kind"
 TITLE = "Kind"
@@ -17,7 +17,7 @@ _LABELS = {
     "input": "Input",
     "output": "Output",
 }
-_GRAPHLESS = {trait: label for trait, label in TRAIT_LABELS.items() if trait in (DETACHED, NO_GRAD)}
+_GRAPHLESS = {trait: label for trait, label in TRAIT_LABELS.items() if trait in GRAPHLESS}
 _KINDS = {label: kind for kind, label in _LABELS.items()}
 
 

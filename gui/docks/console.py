@@ -1,5 +1,7 @@
 """The console: what the script writes, its errors tinted, and what the app has to say of the run in between."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from itertools import groupby
 
@@ -62,17 +64,15 @@ class ConsoleDock(Dock):
     @Slot(bytes, bool)
     def write(self, data: bytes, is_error: bool) -> None:
         """Adds raw output of the script."""
-        bar = self._text.verticalScrollBar()
-        is_at_end = bar.value() >= bar.maximum() - 2
         tone = Tone.ERROR if is_error else Tone.OUTPUT
-        self._streams[is_error].write(data, tone.format_in(self._theme), Tone.NOTICE.format_in(self._theme))
-        if is_at_end:
-            bar.setValue(bar.maximum())
+        with _staying_at_end(self._text):
+            self._streams[is_error].write(data, tone.format_in(self._theme), Tone.NOTICE.format_in(self._theme))
 
     @Slot(str)
     def note(self, message: str) -> None:
         """Adds a line of the app's own."""
-        _append_line(self._text, message, Tone.NOTICE.format_in(self._theme))
+        with _staying_at_end(self._text):
+            _append_line(self._text, message, Tone.NOTICE.format_in(self._theme))
 
     @Slot(object)
     def _dress(self, theme: Theme) -> None:
@@ -127,6 +127,16 @@ def _output_view() -> QPlainTextEdit:
 
 def _output_view_title() -> str:
     return ConsoleDock.tr("Console")
+
+
+@contextmanager
+def _staying_at_end(view: QPlainTextEdit) -> Iterator[None]:
+    """Shows what is added, but to a user who has scrolled up to read."""
+    bar = view.verticalScrollBar()
+    is_at_end = bar.value() >= bar.maximum() - 2
+    yield
+    if is_at_end:
+        bar.setValue(bar.maximum())
 
 
 def _append_line(view: QPlainTextEdit, text: str, style: QTextCharFormat) -> QTextCursor:

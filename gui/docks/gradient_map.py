@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QHelpEvent, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QHelpEvent, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QToolTip, QWidget
 
-from gui import format as fmt
 from gui.flow_map import ZERO, FlowMap, norm_text
 from gui.fonts import text_font
 from gui.scales import alarm_swatch, plain, ramp
@@ -17,12 +16,11 @@ from gui.theme import Theme, mix
 LABEL_PX, WIDEST_LABEL_PX = 60, 240
 BAR_SHARE = 0.24
 VALUE_PX = 62
-FOOT_PX = 40
-ROW_PX, LEAST_ROW_PX = 20, 4
-LABEL_ROW_PX = 13
-"""Lower rows are too low for a label of their own."""
+ROW_PX, LEAST_ROW_PX = 20, 15
+"""The lowest has room for its label; where all together are higher than the dock, the map scrolls."""
 GAP_PX = 10
-SCALE_PX = 120
+SPACE_PX = 4.0
+"""Between one bar and the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +33,18 @@ class Places:
     row_px: float
 
 
+def map_colors(theme: Theme) -> list[str]:
+    """By the entries of `FlowMap`: sizes from small to large, zero, not finite, none."""
+    strong = [swatch.fill for swatch in ramp("viridis", theme)]
+    return [*strong, mix(theme.text, theme.panel, 0.42), alarm_swatch(theme).fill, theme.window]
+
+
 class GradientMap(QWidget):
     """Clicking or Enter picks a cell; the arrow keys go from cell to cell."""
 
     picked = Signal(int, int)  # step, row
+    row_reached = Signal(int)  # by a key
+    resized = Signal()
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -60,7 +66,7 @@ class GradientMap(QWidget):
     def show_map(self, flow: FlowMap, row: int) -> None:
         """`row` is the one selected, -1 for none."""
         self._map, self._row = flow, row
-        self.setMinimumHeight(len(flow.norms.names) * LEAST_ROW_PX + FOOT_PX)
+        self.setMinimumHeight(len(flow.norms.names) * LEAST_ROW_PX)
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -74,8 +80,7 @@ class GradientMap(QWidget):
         metrics = self.fontMetrics()
         widest = max((metrics.horizontalAdvance(name) for name in names), default=0)
         label = min(max(widest + 2 * GAP_PX, LABEL_PX), WIDEST_LABEL_PX, self.width() * 0.3)
-        height = max(self.height() - FOOT_PX, 1)
-        row = min(max(height / max(len(names), 1), LEAST_ROW_PX), ROW_PX)
+        row = min(max(self.height() / max(len(names), 1), LEAST_ROW_PX), ROW_PX)
         bars = max(self.width() * BAR_SHARE, 80.0)
         width = max(self.width() - label - bars - VALUE_PX - 2 * GAP_PX, 10.0)
         tall = row * len(names)
@@ -117,6 +122,11 @@ class GradientMap(QWidget):
             return
         row = min(max(self._row + move[0], 0), len(flow.norms.names) - 1)
         self._pick(row, min(max(flow.column + move[1], 0), len(flow.norms.steps) - 1))
+        self.row_reached.emit(row)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.resized.emit()
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
@@ -141,113 +151,69 @@ class GradientMap(QWidget):
         if flow is None or not len(flow.norms.steps):
             return
         painter, places = QPainter(self), self.places()
+        rows = self._rows_in(places, event.rect())
         painter.setFont(text_font(self._theme.sizes.small_text))
         self._paint_selection(painter, places)
-        self._paint_labels(painter, places, flow)
+        self._paint_labels(painter, places, flow, rows)
         self._paint_map(painter, places, flow)
-        self._paint_bars(painter, places, flow)
-        self._paint_foot(painter, places, flow)
+        self._paint_bars(painter, places, flow, rows)
         self._paint_cursor(painter, places, flow)
 
-    def _colors(self) -> list[str]:
-        theme = self._theme
-        strong = [swatch.fill for swatch in ramp("viridis", theme)]
-        return [*strong, mix(theme.text, theme.panel, 0.42), alarm_swatch(theme).fill, theme.window]
+    def _rows_in(self, places: Places, area: QRect) -> range:
+        """The rows that an area of the widget shows a part of."""
+        count = 0 if self._map is None else len(self._map.norms.names)
+        return range(max(int(area.top() / places.row_px), 0), min(int(area.bottom() / places.row_px) + 1, count))
 
     def _paint_selection(self, painter: QPainter, places: Places) -> None:
         if self._row >= 0:
             band = QRectF(0, self._row * places.row_px, self.width(), places.row_px)
             painter.fillRect(band, QColor(self._theme.accent_soft))
 
-    def _labelled(self, places: Places) -> int:
-        """Of so many rows one has room for a text."""
-        return max(int(np.ceil(LABEL_ROW_PX / places.row_px)), 1)
-
-    def _paint_labels(self, painter: QPainter, places: Places, flow: FlowMap) -> None:
-        every = self._labelled(places)
-        for row in range(0, len(flow.norms.names), every):
-            is_selected = row <= self._row < row + every
-            painter.setPen(QColor(self._theme.text if is_selected else self._theme.muted_text))
-            name = flow.norms.names[self._row if is_selected else row] or self.tr("the model itself")
-            box = QRectF(GAP_PX, row * places.row_px, places.label_px - 2 * GAP_PX, places.row_px * every)
+    def _paint_labels(self, painter: QPainter, places: Places, flow: FlowMap, rows: range) -> None:
+        for row in rows:
+            painter.setPen(QColor(self._theme.text if row == self._row else self._theme.muted_text))
+            name = flow.norms.names[row] or self.tr("the model itself")
+            box = QRectF(GAP_PX, row * places.row_px, places.label_px - 2 * GAP_PX, places.row_px)
             shown = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideLeft, int(box.width()))
             painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, shown)
 
     def _paint_map(self, painter: QPainter, places: Places, flow: FlowMap) -> None:
         image = self._image_of(flow, int(places.map.width() * self.devicePixelRatioF()))
         painter.drawImage(places.map, image, QRectF(image.rect()))
-        if places.row_px >= LABEL_ROW_PX:
-            painter.setPen(QPen(QColor(self._theme.plot_background), 1))
-            for row in range(1, image.height()):
-                y = round(row * places.row_px)
-                painter.drawLine(round(places.map.left()), y, round(places.map.right()), y)
+        painter.setPen(QPen(QColor(self._theme.plot_background), 1))
+        for row in range(1, image.height()):
+            y = round(row * places.row_px)
+            painter.drawLine(round(places.map.left()), y, round(places.map.right()), y)
 
     def _image_of(self, flow: FlowMap, width: int) -> QImage:
         """A pixel for each cell; made anew only where something else is measured, or the map is as wide no more."""
         key = flow.norms, width, self._theme.name
         if self._image is None or self._image[0] != key:
-            palette = np.array([QColor(color).rgb() for color in self._colors()], np.uint32)
+            palette = np.array([QColor(color).rgb() for color in map_colors(self._theme)], np.uint32)
             pixels = np.ascontiguousarray(palette[flow.entries(width)])
             rows, columns = pixels.shape
             image = QImage(pixels.data, columns, rows, 4 * columns, QImage.Format.Format_RGB32)
             self._image = key, image.copy()
         return self._image[1]
 
-    def _paint_bars(self, painter: QPainter, places: Places, flow: FlowMap) -> None:
-        colors, entries = self._colors(), flow.shown_entries().tolist()
+    def _paint_bars(self, painter: QPainter, places: Places, flow: FlowMap, rows: range) -> None:
+        colors, entries, lengths = map_colors(self._theme), flow.shown_entries().tolist(), flow.bars().tolist()
         painter.setPen(QPen(QColor(self._theme.border), 1))
         painter.drawLine(places.bars.topLeft(), places.bars.bottomLeft())
-        space = 1.0 if places.row_px < LABEL_ROW_PX else 4.0
-        for row, (length, entry) in enumerate(zip(flow.bars().tolist(), entries, strict=True)):
-            top = row * places.row_px + space / 2
-            bar = QRectF(places.bars.left(), top, length * places.bars.width(), max(places.row_px - space, 1.0))
-            painter.fillRect(bar, QColor(colors[entry]))
-            if row % self._labelled(places) == 0:
-                self._paint_value(painter, places, row, float(flow.values[row]), entry == ZERO)
+        for row in rows:
+            top = row * places.row_px + SPACE_PX / 2
+            bar = QRectF(places.bars.left(), top, lengths[row] * places.bars.width(), places.row_px - SPACE_PX)
+            painter.fillRect(bar, QColor(colors[entries[row]]))
+            self._paint_value(painter, places, row, float(flow.values[row]), entries[row] == ZERO)
 
     def _paint_value(self, painter: QPainter, places: Places, row: int, value: float, is_zero: bool) -> None:
         is_number = np.isfinite(value) and not is_zero
         text = plain(float(f"{value:.3g}")) if is_number else "0" if is_zero else norm_text(value).split()[0]
         color = self._theme.text if is_number else self._theme.error if np.isinf(value) else self._theme.muted_text
         painter.setPen(QColor(color))
-        box = QRectF(places.bars.right(), row * places.row_px, VALUE_PX, places.row_px * self._labelled(places))
+        box = QRectF(places.bars.right(), row * places.row_px, VALUE_PX, places.row_px)
         shown = {"no": self.tr("none"), "not": self.tr("not finite")}.get(text, text)
         painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, shown)
-
-    def _paint_foot(self, painter: QPainter, places: Places, flow: FlowMap) -> None:
-        """The first and the last step under the map, the scale under the bars."""
-        top = places.map.bottom() + 4
-        painter.setPen(QColor(self._theme.plot_axis))
-        line = QRectF(places.map.left(), top, places.map.width(), 14)
-        painter.drawText(line, Qt.AlignmentFlag.AlignLeft, self.tr("step {0}").format(fmt.count(flow.step_of(0))))
-        if len(flow.norms.steps) > 1:
-            painter.drawText(line, Qt.AlignmentFlag.AlignRight, fmt.count(flow.step_of(-1)))
-        shown = fmt.count(flow.step_of(flow.column)) if flow.column >= 0 else ""
-        heading = QRectF(places.bars.left(), top, places.bars.width() + VALUE_PX, 14)
-        painter.drawText(
-            heading, Qt.AlignmentFlag.AlignLeft, self.tr("norm at step {0}").format(shown) if shown else ""
-        )
-        self._paint_scale(painter, QRect(round(places.map.left()), round(top + 17), SCALE_PX, 8), flow)
-
-    def _paint_scale(self, painter: QPainter, bar: QRect, flow: FlowMap) -> None:
-        if flow.scale is None:
-            return
-        colors = self._colors()
-        for x in range(bar.width()):
-            entry = min(x * (ZERO) // bar.width(), ZERO - 1)
-            painter.fillRect(bar.left() + x, bar.top(), 1, bar.height(), QColor(colors[entry]))
-        painter.setPen(QColor(self._theme.plot_axis))
-        text = f"{plain(flow.scale.low)} … {plain(flow.scale.high)}"
-        at = bar.right() + 8
-        painter.drawText(at, bar.bottom() + 1, text)
-        at += painter.fontMetrics().horizontalAdvance(text) + 16
-        for offset, word in enumerate((self.tr("zero"), self.tr("not finite"), self.tr("none"))):
-            painter.fillRect(at, bar.top(), 8, 8, QColor(colors[ZERO + offset]))
-            painter.setPen(QColor(self._theme.border))
-            painter.drawRect(at, bar.top(), 8, 8)
-            painter.setPen(QColor(self._theme.plot_axis))
-            painter.drawText(at + 13, bar.bottom() + 1, word)
-            at += 13 + painter.fontMetrics().horizontalAdvance(word) + 14
 
     def _paint_cursor(self, painter: QPainter, places: Places, flow: FlowMap) -> None:
         """A frame around the shown step's column, at least wide enough to be seen."""

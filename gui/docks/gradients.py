@@ -17,13 +17,15 @@ from PySide6.QtWidgets import (
 from gui import format as fmt
 from gui.appearance import Appearance
 from gui.docks.dock import Dock
-from gui.docks.gradient_map import GradientMap
+from gui.docks.gradient_foot import GradientFoot
+from gui.docks.gradient_map import ROW_PX, GradientMap
 from gui.flow_map import flow_map
 from gui.gradient_keys import key_of, name_of
 from gui.gradient_reader import GradientReader, Gradients, Scaled
 from gui.session import Session
 from gui.theme import Theme
 from tracer.model.gradient_flow import Finding, Norms, findings_at, sentence
+from tracer.model.unreached import unreached_parameters
 
 HOW = (
     "No gradient was measured in this run so far.\n"
@@ -42,6 +44,8 @@ class GradientsDock(Dock):
         self._session = session
         self._theme = appearance.theme
         self.map = GradientMap(appearance.theme)
+        self.foot = GradientFoot(self.map, appearance.theme)
+        self._scroll = QScrollArea()
         self.by = QComboBox()
         self.summary, self.message = QLabel(), QLabel(GradientsDock.tr(HOW))
         self.findings_model = QStringListModel()
@@ -66,6 +70,7 @@ class GradientsDock(Dock):
         session.selection_changed.connect(self.refresh_soon)
         self.by.currentIndexChanged.connect(self.refresh)
         self.map.picked.connect(self._go_to)
+        self.map.row_reached.connect(self._scroll_to)
         self.findings.clicked.connect(self._go_to_finding)
         self.findings.activated.connect(self._go_to_finding)
 
@@ -103,6 +108,8 @@ class GradientsDock(Dock):
         if gradients is not None and scaled is not None and is_known:
             flow = flow_map(scaled.norms, scaled.scale, self._session.step)
             self.map.show_map(flow, self._row_of(self._session.selection, scaled.norms))
+            self.foot.refresh()
+            self._scroll.setMaximumHeight(len(scaled.norms.names) * ROW_PX)
             self._show_findings(gradients)
             self._show_summary(gradients)
 
@@ -121,7 +128,7 @@ class GradientsDock(Dock):
     def _show_findings(self, gradients: Gradients) -> None:
         drawing, step = self._session.drawing, self._session.step
         is_shown = drawing is not None and drawing.step.index == step
-        unreached = drawing.graph.graph["unreached"] if drawing is not None and is_shown else ()
+        unreached = unreached_parameters(drawing.graph) if drawing is not None and is_shown else ()
         here = findings_at(gradients.modules.norms, unreached, step)
         found = (*here, *gradients.findings)[:MOST_FINDINGS]
         if found != self._found or not self.findings_model.rowCount():
@@ -193,10 +200,6 @@ class GradientsDock(Dock):
         self.findings.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.findings.setResizeMode(QListView.ResizeMode.Adjust)
         self.findings.setAccessibleName(self.tr("What is wrong with the gradients"))
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setWidget(self.map)
         side = QWidget()
         head = QHBoxLayout()
         head.setContentsMargins(8, 4, 8, 4)
@@ -209,7 +212,7 @@ class GradientsDock(Dock):
         column.addLayout(head)
         column.addWidget(self.findings, 1)
         splitter = QSplitter()
-        splitter.addWidget(scroll)
+        splitter.addWidget(self._build_map())
         splitter.addWidget(side)
         splitter.setStretchFactor(0, 3)
         splitter.setStretchFactor(1, 1)
@@ -220,10 +223,32 @@ class GradientsDock(Dock):
         self._pages.addWidget(splitter)
         return self._pages
 
+    def _build_map(self) -> QWidget:
+        """The map, which scrolls, over its foot, which does not."""
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setWidget(self.map)
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._scroll, 1)
+        column.addWidget(self.foot)
+        column.addStretch(0)
+        return page
+
+    @Slot(int)
+    def _scroll_to(self, row: int) -> None:
+        """So that the keys lead to no row out of view."""
+        places = self.map.places()
+        self._scroll.ensureVisible(0, round((row + 0.5) * places.row_px), 0, round(places.row_px))
+
     @Slot(object)
     def _dress(self, theme: Theme) -> None:
         self._theme = theme
         self.map.set_theme(theme)
+        self.foot.set_theme(theme)
         self._pages.setStyleSheet(
             f"QStackedWidget, QScrollArea, QScrollArea > QWidget > QWidget {{ background: {theme.panel}; }}"
         )

@@ -1,7 +1,7 @@
 """What can be changed of the training while it waits: hyperparameters, the recording level, frozen parameters."""
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt, Slot
-from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QLabel, QMenu, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from gui.actions import LEVEL, Actions
 from gui.appearance import Appearance
@@ -12,6 +12,7 @@ from gui.models.live_changes import NAME, VALUE, LiveChangesModel
 from gui.models.tree import KEY_ROLE
 from gui.session import Session
 from gui.theme import Theme
+from gui.windows.elided_label import ElidedLabel
 from gui.windows.level_button import LevelButton
 
 NAME_PX = 180
@@ -26,12 +27,17 @@ class LiveChangesDock(Dock):
         self._session, self._changes, self._actions = session, changes, actions
         self.model = LiveChangesModel()
         self.tree = SectionTree(self.model, appearance.theme)
-        self.hint = QLabel()
+        self.hint = ElidedLabel()
+        self._refusal = ""
         super().__init__("live_changes", LiveChangesDock.tr("Live changes"), self._build())
         self.model.setParent(self)
         self._dress(appearance.theme)
         appearance.theme_changed.connect(self._dress)
         changes.changed.connect(self._show)
+        changes.refused.connect(self._show_refusal)
+        changes.made.connect(self._forget_refusal)
+        changes.undo_stack.indexChanged.connect(self._forget_refusal)
+        session.run_state_changed.connect(self._forget_refusal)
         self.model.change_requested.connect(changes.set_hyperparameter)
         self.model.refused.connect(changes.refused)
         self.tree.customContextMenuRequested.connect(self._open_menu)
@@ -75,9 +81,14 @@ class LiveChangesDock(Dock):
 
     @Slot()
     def _show(self) -> None:
-        can_change = self._changes.can_change
+        can_change, bar = self._changes.can_change, self.tree.verticalScrollBar()
+        place = bar.value()
         self.model.set_state(self._changes.state, can_change)
-        if can_change:
+        self.tree.doItemsLayout()  # another row or less makes the tree anew, and would leave it at its top
+        bar.setValue(place)
+        if self._refusal:
+            text = self._refusal
+        elif can_change:
             text = self.tr("Double click a value to change it")
         elif self._session.run_state in ("starting", "running", "paused"):
             text = self.tr("Pause the training to change it")
@@ -85,6 +96,20 @@ class LiveChangesDock(Dock):
             left = self.tr("As the run left it")
             text = left if self.model.blocks else self.tr("Nothing to change: no training runs")
         self.hint.setText(text)
+        color = self._theme.error if self._refusal else self._theme.muted_text
+        self.hint.setStyleSheet(f"color: {color}; padding-left: 6px;")
+
+    @Slot(str)
+    def _show_refusal(self, why: str) -> None:
+        """Where the user looks: it stays until something else is done."""
+        self._refusal = why
+        self._show()
+
+    @Slot()
+    def _forget_refusal(self) -> None:
+        if self._refusal:
+            self._refusal = ""
+            self._show()
 
     @Slot(str)
     def _unfreeze(self, name: str) -> None:
@@ -123,6 +148,7 @@ class LiveChangesDock(Dock):
 
     @Slot(object)
     def _dress(self, theme: Theme) -> None:
+        self._theme = theme
         self.widget().setStyleSheet(f"QWidget {{ background: {theme.panel}; }}")
-        self.hint.setStyleSheet(f"color: {theme.muted_text}; padding-left: 6px;")
         self.tree.set_theme(theme)
+        self._show()

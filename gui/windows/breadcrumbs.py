@@ -9,12 +9,14 @@ from gui.theme import Theme
 
 SEPARATOR = "›"
 WIDEST_PX = 260
+MARGINS_PX = 16
 
 
 class Breadcrumbs(QWidget):
     """Shows as many parts as there is room for; what is left out opens from the dots."""
 
     chosen = Signal(str)
+    crumbs_changed = Signal()
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -38,6 +40,12 @@ class Breadcrumbs(QWidget):
         if crumbs != self.crumbs:
             self.crumbs = crumbs
             self._fit()
+            self.crumbs_changed.emit()
+
+    @property
+    def needed_px(self) -> int:
+        """With so much room nothing is left out."""
+        return sum(self._width_of(crumb.text) for crumb in self.crumbs) + MARGINS_PX
 
     @property
     def texts(self) -> list[str]:
@@ -54,7 +62,7 @@ class Breadcrumbs(QWidget):
             self._row.removeWidget(widget)
             widget.hide()
             widget.deleteLater()
-        first, end = elided([self._width_of(crumb.text) for crumb in self.crumbs], self.width() - 16, 40)
+        first, end = elided([self._width_of(crumb.text) for crumb in self.crumbs], self.width() - MARGINS_PX, 40)
         widgets: list[QWidget] = []
         for place, crumb in enumerate(self.crumbs):
             if first <= place < end:
@@ -68,7 +76,7 @@ class Breadcrumbs(QWidget):
         self._shown = widgets
 
     def _width_of(self, text: str) -> int:
-        return min(self.fontMetrics().horizontalAdvance(text), WIDEST_PX) + 28
+        return min(self.fontMetrics().horizontalAdvance(text), WIDEST_PX) + 20
 
     def _button(self, crumb: Crumb, is_last: bool) -> QToolButton:
         button = QToolButton(self)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QSize, Qt, Slot
-from PySide6.QtGui import QIcon, QStandardItem, QStandardItemModel
+from PySide6.QtGui import QColor, QIcon, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -53,7 +53,7 @@ class BreakpointDialog(QDialog):
         self._start = breakpoint or Breakpoint(0, USUAL)
         self._kept: dict[str, Value] = dict(self._start.fields)
         self.result_breakpoint: Breakpoint | None = None
-        self.conditions = _condition_list()
+        self.conditions = _condition_list(theme)
         self.form = BreakpointForm((), {}, lambda _: (), lambda _: "", theme)
         self.sentence, self.reason = QLabel(), QLabel()
         self.hits, self.log = QLineEdit(self._start.hit_condition), QLineEdit(self._start.log_message)
@@ -196,7 +196,7 @@ class BreakpointDialog(QDialog):
         return str(self.conditions.currentIndex().data(KEY_ROLE) or self._start.condition)
 
 
-def _condition_list() -> QListView:
+def _condition_list(theme: Theme) -> QListView:
     """The conditions under the titles of their groups, which cannot be chosen."""
     view = QListView()
     model = QStandardItemModel(view)
@@ -206,6 +206,7 @@ def _condition_list() -> QListView:
         font = heading.font()
         font.setBold(True)
         heading.setFont(font)
+        heading.setForeground(QColor(theme.muted_text))
         model.appendRow(heading)
         for name in names:
             text = condition(name).TITLE

@@ -80,6 +80,7 @@ class GraphPage(QWidget):
         self._session.opened_anew.connect(self._expect_anew)
         self.bar.requested.connect(self.changes_requested)
         self.incidents.origin_requested.connect(self.origin_requested)
+        self.stop.origin_requested.connect(self.origin_requested)
         for canvas in self.panes.canvases:
             canvas.box_selected.connect(self._on_box_selected)
             canvas.link_selected.connect(self._on_link_selected)

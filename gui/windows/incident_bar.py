@@ -8,13 +8,15 @@ from gui import format as fmt
 from gui.incidents import LEADING, foremost, headline
 from gui.session import Session
 from gui.theme import Theme, mix
+from tracer import Event
 
 ROOM_PX = 48
 """Margins, and what lies between the text and the buttons."""
 
 
 class IncidentBar(QWidget):
-    """Shows the incident of the shown step, else the first of the run; once closed it stays so until another comes."""
+    """Shows the incident of the shown step, else the first of the run; once closed it stays so until another comes.
+    Of the exception that holds the training the stop bar speaks."""
 
     origin_requested = Signal()
     compare_requested = Signal()
@@ -32,6 +34,7 @@ class IncidentBar(QWidget):
         session.tape_changed.connect(self._start_over)
         session.incidents_changed.connect(self._show)
         session.step_changed.connect(self._show)
+        session.run_state_changed.connect(self._show)
         self.go.clicked.connect(self.origin_requested)
         self.compare.clicked.connect(self.compare_requested)
         self.close_button.clicked.connect(self._close)
@@ -64,9 +67,16 @@ class IncidentBar(QWidget):
         row.addWidget(self.go)
         row.addWidget(self.close_button)
 
+    @property
+    def _told(self) -> tuple[Event, ...]:
+        incidents = self._session.incidents
+        if self._session.stop_reason != "exception":
+            return incidents
+        return tuple(event for event in incidents if event is not self._session.exception)
+
     @Slot()
     def _show(self) -> None:
-        incidents = self._session.incidents
+        incidents = self._told
         event = foremost(incidents, self._session.step)
         self.setVisible(event is not None and len(incidents) > self._closed_count)
         if event is None:
@@ -80,7 +90,7 @@ class IncidentBar(QWidget):
 
     def _show_compare(self) -> None:
         """Where the sentence has its line all the same."""
-        event = foremost(self._session.incidents, self._session.step)
+        event = foremost(self._told, self._session.step)
         last = None if event is None else self._session.last_finite.get(event.id)
         if last is not None:
             self.compare.setText(self.tr("Compare with step {0}").format(fmt.count(last.step)))
@@ -97,7 +107,7 @@ class IncidentBar(QWidget):
 
     @Slot()
     def _close(self) -> None:
-        self._closed_count = len(self._session.incidents)
+        self._closed_count = len(self._told)
         self._show()
 
     @Slot()

@@ -1,6 +1,7 @@
 """The bar under the graph that replays its backward: the player, where it stands, and which node runs."""
 
 from PySide6.QtCore import QSignalBlocker, Qt, Slot
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QToolButton, QVBoxLayout, QWidget
 
 from gui import format as fmt
@@ -13,6 +14,8 @@ from gui.theme import Theme
 from gui.windows.elided_label import ElidedLabel
 
 BUTTONS = ("replay_first", "replay_back", "replay_play", "replay_forward", "replay_last")
+LEAST_SLIDER_PX = 110
+NARROW_PX = 560
 PAGES = 20
 """A click beside the slider's handle moves by this part of the whole."""
 
@@ -41,9 +44,10 @@ class ReplayBar(QWidget):
         for name in BUTTONS:
             player.addWidget(self._button(name))
         player.addWidget(self.slider, 1)
-        for widget in (self.place, self.speed, self.passes, self._button("replay")):
+        self.slider.setMinimumWidth(LEAST_SLIDER_PX)
+        for widget in (self.place, self.speed, self._button("replay")):
             player.addWidget(widget)
-        for widget in (self.text, self.how, self._button("replay_select")):
+        for widget in (self.text, self.how, self.passes, self._button("replay_select")):
             line.addWidget(widget, 1 if widget is self.text else 0)
         column = QVBoxLayout(self)
         column.setContentsMargins(10, 4, 6, 4)
@@ -64,6 +68,23 @@ class ReplayBar(QWidget):
         button.setDefaultAction(self._actions[name])
         button.setAutoRaise(True)
         return button
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Space, which on a button presses that."""
+        if event.key() == Qt.Key.Key_Space and self._actions["replay_play"].isEnabled():
+            self._actions["replay_play"].trigger()
+        else:
+            super().keyPressEvent(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._give_room()
+
+    def _give_room(self) -> None:
+        """In a narrow window the slider and the sentence need what the less important would take."""
+        is_wide = self.width() >= NARROW_PX
+        self.speed.setVisible(is_wide)
+        self.how.setVisible(is_wide)
 
     def _connect(self) -> None:
         replaying, actions = self._replaying, self._actions

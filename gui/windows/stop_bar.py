@@ -2,24 +2,28 @@
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 from gui.actions import Actions
 from gui.session import UNASKED, Session
 from gui.stops import stop_headline
 from gui.theme import Theme, mix
+from gui.windows.elided_label import ElidedLabel
 
 NARROW_PX = 640
 
 
 class StopBar(QWidget):
+    """The sentence has one line; its tooltip tells what is cut."""
+
     edit_requested = Signal(int)  # of the id of the breakpoint that stopped
+    origin_requested = Signal()
 
     def __init__(self, session: Session, actions: Actions, theme: Theme) -> None:
         super().__init__()
         self._session, self._actions, self._theme = session, actions, theme
-        self.text = QLabel()
-        self.run_on, self.step, self.edit = QToolButton(), QToolButton(), QToolButton()
+        self.text = ElidedLabel()
+        self.run_on, self.step, self.edit, self.go = QToolButton(), QToolButton(), QToolButton(), QToolButton()
         self.setObjectName("stop_bar")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._build()
@@ -27,6 +31,7 @@ class StopBar(QWidget):
         session.run_state_changed.connect(self._show)
         session.tape_changed.connect(self._show)
         self.edit.clicked.connect(self._ask_to_edit)
+        self.go.clicked.connect(self.origin_requested)
         self._show()
 
     def dress(self, theme: Theme) -> None:
@@ -43,19 +48,16 @@ class StopBar(QWidget):
         )
 
     def _build(self) -> None:
-        self.text.setWordWrap(True)
-        self.text.setTextFormat(Qt.TextFormat.PlainText)
-        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.run_on.setDefaultAction(self._actions["continue"])
         self.step.setDefaultAction(self._actions["step"])
+        self.go.setToolTip(self.tr("Go to where the exception was raised"))
         self.edit.setToolTip(self.tr("Change the breakpoint that stopped the training"))
         self._give_room()
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 4, 8, 4)
         row.setSpacing(6)
         row.addWidget(self.text, 1)
-        for button in (self.run_on, self.step, self.edit):
+        for button in (self.run_on, self.step, self.go, self.edit):
             row.addWidget(button)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -68,6 +70,7 @@ class StopBar(QWidget):
         style = Qt.ToolButtonStyle.ToolButtonIconOnly if is_narrow else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
         for button in (self.run_on, self.step):
             button.setToolButtonStyle(style)
+        self.go.setText(self.tr("Go to") if is_narrow else self.tr("Go to exception"))
         self.edit.setText(self.tr("Edit…") if is_narrow else self.tr("Edit breakpoint…"))
 
     @property
@@ -80,6 +83,7 @@ class StopBar(QWidget):
         is_shown = stop is not None and stop.data.get("reason") in UNASKED
         if stop is not None and is_shown:
             self.text.setText(f"{'⚠' if self._is_exception else '❚❚'}  {stop_headline(stop)}")
+            self.go.setVisible(self._is_exception)
             self.edit.setVisible(any(number > 0 for number in stop.data.get("breakpoints") or ()))
             self.dress(self._theme)
         self.setVisible(is_shown)

@@ -7,10 +7,12 @@ from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 from gui import format as fmt
 from gui.session import Session
 from gui.theme import Theme
+from gui.windows.breadcrumbs import Breadcrumbs
 
 SHARE, LEAST_SHOWN = 0.6, 0.6
-"""Of the width, at most for the sentence; where less than so much of it can be read, it is not shown."""
-FRAME_PX = 12
+"""Of the width, for the sentence, and more where `place` leaves it; where less than so much of it can be read, it is
+not shown."""
+FRAME_PX, SPACE_PX = 12, 14
 
 MOST_TOLD = 10
 
@@ -20,11 +22,11 @@ class WhyLine(QWidget):
 
     requested = Signal()
 
-    def __init__(self, session: Session, place: QWidget, theme: Theme) -> None:
+    def __init__(self, session: Session, place: Breadcrumbs, theme: Theme) -> None:
         super().__init__()
         self.setObjectName("why_line")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self._session = session
+        self._session, self._place = session, place
         self._sentence = self._more = ""
         self.why = QToolButton()
         self.why.setObjectName("why")
@@ -38,6 +40,7 @@ class WhyLine(QWidget):
         self.setFixedHeight(place.minimumHeight())
         self.setMinimumWidth(1)
         self.why.clicked.connect(self.requested)
+        place.crumbs_changed.connect(self._fit)
         session.causes_changed.connect(self._show)
         session.drawing_changed.connect(self._show)
         self.dress(theme)
@@ -62,9 +65,10 @@ class WhyLine(QWidget):
         self.why.setToolTip("\n".join(cause.text for cause in causes[:MOST_TOLD]))
         self._fit()
 
+    @Slot()
     def _fit(self) -> None:
-        metrics = self.why.fontMetrics()
-        room, length = int(self.width() * SHARE) - FRAME_PX, metrics.horizontalAdvance(self._sentence)
+        metrics, left = self.why.fontMetrics(), self.width() - self._place.needed_px - SPACE_PX
+        room, length = max(int(self.width() * SHARE), left) - FRAME_PX, metrics.horizontalAdvance(self._sentence)
         rest = room - metrics.horizontalAdvance(self._more)
         more, room = (self._more, rest) if length <= rest else ("", room)
         self.why.setText(metrics.elidedText(self._sentence, Qt.TextElideMode.ElideRight, room) + more)

@@ -93,7 +93,15 @@ def test_terminal_shows_what_a_terminal_would(pieces: list[bytes], finished: lis
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0, "0"), (0.0007445, "0.0007445"), (1204, "1,204"), (2.18312, "2.183"), (-0.5, "−0.5"), (1e-9, "1.000e−09")],
+    [
+        (0.0, "0"),
+        (0.0007445, "0.0007445"),
+        (1204, "1,204"),
+        (2.18312, "2.183"),
+        (-0.5, "−0.5"),
+        (-1204.0, "−1,204"),
+        (1e-9, "1.000e−09"),
+    ],
 )
 def test_numbers_read_well(value: float, text: str) -> None:
     assert fmt.number(value) == text

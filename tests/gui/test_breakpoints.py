@@ -325,6 +325,20 @@ def test_the_dialog_changes_what_it_was_given(qtbot: QtBot) -> None:
     assert condition_text(given) == "The loss is above 3"
 
 
+@pytest.mark.parametrize(
+    ("condition", "fields", "text"),
+    [
+        ("module_ran", {"module": "cell*"}, "cell* runs"),
+        ("module_not_run", {"module": "loss"}, "loss does not run"),
+        ("expression", {"expression": "loss > 2"}, "loss > 2"),
+        ("loss_above", {"value": 3.0}, "The loss is above 3"),
+        ("op_appears", {"op": "t*"}, "The op t* appears"),
+    ],
+)
+def test_what_the_user_typed_keeps_its_case(condition: str, fields: dict[str, Value], text: str) -> None:
+    assert condition_text(checked(Breakpoint(1, condition, fields))) == text
+
+
 def test_breakpoints_of_a_recorded_tape_are_for_the_next_run(
     qtbot: QtBot, window: MainWindow, recorded_tape: Path
 ) -> None:

@@ -18,6 +18,7 @@ from gui.models.causes import CAUSE_ROLE, MOST_CAUSES, CauseModel
 from gui.session import Session
 from gui.theme import DARK, LIGHT
 from gui.windows.main_window import MainWindow
+from gui.windows.why_line import FRAME_PX, SHARE, SPACE_PX
 from tracer import Cause, Tape
 from tracer.model.structure import SourceLine
 
@@ -168,6 +169,17 @@ def test_the_first_cause_stands_over_the_graph(qtbot: QtBot, explained: MainWind
     session = explained.workbench.session
     qtbot.waitUntil(lambda: session.drawing.step.index == 2 and session.causes is not None, timeout=SOON_MSECS)
     assert line.why.isHidden()
+
+
+def test_the_sentence_has_what_the_place_leaves(qtbot: QtBot, explained: MainWindow) -> None:
+    line, place = explained.graph.why_line, explained.graph.navigation.breadcrumbs
+    qtbot.waitUntil(lambda: line.why.isVisible(), timeout=SOON_MSECS)
+    sentence = line.why.toolTip().splitlines()[0]
+    needed = line.why.fontMetrics().horizontalAdvance(sentence) + place.needed_px + FRAME_PX + SPACE_PX + 1
+    assert needed < line.why.fontMetrics().horizontalAdvance(sentence) / SHARE
+    line.setMaximumWidth(needed)
+    qtbot.waitUntil(lambda: line.width() == needed, timeout=SOON_MSECS)
+    assert line.why.text().startswith(sentence)
 
 
 def test_a_sentence_that_cannot_be_read_gives_way(qtbot: QtBot, explained: MainWindow) -> None:

@@ -15,6 +15,7 @@ from gui.models.breakpoints import LAST
 from gui.models.live_changes import VALUE, LiveChangesModel
 from gui.models.tree import KEY_ROLE
 from gui.settings import Settings
+from gui.theme import LIGHT
 from gui.windows.breakpoint_dialog import BreakpointDialog
 from gui.windows.main_window import MainWindow
 from gui.windows.run_pill import RunPill
@@ -221,6 +222,13 @@ def test_what_the_training_refuses_is_said_and_is_nothing_to_undo(qtbot: QtBot, 
     with qtbot.waitSignal(changes.refused, timeout=SOON_MSECS) as refused:
         changes.set_hyperparameter(group, "lr", -1.0)
     assert "cannot be negative" in refused.args[0]
+    hint = stopped.debugging.live_changes.hint
+    assert hint.text() == refused.args[0] and LIGHT.error in hint.styleSheet()
+    with qtbot.waitSignal(changes.changed, timeout=SOON_MSECS):
+        changes.set_hyperparameter(group, "momentum", 0.25)
+    assert hint.text() == "Double click a value to change it" and LIGHT.error not in hint.styleSheet()
+    changes.undo_stack.undo()
+    qtbot.waitUntil(lambda: changes.state.groups[0].values["momentum"] == 0.5, timeout=SOON_MSECS)
     assert changes.undo_stack.count() == 1 and stopped.actions_["undo"].text() == "Undo momentum 0 → 0.5"
     assert changes.state.groups[0].values["lr"] == 0.01
 
@@ -230,7 +238,17 @@ def test_what_is_frozen_learns_no_more_and_leaves_the_graph(qtbot: QtBot, stoppe
     qtbot.waitUntil(lambda: session.drawing is not None and session.drawing.step.index == 20, timeout=SOON_MSECS)
     session.select("1#0")  # the head
     assert actions["freeze"].text() == "Freeze 1"
-    actions["freeze"].trigger()
+    dock = stopped.debugging.live_changes
+    dock.show()
+    dock.raise_()
+    dock.tree.setFixedHeight(90)
+    bar = dock.tree.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() > 3, timeout=SOON_MSECS)
+    bar.setValue(3)
+    with qtbot.waitSignal(changes.made, timeout=SOON_MSECS) as made:
+        actions["freeze"].trigger()
+    assert made.args == ["1 is frozen: 2 parameters"] and stopped.statusBar().currentMessage() == made.args[0]
+    assert bar.value() == 3
     qtbot.waitUntil(lambda: changes.state.frozen == ("1.weight", "1.bias"), timeout=SOON_MSECS)
     block = stopped.debugging.live_changes.model.blocks[-1]
     assert [row.key for row in block.rows] == ["1.weight", "1.bias"]

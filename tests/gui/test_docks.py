@@ -146,6 +146,22 @@ def test_console_keeps_streams_apart_and_overwrites_progress(qtbot: QtBot, appea
     assert console.text.splitlines() == ["epoch 1", "100%", "loss 2", "The script finished"]
 
 
+def test_console_shows_what_comes_last_but_to_who_reads_above(qtbot: QtBot, appearance: Appearance) -> None:
+    console = ConsoleDock(appearance)
+    qtbot.addWidget(console)
+    for number in range(200):  # before it is in view, as of a run that is joined
+        console.note(f"step {number}")
+    console.resize(300, 150)
+    console.show()
+    bar = console.widget().verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.value() == bar.maximum() > 0)
+    console.note("step 200")
+    assert bar.value() == bar.maximum()
+    bar.setValue(3)
+    console.note("step 201")
+    assert bar.value() == 3
+
+
 def test_console_takes_the_colours_of_another_theme(qtbot: QtBot, appearance: Appearance) -> None:
     console = ConsoleDock(appearance)
     qtbot.addWidget(console)

@@ -11,6 +11,7 @@ from gui.failures import MOST_CHARS, failure_headline, failure_key, failure_sect
 from gui.windows.main_window import MainWindow
 from tests.gui.conftest import record
 from tracer import Event
+from tracer.model.view import GRAPHLESS, NO_BACKWARD
 
 SOON_MSECS = 15_000
 
@@ -93,6 +94,13 @@ def test_it_opens_at_the_unfinished_step_and_marks_the_call(
     session.open_all_calls()
     drawn(qtbot, window)
     assert window.graph.canvas.failed == ("inner.second#0",)
+    # What ran before the exception has no gradient, but nothing was detached: no backward ran.
+    scene = session.drawing.scene
+    traits = {each.trait for each in (*scene.boxes, *scene.groups)} & set(GRAPHLESS)
+    assert traits == {NO_BACKWARD} and any("no backward" in group.title for group in scene.groups)
+    labels = [entry.label for entry in scene.legend]
+    assert "No backward ran" in labels and "Detached: no gradient reached it" not in labels
+    assert session.drawing.graph.graph["unreached"] and "Unreached" not in shown_in(window)
     session.open_to_depth(1)
     drawn(qtbot, window)
     assert window.graph.canvas.failed == ("inner#0",)
@@ -173,12 +181,19 @@ def test_a_run_started_here_waits_at_its_exception(
     qtbot.waitUntil(lambda: session.run_state == "paused", timeout=60_000)
     assert session.stop_reason == "exception" and session.step == 3
     qtbot.waitUntil(lambda: window.graph.canvas.failed != (), timeout=SOON_MSECS)
-    assert window.graph.incidents.isVisible() and window.actions_["continue"].isEnabled()
+    bars = window.graph.stop, window.graph.incidents
+    assert [bar.isVisible() for bar in bars] == [True, False] and window.actions_["continue"].isEnabled()
+    session.go_to(1)
+    assert not window.graph.incidents.isVisible()
+    bars[0].go.click()
+    assert session.step == 3
+    qtbot.waitUntil(lambda: session.selection == failure_key(session.exception), timeout=SOON_MSECS)
     assert "Paused · exception" in window._pill.text()
     assert window.workbench.can_stop and "Traceback" not in window.console.text
     window.actions_["continue"].trigger()
     qtbot.waitUntil(lambda: session.run_state == "ended", timeout=60_000)
     assert "Failed: RuntimeError" in window._pill.text()
+    assert [bar.isVisible() for bar in bars] == [False, True]
     qtbot.waitUntil(lambda: "Traceback" in window.console.text, timeout=SOON_MSECS)
 
 

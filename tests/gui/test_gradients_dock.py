@@ -5,13 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QFontMetrics
 from pytestqt.qtbot import QtBot
 
 from gui.docks.gradients import READ_MSECS, GradientsDock
 from gui.flow_map import NONE, NOT_FINITE, ZERO, flow_map
+from gui.fonts import text_font
 from gui.gradient_keys import key_of, name_of
 from gui.gradient_reader import GradientReader, Gradients
 from gui.scales import Scale
+from gui.theme import LIGHT
 from gui.windows.main_window import MainWindow
 from tests.gui.conftest import record
 from tracer import Tape
@@ -202,6 +205,36 @@ def test_the_dock_can_be_painted_at_any_size(window: MainWindow, qtbot: QtBot, d
         if length > 0.1
     }
     assert len(colors) > 2
+
+
+def test_each_row_has_room_for_its_label_and_the_map_scrolls(window: MainWindow, qtbot: QtBot, deep_tape: Path) -> None:
+    dock = read(window, qtbot, deep_tape, 9)
+    dock.by.setCurrentIndex(1)
+    qtbot.waitUntil(lambda: len(dock.map.flow.norms.names) > 15)
+    bar = dock.map.parentWidget().parentWidget().verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() > 0)
+    places, metrics = dock.map.places(), QFontMetrics(text_font(LIGHT.sizes.small_text))
+    assert places.row_px >= metrics.ascent() + metrics.descent()
+    for _ in dock.map.flow.norms.names:
+        qtbot.keyClick(dock.map, Qt.Key.Key_Down)
+    assert bar.value() == bar.maximum()
+
+
+def test_the_legend_goes_on_in_another_line_where_it_has_no_room(
+    window: MainWindow, qtbot: QtBot, deep_tape: Path
+) -> None:
+    dock = read(window, qtbot, deep_tape, 9)
+    words = {}
+    for width in (900, 260):
+        dock.map.resize(width, 300)
+        dock.foot.resize(width, 40)
+        legend, metrics = dock.foot.legend(), dock.foot.fontMetrics()
+        words[width] = [word for _, _, _, word in legend]
+        assert words[width][1:] == ["zero", "not finite", "none"]
+        assert (max(line for line, _, _, _ in legend) > 0) == (width == 260)
+        first = dock.map.places().map.left()
+        for _, at, patch, word in legend:
+            assert at + patch + metrics.horizontalAdvance(word) <= width or at == round(first)
 
 
 def test_a_cell_is_found_under_each_pixel_and_none_outside(window: MainWindow, qtbot: QtBot, deep_tape: Path) -> None:

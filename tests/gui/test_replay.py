@@ -5,13 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QImage, QPainter
 from pytestqt.qtbot import QtBot
 
+from gui.canvas.camera import Camera
+from gui.canvas.renderer import Renderer
+from gui.canvas.replay import Replay, paint_replay
 from gui.course import Course, course_of, pass_text, running_text
 from gui.playback import Playback
 from gui.replaying import Replaying
+from gui.theme import LIGHT
 from gui.windows.main_window import MainWindow
+from gui.windows.replay_bar import LEAST_SLIDER_PX
 from tests.gui.conftest import record
 from tracer.model.backward_order import backward_order
 
@@ -212,6 +217,45 @@ def test_playing_reaches_the_last_node_and_stops(window: MainWindow, qtbot: QtBo
     assert replaying.playback.is_playing
     qtbot.waitUntil(lambda: not replaying.playback.is_playing)
     assert replaying.playback.position == len(course(replaying)) and seen == sorted(seen)
+
+
+def test_a_narrow_bar_keeps_its_slider(window: MainWindow, qtbot: QtBot, recorded_tape: Path) -> None:
+    opened(window, qtbot, recorded_tape)
+    bar = window.graph.replay_bar
+    for width, has_room in ((900, True), (420, False)):
+        bar.resize(width, bar.height())
+        assert bar.slider.width() >= LEAST_SLIDER_PX
+        assert bar.speed.isVisible() == bar.how.isVisible() == has_room
+
+
+def test_space_plays_and_pauses_in_the_bar(window: MainWindow, qtbot: QtBot, recorded_tape: Path) -> None:
+    playback, slider = opened(window, qtbot, recorded_tape).playback, window.graph.replay_bar.slider
+    for is_playing in (True, False):
+        qtbot.keyClick(slider, Qt.Key.Key_Space)
+        assert playback.is_playing == is_playing
+
+
+def test_what_has_run_is_tinted_in_the_shape_of_its_box(window: MainWindow, qtbot: QtBot, recorded_tape: Path) -> None:
+    opened(window, qtbot, recorded_tape)
+    scene = window.graph.canvas.scene
+    assert scene is not None
+    pill = next(row for row, box in enumerate(scene.boxes) if box.kind == "parameter")
+    x, y, width, height = scene.layout.boxes[pill].tolist()
+    image = QImage(round(width), round(height), QImage.Format.Format_RGB32)
+    for share in (1.0, 0.5):
+        image.fill(Qt.GlobalColor.white)
+        shares = np.zeros(len(scene.boxes))
+        shares[pill] = share
+        nothing = np.zeros(0, np.int64)
+        painter = QPainter(image)
+        replay = Replay(scene.layout, shares, nothing, nothing)
+        paint_replay(painter, Renderer(scene, LIGHT), replay, (x, y, width, height), Camera(x, y, 1.0))
+        painter.end()
+        right, bottom = image.width() - 1, image.height() - 1
+        corners = ((0, 0), (right, 0), (0, bottom), (right, bottom))
+        assert {image.pixelColor(*corner).name() for corner in corners} == {"#ffffff"}
+        assert image.pixelColor(right // 2, bottom - 2).name() != "#ffffff"
+        assert (image.pixelColor(right // 2, 2).name() == "#ffffff") == (share < 1)
 
 
 def test_the_slider_scrubs(window: MainWindow, qtbot: QtBot, recorded_tape: Path) -> None:

@@ -18,6 +18,7 @@ from tracer.model.gradient_flow import (
     findings_at,
     sentence,
 )
+from tracer.model.unreached import unreached_parameters
 from tracer.steps import checked_step
 from tracer.store.reader import Tape
 
@@ -82,7 +83,7 @@ def as_dict(step: int, norms: Norms, findings: tuple[Finding, ...]) -> dict[str,
 
 def _unreached(tape: Tape, step: int) -> list[str]:
     try:
-        return list(tape.graph(step).graph["unreached"])
+        return list(unreached_parameters(tape.graph(step)))
     except TapeError:
         return []
 

@@ -8,7 +8,8 @@ import networkx as nx
 
 from tracer.model.call_keys import call_keys, parent_of, unmarked
 
-LIVE, DETACHED, NO_GRAD = "live", "detached", "no grad"
+LIVE, DETACHED, NO_BACKWARD, NO_GRAD = "live", "detached", "no backward", "no grad"
+GRAPHLESS = (DETACHED, NO_BACKWARD, NO_GRAD)
 
 # With grad, these hand on what they get, or may: a call without nodes does not mean that the gradient stops there.
 _PASSING_ON = frozenset(
@@ -24,9 +25,9 @@ _PASSING_ON = frozenset(
 class Call:
     """One call of a module. `parent` is the key of the call it was made in, None at the top.
 
-    `state` is LIVE with nodes at or below it, NO_GRAD without grad, or DETACHED: with grad, but no backward of the
-    step reached it. `count` is how many equal calls it stands for, `fed_by` are the keys of the calls whose outputs
-    came in, as far as known.
+    `state` is LIVE with nodes at or below it, NO_GRAD without grad, DETACHED: with grad, but no backward of the step
+    reached it, or NO_BACKWARD: with grad, but the training ended before one ran. `count` is how many equal calls it
+    stands for, `fed_by` are the keys of the calls whose outputs came in, as far as known.
     """
 
     key: str
@@ -64,6 +65,7 @@ class _Tree:
 
     def __init__(self, graph: nx.MultiDiGraph) -> None:
         self.records: Sequence[Mapping[str, Any]] = graph.graph.get("module_calls", ())
+        self.reachless = NO_BACKWARD if graph.graph.get("lacks_backward") else DETACHED
         self.keys = call_keys(graph)
         self.parents = [parent_of(self.records, position) for position in range(len(self.records))]
         self.live = self._with_ancestors({call for _, call in graph.nodes(data="call_key") if call is not None})
@@ -102,7 +104,7 @@ class _Tree:
     def _state(self, position: int) -> str:
         if position in self.live:
             return LIVE
-        return DETACHED if self.records[position]["grad_enabled"] else NO_GRAD
+        return self.reachless if self.records[position]["grad_enabled"] else NO_GRAD
 
     def _is_outermost(self, position: int) -> bool:
         """Whether a call without nodes lies in one with nodes, or in none."""
@@ -126,7 +128,7 @@ class _Tree:
                 passes_on[above] = False
         for position, does in enumerate(passes_on):
             above = self.parents[position]
-            is_gone = does and self._state(position) == DETACHED and self._is_outermost(position)
+            is_gone = does and self._state(position) == self.reachless and self._is_outermost(position)
             if is_gone or (above is not None and self.stand_ins[above] == -1):
                 self.stand_ins[position] = -1
 

@@ -38,6 +38,11 @@ class Step:
     level: str
     passes: tuple[Pass, ...]
 
+    @property
+    def lacks_backward(self) -> bool:
+        """Whether the training ended before a backward of the step began."""
+        return self.phase == "partial" and all(one.kind in ("forward", "partial") for one in self.passes)
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

@@ -3,17 +3,30 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tracer.model.call_tree import DETACHED, NO_GRAD
+from tracer.model.call_tree import DETACHED, GRAPHLESS, NO_BACKWARD, NO_GRAD
 
 OPAQUE = "opaque"
 TRAIT_LABELS = {
     OPAQUE: "Opaque: autograd hides what is inside",
     DETACHED: "Detached: no gradient reached it",
+    NO_BACKWARD: "No backward ran",
     NO_GRAD: "Forward only, without grad",
 }
 """What may be special about a box: an op that hides what is inside, a module call that made no graph."""
 
-__all__ = ["DETACHED", "NO_GRAD", "OPAQUE", "TRAIT_LABELS", "Box", "Fold", "Group", "Link", "View"]
+__all__ = [
+    "DETACHED",
+    "GRAPHLESS",
+    "NO_BACKWARD",
+    "NO_GRAD",
+    "OPAQUE",
+    "TRAIT_LABELS",
+    "Box",
+    "Fold",
+    "Group",
+    "Link",
+    "View",
+]
 
 
 @dataclass(frozen=True, slots=True)

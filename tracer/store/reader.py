@@ -163,11 +163,16 @@ class Tape:
         """The graph of step `index`, a new object each time: see DESIGN's Read API for its attributes."""
         index = self._checked(index)
         with self._reading():
-            row = self._connection.execute("SELECT structure, evaluation FROM step WHERE id = ?", (index,)).fetchone()
+            row = self._connection.execute(
+                "SELECT structure, evaluation, phase FROM step WHERE id = ?", (index,)
+            ).fetchone()
         if row is None or row[0] is None:
             raise TapeError(f"The graph of step {index} was not recorded{self._because(index)}.")
         with self._reading():
-            return to_networkx(self._structure(row[0]), self._evaluated(row[1]), self._lines(row[0]))
+            graph = to_networkx(self._structure(row[0]), self._evaluated(row[1]), self._lines(row[0]))
+        if row[2] == "partial" and self.step(index).lacks_backward:
+            graph.graph["lacks_backward"] = True
+        return graph
 
     def lines_digest(self, index: int) -> bytes | None:
         """Changes when `graph(index)` comes to know more source lines, which may be steps later; None while it knows
