@@ -13,6 +13,8 @@ HIDDEN, FROZEN, UNREACHED = "hidden", "frozen", "unreached"
 DTYPE, DEVICE, REPLACED = "dtype", "device", "replaced"
 BATCH, SHAPES, REWIRED, EVALUATION = "batch", "shapes", "rewired", "evaluation"
 
+_FEW_MODULES = 2
+
 
 @dataclass(slots=True, eq=False)
 class Part:
@@ -69,3 +71,32 @@ def common_path(paths: Iterable[str | None]) -> str | None:
             same += 1
         shared = shared[:same]
     return ".".join(shared)
+
+
+def is_inside(path: str | None, of: str | None) -> bool:
+    """Whether a module is another, or inside of it; everything is inside of None."""
+    return not of or path == of or (path is not None and path.startswith(f"{of}."))
+
+
+def foremost_modules(paths: Iterable[str | None]) -> list[str | None]:
+    """The one or two just below their common module that most of these lie in, where there are such; else that one."""
+    every = list(paths)
+    around = common_path(every)
+    if around is None:
+        return [None]
+    below = Counter(_just_below(around, path or "") for path in every)
+    foremost, covered = list[str | None](), 0
+    for path, count in below.most_common(_FEW_MODULES):
+        foremost.append(path)
+        covered += count
+        if 2 * covered > len(every):
+            return [around] if around in foremost else foremost
+    return [around]
+
+
+def _just_below(around: str, path: str) -> str:
+    """ "experts.1" for "experts.1.up": of a list, the one in it."""
+    n_around = around.count(".") + 1 if around else 0
+    words = path.split(".") if path else []
+    n_more = 2 if len(words) > n_around + 1 and words[n_around + 1].isdecimal() else 1
+    return ".".join(words[: n_around + n_more])

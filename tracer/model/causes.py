@@ -190,7 +190,7 @@ def _common_module(part: Part, explanation: Explanation) -> str | None:
     if part.kind in (kinds.PASSES, kinds.EVALUATION):
         return None
     if part.kind != kinds.MODE and part.paths:
-        return common_path(part.paths)
+        return common_path((*part.paths, *explanation.beside(part)))
     if part.owners:
         return common_path(part.owners)
     if part.kind == kinds.MODE:

@@ -6,7 +6,7 @@ from functools import cached_property
 from tracer.model import call_changes as reasons
 from tracer.model import cause_part as kinds
 from tracer.model.call_changes import CallChange, call_changes
-from tracer.model.cause_part import Part
+from tracer.model.cause_part import Part, is_inside
 from tracer.model.diff import GraphDiff
 from tracer.model.line_changes import LineChange, line_changes
 from tracer.model.mode_changes import ModeChanges
@@ -50,6 +50,13 @@ class Explanation:
         self.of[key] = part
         found = self.found
         (part.added if key in found.added else part.removed if key in found.removed else part.changed).append(key)
+
+    def beside(self, part: Part) -> list[str | None]:
+        """The modules that made ops of a part, but are none of those whose calls it is about, nor inside of these."""
+        found: dict[str | None, None] = {}
+        for side, keys in ((self.before, part.removed), (self.after, part.added)):
+            found.update(dict.fromkeys(side.module_of(key) for key in keys if side.nodes[key]["kind"] == "op"))
+        return [path for path in found if not any(is_inside(path, of) for of in part.paths)]
 
     def mode_part(self, path: str) -> Part:
         """That of the outermost module around it that changed its mode with it."""
