@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from tracer.model.broken_off import BrokenOff
 from tracer.model.size_changes import SizeChange
 from tracer.model.structure import SourceLine
 
-MODE, PASSES = "mode", "passes"
+BROKEN_OFF, MODE, PASSES = "broken off", "mode", "passes"
 REPEATED, APPEARED, DISAPPEARED, ROUTING = "repeated", "appeared", "disappeared", "routing"
 HIDDEN, FROZEN, UNREACHED = "hidden", "frozen", "unreached"
 DTYPE, DEVICE, REPLACED = "dtype", "device", "replaced"
@@ -24,7 +25,8 @@ class Part:
     the difference, `ops` what they made. `direction` is 1 where the second step has what the first lacks, -1 for the
     opposite. `is_of_lines` tells that what it counts are runs of `lines`, `is_exact` that they are no mere ops,
     `has_other_lines` that the same modules are called from elsewhere too. `name` is that of an attribute, of an op that
-    hides others, or of what came; `values` are those of an attribute, `sizes` what changed in size.
+    hides others, or of what came; `values` are those of an attribute, `sizes` what changed in size,
+    `broken_off` is the step that an exception ended.
     """
 
     kind: str
@@ -47,6 +49,7 @@ class Part:
     calls: list[str] = field(default_factory=list)
     values: tuple[object, object] = (None, None)
     sizes: tuple[SizeChange, ...] = ()
+    broken_off: BrokenOff | None = None
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ class CauseWriter:
 
     def text(self, part: Part) -> str:
         writers = {
+            kinds.BROKEN_OFF: _broken_off,
             kinds.MODE: self._mode,
             kinds.PASSES: _passes,
             kinds.REPEATED: self._run,
@@ -207,6 +208,14 @@ def _verb(part: Part, place: str) -> str:
 
 def _is_plural(names: str) -> bool:
     return any(sign in names for sign in (",", "–", " and "))
+
+
+def _broken_off(part: Part) -> str:
+    end = part.broken_off
+    assert end is not None
+    lacks = "" if end.is_complete or end.has_backward else "no backward ran"
+    known = ", ".join(text for text in (lacks, _delta(part)) if text)
+    return f"step {end.step} broke off: {end.text}" + (f" ({known})" if known else "")
 
 
 def _passes(part: Part) -> str:
