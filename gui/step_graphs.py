@@ -45,8 +45,11 @@ class StepGraphs:
         found = self.diff(before, after)
         if found is None:
             return ()
+        ends = self._tape.broken_off(before.index), self._tape.broken_off(after.index)
         keys = ((key_of(step), self._tape.lines_digest(step.index)) for step in (before, after))
-        return self._causes.get(tuple(keys), lambda: causes(self.of(before), self.of(after), found, self._folder))
+        return self._causes.get(
+            (*keys, ends), lambda: causes(self.of(before), self.of(after), found, self._folder, ends)
+        )
 
     def _compare(self, before: Step, after: Step) -> GraphDiff:
         compare = diff_of_calls if before.shape_id == after.shape_id else diff

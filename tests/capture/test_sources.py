@@ -6,8 +6,10 @@ import gc
 import importlib.util
 import itertools
 import linecache
+import runpy
 import textwrap
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -463,3 +465,70 @@ def test_a_line_is_not_taken_from_another_op_that_had_the_number(tmp_path: Path)
     first, second = (tape.graph(3).nodes[f"MulBackward0:{k}"]["source"] for k in range(2))
     assert first is None or first["line"] == usual - 1
     assert second is None or second["line"] == usual
+
+
+LOOP = """
+    import random
+    import torch
+    from torch import nn
+    import tracer
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner, self.cell, self.head = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 1)
+
+        def forward(self, x, turns, branches):
+            h = torch.tanh(self.inner(x))  # first
+            if branches:
+                h = torch.tanh(h)  # branch
+            for _ in range(turns):
+                h = torch.tanh(self.cell(h)) + h  # loop
+            return self.head(h)
+
+    random = random.Random(1)
+    net = Net()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+    with tracer.record(tape, strict=True):
+        for step in range(60):
+            optimizer.zero_grad()
+            turns, branches = WAY
+            net(torch.ones(4, 8), turns, branches).sum().backward()
+            tracer.log(turns=turns, branches=branches)
+            optimizer.step()
+"""
+LEAST_TIMES = 4
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        "2 + random.randrange(3), 0",
+        "2 + random.randrange(3), random.randrange(2)",
+        "2 + step % 3, 0",
+        "1 + step % 5 // 2, step % 2",
+    ],
+)
+def test_structures_that_recur_come_to_have_all_their_lines(tmp_path: Path, way: str) -> None:
+    script = tmp_path / "loop.py"
+    script.write_text(textwrap.dedent(LOOP.replace("WAY", way)))
+    runpy.run_path(str(script), {"tape": tmp_path / "run.tape"})
+    lines = script.read_text().splitlines()
+    first, branch, loop = (
+        next(at for at, line in enumerate(lines, 1) if line.endswith(f"# {name}"))
+        for name in ("first", "branch", "loop")
+    )
+    with Tape(tmp_path / "run.tape") as tape:
+        tape.refresh()
+        times = Counter(tape.step(at).topology_id for at in range(60))
+        assert len(times) >= 3 and min(times.values()) >= LEAST_TIMES
+        for at in range(60):
+            step, graph = tape.step(at), tape.graph(at)
+            turns, branches = int(step.scalars["turns"]), int(step.scalars["branches"])
+            found = Counter(
+                None if node["source"] is None else node["source"]["line"]
+                for node in graph.nodes.values()
+                if node["op"] == "TanhBackward0"
+            )
+            assert found == Counter({first: 1, branch: branches, loop: turns}), at
+            assert all(node["source"] is not None for node in graph.nodes.values() if node["kind"] == "op")

@@ -122,6 +122,9 @@ EXPECTED = [
     ("precision", 2, 5, ["dtype float32 → bfloat16: 7 nodes, +4 casts"]),
     ("frozen_layers", 2, 4, ["0–3 are frozen: −10 nodes"]),
     ("transformer", 2, 4, ["Dropout ×6 missing in layers, +2 −42 nodes: self.training is False"]),
+    ("recurrent", 1, 2, [f"{HERE}:{{a turn of both}} ran 3 times instead of 4: −4 nodes in cell and Recurrent"]),
+    ("recurrent", 0, 1, [f"{HERE}:{{a turn of both}} ran 4 times instead of 2: +8 nodes in cell and Recurrent"]),
+    ("shared", 2, 3, ["other sizes in experts.0 (4 → 2), experts.1 (1 → 3): shapes only"]),
     ("cast", 2, 5, ["dtype float32 → float64: 11 nodes"]),
 ]
 
@@ -136,7 +139,7 @@ def test_each_cause_is_told_in_one_sentence(
     found = tape.diff(first, second)
     explained = causes(tape.graph(first), tape.graph(second), found)
     check_partition(found, explained)
-    comments = ("the loop", "around a block", "a turn", "scaled", "on what was made up", "both")
+    comments = ("the loop", "around a block", "a turn", "a turn of both", "scaled", "on what was made up", "both")
     lines = {comment: line_of(comment) for comment in comments}
     assert [cause.text for cause in explained] == [text.format(**lines) for text in expected]
 

@@ -359,11 +359,49 @@ def transformer(tape: Path) -> Tape:
     return recorded(tape, model, loss_of, 5)
 
 
+class Recurrent(nn.Module):
+    """Adds to what its cell makes, an op of its own, and makes one of the same name before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.cell = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor, turns: int) -> torch.Tensor:
+        h = torch.tanh(self.inner(x))
+        for _ in range(turns):
+            h = torch.tanh(self.cell(h)) + h  # a turn of both
+        return h.mean()
+
+
+def recurrent(tape: Path) -> Tape:
+    """2, 4 and 3 turns take turns."""
+    model = Recurrent()
+    return recorded(tape, model, lambda step: model(torch.ones(2, 4), (2, 4, 3)[step % 3]), 12)
+
+
+class Shared(nn.Module):
+    """Each expert gets the first or the other rows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.experts = nn.ModuleList(Block() for _ in range(2))
+
+    def forward(self, x: torch.Tensor, n_first: int) -> torch.Tensor:
+        parts = [expert(rows) * 2 for expert, rows in zip(self.experts, (x[:n_first], x[n_first:]), strict=True)]
+        return torch.cat(parts).sum()
+
+
+def shared(tape: Path) -> Tape:
+    """From step 3 on the experts get 2 and 3 rows instead of 4 and 1."""
+    model = Shared()
+    return recorded(tape, model, lambda step: model(torch.ones(5, 4), 4 if step < 3 else 2), 5)
+
+
 TRAININGS: dict[str, Callable[[Path], Tape]] = {
     make.__name__: make
     for make in (
         *(reader, stochastic_depth, routing, early_exit, dropout, batch, features, freezing, detached, gan),
         *(accumulation, rewiring, checkpointing, functional, evaluation, precision, cast),
-        *(frozen_layers, transformer),
+        *(frozen_layers, transformer, recurrent, shared),
     )
 }

@@ -5,9 +5,9 @@ Armed steps are few (`Sources.wants`), because a note costs microseconds a node;
 
 import sys
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from threading import get_ident
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -20,13 +20,24 @@ from tracer.model.structure import SourceLine
 Guard = Callable[[Callable[..., None]], Callable[..., None]]
 
 _MAX_KEYS = 400_000  # about 150 bytes each
-_MAX_TIMES_ASKED = 3
+_MAX_TIMES_UNSEEN = 3  # a node that an armed step did not see made is made where no note is taken
+_MAX_TIMES_ASKED = 16
+"""The n-th time arms n steps, so that steps that take turns are met too: 136 in all at the very most, and that many
+only for what one step in thirty has, or fewer. To name a new structure costs many times what noting its lines does."""
 _EARLIER_STEPS = 4  # a graph may reach back over a step's end, see `CallLog.entries`
 _LEAF_NUMBER = 2**64 - 1  # of every AccumulateGrad
 
 _overrides: Any = torch.overrides
 _Function: Any = torch.autograd.Function
 _next_sequence_nr: Callable[[], int] = torch.autograd._get_sequence_nr  # type: ignore[attr-defined]
+
+
+class _Place(NamedTuple):
+    """A node by its key, and what its call made in all: where that differs, another branch may have been taken, and
+    numbers may have moved on, as ops are numbered within their call."""
+
+    key: str
+    made: int
 
 
 class Sources:
@@ -39,25 +50,32 @@ class Sources:
         self._frames = Frames()
         self._notes: dict[int, Position | None] = {}
         self._earlier: deque[dict[int, Position | None]] = deque(maxlen=_EARLIER_STEPS)
-        self._memory: dict[str, SourceLine | None] = {}
-        self._asked: Counter[str] = Counter()
-        self._siblings: dict[str, int] = {}  # how many of an op each call made, by their keys without number
+        self._memory: dict[_Place, SourceLine | None] = {}
+        self._last: dict[str, SourceLine] = {}
+        self._asked: Counter[_Place] = Counter()
+        self._unseen: Counter[_Place] = Counter()
+        self._is_complete = True
         # whether code is compiled is seen in the first step, so the mechanism that must keep clear of it begins later
-        self._is_wanted = by_node
+        self._steps_wanted = int(by_node)
         self._thread = get_ident()
 
     @property
     def wants(self) -> bool:
         """Whether the step that begins is to be armed."""
-        return self._is_wanted
+        return self._steps_wanted > 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the lines told last are all that there is to be known."""
+        return self._is_complete
 
     def request(self) -> None:
         """Have the next step armed in any case."""
-        self._is_wanted = True
+        self._want(1)
 
     def arm(self, guard: Guard) -> Undo:
-        """Note lines from now on, on this thread. It is then no longer wanted."""
-        self._is_wanted = False
+        """Note lines from now on, on this thread: one step less is wanted."""
+        self._steps_wanted = max(0, self._steps_wanted - 1)
         self._thread = get_ident()
         if self._by_node:
             return on_node_creation(guard(self._note_node))
@@ -69,23 +87,22 @@ class Sources:
         """The lines of nodes by their keys and absolute sequence numbers, None for what is no op: as noted in this step
         or one shortly before, else as remembered of the key.
 
-        Where a node's line is not known at all, the next step is wanted armed, up to three times for the same node.
-        To be asked for armed steps and for new structures; a known one has its lines.
+        Where a node's line is not known, the steps to come are wanted armed, so often that a structure that recurs is
+        met. To be asked for armed steps, and for structures until the lines told are complete.
         """
         if len(self._memory) + len(self._asked) > _MAX_KEYS:
-            self._memory.clear()
-            self._asked.clear()
-            self._siblings.clear()
-        ops = [_without_number(key) for key, number in zip(keys, numbers, strict=True) if number is not None]
-        counts = Counter(ops)
-        found = tuple(self._line(key, number, counts) for key, number in zip(keys, numbers, strict=True))
-        for op in counts:
-            self._siblings[op] = counts[op]
-        return found
+            for known in (self._memory, self._last, self._asked, self._unseen):
+                known.clear()
+        self._is_complete = True
+        made = _ops_by_call(key for key, number in zip(keys, numbers, strict=True) if number is not None)
+        return tuple(
+            None if number is None else self._line(_Place(key, made[_call(key)]), number)
+            for key, number in zip(keys, numbers, strict=True)
+        )
 
     def last_line(self, key: str) -> SourceLine | None:
         """The line last told of a node."""
-        return self._memory.get(key)
+        return self._last.get(key)
 
     def clear(self) -> None:
         """Begin the next step."""
@@ -93,32 +110,32 @@ class Sources:
             self._earlier.appendleft(self._notes)
             self._notes = {}
 
-    def _line(self, key: str, number: int | None, counts: Counter[str]) -> SourceLine | None:
-        if number is None:
-            return None
+    def _line(self, place: _Place, number: int) -> SourceLine | None:
         for notes in (self._notes, *self._earlier):
             if number in notes:
                 position = notes[number]
-                self._memory[key] = line = None if position is None else self._frames.line(position)
-                return line
-        if self._is_still(key, counts):
-            return self._memory[key]
-        self._asked[key] += 1
-        if self._asked[key] <= _MAX_TIMES_ASKED:
-            self._is_wanted = True
-        return None
+                line = self._memory[place] = None if position is None else self._frames.line(position)
+                break
+        else:
+            if place not in self._memory:
+                self._ask(place)
+                return None
+            line = self._memory[place]
+        if line is not None:
+            self._last[place.key] = line
+        return line
 
-    def _is_still(self, key: str, counts: Counter[str]) -> bool:
-        """Whether the line remembered of a key is the present node's. Where a call makes more or fewer of an op than it
-        did, their numbers may have moved on, unless the ones there were came from one line, as in a loop."""
-        if key not in self._memory:
-            return False
-        op = _without_number(key)
-        before = self._siblings.get(op, 0)
-        if before == counts[op]:
-            return True
-        lines = {self._memory.get(f"{op}:{at}") for at in range(before)}
-        return before > 1 and len(lines) == 1
+    def _ask(self, place: _Place) -> None:
+        if self._notes:
+            self._unseen[place] += 1
+        else:
+            self._asked[place] += 1
+        if self._unseen[place] <= _MAX_TIMES_UNSEEN and self._asked[place] <= _MAX_TIMES_ASKED:
+            self._is_complete = False
+            self._want(1 if self._notes else self._asked[place])
+
+    def _want(self, n_steps: int) -> None:
+        self._steps_wanted = max(self._steps_wanted, n_steps)
 
     def _note_node(self, node: Any) -> None:
         number = node._sequence_nr()
@@ -131,8 +148,16 @@ class Sources:
             self._notes.update(dict.fromkeys(range(first, end), position))
 
 
-def _without_number(key: str) -> str:
-    return key.rpartition(":")[0]
+def _call(key: str) -> str:
+    return key.rpartition("/")[0]
+
+
+def _ops_by_call(keys: Iterable[str]) -> dict[str, int]:
+    """By call, equal where calls made as many of each op."""
+    ops: dict[str, Counter[str]] = {}
+    for key in keys:
+        ops.setdefault(_call(key), Counter())[key.rpartition(":")[0]] += 1
+    return {call: hash(frozenset(counts.items())) for call, counts in ops.items()}
 
 
 class _RangeMode(TorchFunctionMode):

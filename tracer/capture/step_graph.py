@@ -174,7 +174,7 @@ class StepGraph:
         keys = [node.key for node in known.record.structure.nodes]
         numbers = [None if number == LEAF_NUMBER else number + self.log.base for number in known.numbers]
         lines = self._sources.lines(keys, numbers)
-        known.has_lines = not self._sources.wants
+        known.has_lines = self._sources.is_complete
         return lines if any(lines) else None
 
     def _disarm_sources(self) -> None:

@@ -35,13 +35,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     with Tape(args.tape) as tape:
-        before, after = (tape.graph(checked_step(tape, step)) for step in (args.before, args.after))
+        steps = [checked_step(tape, step) for step in (args.before, args.after)]
+        before, after = (tape.graph(step) for step in steps)
+        ends = tape.broken_off(steps[0]), tape.broken_off(steps[1])
         folder = tape.meta.get("folder", "")
     found = diff(before, after)
     if args.json:
         changed = dict(sorted(found.changed.items()))
         parts = ("added", "removed", "calls_added", "calls_removed")
-        why = [asdict(cause) for cause in causes(before, after, found, folder)]
+        why = [asdict(cause) for cause in causes(before, after, found, folder, ends)]
         content = {**{part: sorted(getattr(found, part)) for part in parts}, "changed": changed, "causes": why}
         print(to_json(content, indent=2))
         return 0
@@ -49,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     if args.nodes:
         lines = _nodes(found, before, after)
     else:
-        lines = _report(causes(before, after, found, folder), (after, before), folder)
+        lines = _report(causes(before, after, found, folder, ends), (after, before), folder)
     for line in lines:
         print(line)
     return 0
@@ -69,7 +71,7 @@ def _report(found: Sequence[Cause], graphs: Iterable[nx.MultiDiGraph], folder: s
     model = next((call["class"] for call in calls if not call["path"]), "the model itself")
     modules: dict[str, list[Cause]] = {}
     for cause in found:
-        whole = _OUTSIDE if cause.source is not None and cause.kind != "passes" else _WHOLE
+        whole = _OUTSIDE if cause.source is not None and cause.kind not in ("passes", "broken off") else _WHOLE
         modules.setdefault(whole if cause.module is None else cause.module or model, []).append(cause)
     for module, group in modules.items():
         yield module
@@ -86,11 +88,12 @@ def _report(found: Sequence[Cause], graphs: Iterable[nx.MultiDiGraph], folder: s
 
 
 def _place(cause: Cause, folder: str) -> str:
-    """The line, where the sentence does not begin with it."""
+    """The line, where the sentence does not say it."""
     if cause.source is None:
         return ""
     path = short_path(cause.source.file, folder)
-    return "" if cause.text.startswith(f"{path}:") else f" ({path}:{cause.source.line})"
+    is_said = cause.text.startswith(f"{path}:") or cause.kind == "broken off"
+    return "" if is_said else f" ({path}:{cause.source.line})"
 
 
 def _nodes(found: GraphDiff, before: nx.MultiDiGraph, after: nx.MultiDiGraph) -> Iterator[str]:

@@ -4,14 +4,17 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from tracer.model.broken_off import BrokenOff
 from tracer.model.size_changes import SizeChange
 from tracer.model.structure import SourceLine
 
-MODE, PASSES = "mode", "passes"
+BROKEN_OFF, MODE, PASSES = "broken off", "mode", "passes"
 REPEATED, APPEARED, DISAPPEARED, ROUTING = "repeated", "appeared", "disappeared", "routing"
 HIDDEN, FROZEN, UNREACHED = "hidden", "frozen", "unreached"
 DTYPE, DEVICE, REPLACED = "dtype", "device", "replaced"
 BATCH, SHAPES, REWIRED, EVALUATION = "batch", "shapes", "rewired", "evaluation"
+
+_FEW_MODULES = 2
 
 
 @dataclass(slots=True, eq=False)
@@ -22,7 +25,8 @@ class Part:
     the difference, `ops` what they made. `direction` is 1 where the second step has what the first lacks, -1 for the
     opposite. `is_of_lines` tells that what it counts are runs of `lines`, `is_exact` that they are no mere ops,
     `has_other_lines` that the same modules are called from elsewhere too. `name` is that of an attribute, of an op that
-    hides others, or of what came; `values` are those of an attribute, `sizes` what changed in size.
+    hides others, or of what came; `values` are those of an attribute, `sizes` what changed in size,
+    `broken_off` is the step that an exception ended.
     """
 
     kind: str
@@ -45,6 +49,7 @@ class Part:
     calls: list[str] = field(default_factory=list)
     values: tuple[object, object] = (None, None)
     sizes: tuple[SizeChange, ...] = ()
+    broken_off: BrokenOff | None = None
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -69,3 +74,32 @@ def common_path(paths: Iterable[str | None]) -> str | None:
             same += 1
         shared = shared[:same]
     return ".".join(shared)
+
+
+def is_inside(path: str | None, of: str | None) -> bool:
+    """Whether a module is another, or inside of it; everything is inside of None."""
+    return not of or path == of or (path is not None and path.startswith(f"{of}."))
+
+
+def foremost_modules(paths: Iterable[str | None]) -> list[str | None]:
+    """The one or two just below their common module that most of these lie in, where there are such; else that one."""
+    every = list(paths)
+    around = common_path(every)
+    if around is None:
+        return [None]
+    below = Counter(_just_below(around, path or "") for path in every)
+    foremost, covered = list[str | None](), 0
+    for path, count in below.most_common(_FEW_MODULES):
+        foremost.append(path)
+        covered += count
+        if 2 * covered > len(every):
+            return [around] if around in foremost else foremost
+    return [around]
+
+
+def _just_below(around: str, path: str) -> str:
+    """ "experts.1" for "experts.1.up": of a list, the one in it."""
+    n_around = around.count(".") + 1 if around else 0
+    words = path.split(".") if path else []
+    n_more = 2 if len(words) > n_around + 1 and words[n_around + 1].isdecimal() else 1
+    return ".".join(words[: n_around + n_more])

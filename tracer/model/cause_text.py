@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, permutations
 
 from tracer.model import cause_part as kinds
-from tracer.model.cause_part import Part, common_path
+from tracer.model.cause_part import Part, common_path, foremost_modules, is_inside
 from tracer.model.explanation import Explanation
 from tracer.model.labels import op_title
 from tracer.model.node_lines import place_of
@@ -25,6 +25,7 @@ class CauseWriter:
 
     def text(self, part: Part) -> str:
         writers = {
+            kinds.BROKEN_OFF: _broken_off,
             kinds.MODE: self._mode,
             kinds.PASSES: _passes,
             kinds.REPEATED: self._run,
@@ -89,7 +90,8 @@ class CauseWriter:
         if part.kind == kinds.REPEATED:
             has_place = bool(part.lines) and not part.has_other_lines
             subject = place_of(part.lines, self._folder) if has_place else names
-            inside = f" in {names}" if has_place else ""
+            beside = self.names(path for path in self._explanation.beside(part) if path is not None)
+            inside = f" in {names}{f' and {beside}' if beside else ''}" if has_place else ""
             if part.before == part.after:
                 return f"other calls of {names} than before: {_delta(part)}"
             return f"{subject} ran {_instead(part)}: {_delta(part)}{inside}"
@@ -139,13 +141,26 @@ class CauseWriter:
         if len(part.sizes) == 1:
             text = _size_text(part.sizes[0])
         else:
-            named = [f"{self._module(change) or 'the step'} ({_pairs(change)})" for change in part.sizes[:_FEW]]
-            more = f" and {len(part.sizes) - _FEW} more" if len(part.sizes) > _FEW else ""
-            text = f"other sizes in {', '.join(named)}{more}"
+            text = f"other sizes in {self._sizes_by_module(part.sizes)}"
         if not (found.added or found.removed or len(part.changed) < len(found.changed)):
             return f"{text}: shapes only"
         inside = self._module(part.sizes[0]) if len(part.sizes) == 1 else ""
         return f"{text}: {_nodes(len(part.changed))}" + (f" in {inside}" if inside else "")
+
+    def _sizes_by_module(self, changes: Sequence[SizeChange]) -> str:
+        """ "experts.1 (3 → 6), experts.3 (5 → 2)"."""
+        modules = [[self._explanation.after.module_of(key) for key in change.nodes] for change in changes]
+        around = [common_path(paths) for paths in modules]
+        is_apart = not any(is_inside(one, other) for one, other in permutations(around, 2))
+        pairs: dict[str | None, list[str]] = {}
+        for change, paths, module in zip(changes, modules, around, strict=True):
+            for path in [module] if is_apart else foremost_modules(paths):
+                pairs.setdefault(path, []).append(_pairs(change))
+        named = [
+            f"{'the step' if path is None else self.title(path)} ({', '.join(dict.fromkeys(sizes))})"
+            for path, sizes in pairs.items()
+        ]
+        return ", ".join(named[:_FEW]) + (f" and {len(named) - _FEW} more" if len(named) > _FEW else "")
 
     def _module(self, change: SizeChange) -> str:
         path = common_path(self._explanation.after.module_of(key) for key in change.nodes)
@@ -193,6 +208,14 @@ def _verb(part: Part, place: str) -> str:
 
 def _is_plural(names: str) -> bool:
     return any(sign in names for sign in (",", "–", " and "))
+
+
+def _broken_off(part: Part) -> str:
+    end = part.broken_off
+    assert end is not None
+    lacks = "" if end.is_complete or end.has_backward else "no backward ran"
+    known = ", ".join(text for text in (lacks, _delta(part)) if text)
+    return f"step {end.step} broke off: {end.text}" + (f" ({known})" if known else "")
 
 
 def _passes(part: Part) -> str:

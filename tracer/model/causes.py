@@ -7,17 +7,18 @@ import networkx as nx
 
 from tracer.model import cause_part as kinds
 from tracer.model.call_keys import unmarked
-from tracer.model.call_tree import Call, call_tree
+from tracer.model.call_tree import NO_GRAD, Call, call_tree
 from tracer.model.cause_part import Part, common_path
 from tracer.model.cause_text import CauseWriter
 from tracer.model.changed_nodes import ChangedNodes
 from tracer.model.diff import GraphDiff
-from tracer.model.explanation import Explanation
+from tracer.model.explanation import Ends, Explanation
 from tracer.model.node_lines import same_function
 from tracer.model.step_side import StepSide
 from tracer.model.structure import SourceLine
 
 _ORDER = {
+    kinds.BROKEN_OFF: -1,
     kinds.PASSES: 0,
     kinds.DTYPE: 2,
     kinds.DEVICE: 2,
@@ -36,8 +37,8 @@ _WITHOUT_NODES = 6
 class Cause:
     """Something that happened differently in the second step, and the nodes that differ for it.
 
-    `kind` is one of mode, passes, repeated, appeared, disappeared, routing, hidden, frozen, unreached, dtype, device,
-    replaced, batch, shapes, rewired, evaluation. `text` is one sentence. `module` is the path of the innermost module
+    `kind` is one of broken off, mode, passes, repeated, appeared, disappeared, routing, hidden, frozen, unreached, dtype,
+    device, replaced, batch, shapes, rewired, evaluation. `text` is one sentence. `module` is the path of the innermost module
     around all of it, None where there is none; `source` is the first of the lines that made it.
     `before` and `after` count, in each step, what the sentence is about (runs, passes), 0 where it counts nothing.
     `added` and `removed` are nodes that only the second or the first step has, `changed` those of both that differ;
@@ -61,13 +62,15 @@ class Cause:
         return (*self.added, *self.removed, *self.changed)
 
 
-def causes(before: nx.MultiDiGraph, after: nx.MultiDiGraph, found: GraphDiff, folder: str = "") -> tuple[Cause, ...]:
+def causes(
+    before: nx.MultiDiGraph, after: nx.MultiDiGraph, found: GraphDiff, folder: str = "", ends: Ends = (None, None)
+) -> tuple[Cause, ...]:
     """What explains `found`, the difference of the two graphs; the most telling first.
 
     Each node of it belongs to exactly one cause, and so does each call that only one step has. Paths of source files
     are written below `folder`.
     """
-    explanation = Explanation(StepSide(before), StepSide(after), found)
+    explanation = Explanation(StepSide(before), StepSide(after), found, ends)
     explanation.explain()
     ChangedNodes(explanation).explain()
     _explain_calls(explanation)
@@ -79,7 +82,7 @@ def causes(before: nx.MultiDiGraph, after: nx.MultiDiGraph, found: GraphDiff, fo
 
 def _rank(part: Part) -> tuple[int, int]:
     place = _ORDER.get(part.kind, _USUAL)
-    return (place if part.size or part.kind == kinds.EVALUATION else _WITHOUT_NODES, -part.size)
+    return (place if part.size or part.kind in (kinds.EVALUATION, kinds.BROKEN_OFF) else _WITHOUT_NODES, -part.size)
 
 
 def _explain_calls(explanation: Explanation) -> None:
@@ -102,6 +105,9 @@ def _explain_calls(explanation: Explanation) -> None:
             top = _outermost(calls, key, keys)
             part = owners.get(calls[top].parent or "") or owners.get(unmarked(top)[0])
             if part is None or not unmarked(top)[1].startswith("~~"):
+                if explanation.broken_off is not None and calls[top].state != NO_GRAD:
+                    explanation.broken_off.calls.append(key)
+                    continue
                 way = calls[top].state, calls[top].count
                 if way not in passes:
                     counts = (calls[top].count, 0) if direction < 0 else (0, calls[top].count)
@@ -174,6 +180,8 @@ def _cause(part: Part, explanation: Explanation, writer: CauseWriter) -> Cause:
 
 def _first_line(part: Part, explanation: Explanation) -> SourceLine | None:
     """Of those that the sentence names."""
+    if part.broken_off is not None:
+        return part.broken_off.source
     if part.kind == kinds.REWIRED and len(part.changed) == 1:
         return explanation.lines.of(explanation.after, part.changed[0])
     lines = same_function(part.lines)
@@ -187,10 +195,10 @@ def _module(part: Part, explanation: Explanation) -> str | None:
 
 
 def _common_module(part: Part, explanation: Explanation) -> str | None:
-    if part.kind in (kinds.PASSES, kinds.EVALUATION):
+    if part.kind in (kinds.BROKEN_OFF, kinds.PASSES, kinds.EVALUATION):
         return None
     if part.kind != kinds.MODE and part.paths:
-        return common_path(part.paths)
+        return common_path((*part.paths, *explanation.beside(part)))
     if part.owners:
         return common_path(part.owners)
     if part.kind == kinds.MODE:

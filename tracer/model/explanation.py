@@ -5,8 +5,9 @@ from functools import cached_property
 
 from tracer.model import call_changes as reasons
 from tracer.model import cause_part as kinds
+from tracer.model.broken_off import BrokenOff
 from tracer.model.call_changes import CallChange, call_changes
-from tracer.model.cause_part import Part
+from tracer.model.cause_part import Part, is_inside
 from tracer.model.diff import GraphDiff
 from tracer.model.line_changes import LineChange, line_changes
 from tracer.model.mode_changes import ModeChanges
@@ -16,17 +17,22 @@ from tracer.model.step_side import StepSide
 _CAST = "ToCopyBackward0"
 _KINDS = {reasons.HIDDEN: kinds.HIDDEN, reasons.FROZEN: kinds.FROZEN, reasons.UNREACHED: kinds.UNREACHED}
 
+Ends = tuple[BrokenOff | None, BrokenOff | None]
+"""Of each step, if an exception broke it off."""
+
 
 class Explanation:
     """`parts` are the causes, `of` leads from a node's key to its cause; `model` is the class of the model,
     whose path is empty; "" where none was called."""
 
-    def __init__(self, before: StepSide, after: StepSide, found: GraphDiff) -> None:
+    def __init__(self, before: StepSide, after: StepSide, found: GraphDiff, ends: Ends = (None, None)) -> None:
         self.before, self.after, self.found = before, after, found
         self.modes = ModeChanges(before, after)
         every = (*after.calls.values(), *before.calls.values())
         self.model = next((call.class_name for call in every if not call.path), "")
         self.parts: list[Part] = []
+        self._ends = ends
+        self.broken_off: Part | None = None
         self.of: dict[str, Part] = {}
         self._mode_parts: dict[str, Part] = {}
 
@@ -36,6 +42,7 @@ class Explanation:
 
     def explain(self) -> None:
         """Everything that came or went; the parameters last, as they follow those that take them."""
+        self._explain_end()
         self._explain_passes()
         self._explain_calls()
         self._explain_ops()
@@ -50,6 +57,13 @@ class Explanation:
         self.of[key] = part
         found = self.found
         (part.added if key in found.added else part.removed if key in found.removed else part.changed).append(key)
+
+    def beside(self, part: Part) -> list[str | None]:
+        """The modules that made ops of a part, but are none of those whose calls it is about, nor inside of these."""
+        found: dict[str | None, None] = {}
+        for side, keys in ((self.before, part.removed), (self.after, part.added)):
+            found.update(dict.fromkeys(side.module_of(key) for key in keys if side.nodes[key]["kind"] == "op"))
+        return [path for path in found if not any(is_inside(path, of) for of in part.paths)]
 
     def mode_part(self, path: str) -> Part:
         """That of the outermost module around it that changed its mode with it."""
@@ -68,6 +82,25 @@ class Explanation:
         """Each step, what only it has and nothing explains yet, in order, and the direction."""
         for side, keys, direction in ((self.before, self.found.removed, -1), (self.after, self.found.added, 1)):
             yield side, [key for key in side.nodes if key in keys and key not in self.of] if keys else [], direction
+
+    def _explain_end(self) -> None:
+        """What the step that an exception broke off lacks because of it. Where it broke off in its forward that is all
+        that it lacks, and where its graph ends instead."""
+        first, second = self._ends
+        if (first is None) == (second is None):
+            return
+        end, side, keys = (second, self.before, self.found.removed) if second else (first, self.after, self.found.added)
+        assert end is not None
+        part = self.broken_off = self.new(Part(kinds.BROKEN_OFF, direction=-1 if second else 1, broken_off=end))
+        least = self.after.pass_count if second else self.before.pass_count
+        for key in side.nodes:
+            is_later = end.is_complete and side.nodes[key].get("pass_index", 0) < least
+            if key in keys and not is_later:
+                self.put(key, part)
+        ended, others = (self.after, self.found.added) if second else (self.before, self.found.removed)
+        for key, node in ended.nodes.items():
+            if key in others and node["kind"] == "output" and not end.is_complete:
+                self.put(key, part)
 
     def _explain_passes(self) -> None:
         first, second = self.before.pass_count, self.after.pass_count

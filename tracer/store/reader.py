@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.errors import QueryError, TapeError
+from tracer.model.broken_off import BrokenOff, broken_off
 from tracer.model.causes import Cause, causes
 from tracer.model.diff import GraphDiff, diff
 from tracer.model.query import parse
@@ -209,7 +210,15 @@ class Tape:
     def causes(self, before: int, after: int) -> tuple[Cause, ...]:
         """Why the graphs of two steps differ, the most telling first: each node of `diff` belongs to exactly one."""
         graphs = self.graph(before), self.graph(after)
-        return causes(*graphs, diff(*graphs), self.meta.get("folder", ""))
+        ends = self.broken_off(before), self.broken_off(after)
+        return causes(*graphs, diff(*graphs), self.meta.get("folder", ""), ends)
+
+    def broken_off(self, index: int) -> BrokenOff | None:
+        """What is known of the exception that ended step `index`, None where none did."""
+        step = self.step(index)
+        if step.phase != "partial":
+            return None
+        return broken_off(step, self.events("exception"), self.meta.get("folder", ""))
 
     @property
     def table(self) -> StepTable:
