@@ -118,7 +118,7 @@ def test_an_unknown_condition_is_refused_in_one_sentence() -> None:
         ("loss_not_finite hit='< 3'", "'< 3' is no hit condition; write 5, >= 5, > 5 or % 5."),
         ("loss_not_finite hit='% 0'", "'% 0' is no hit condition; write 5, >= 5, > 5 or % 5."),
         ("step_is x", "'x' in the breakpoint 'step_is x' is no field; write name=value, once or off."),
-        ("loss_not_finite log='{loss'", "The braces of '{loss' do not match; write {loss} for a value, {{ for a brace."),
+        ("loss_not_finite log='{x'", "The braces of '{x' do not match; write {loss} for a value, {{ for a brace."),
         ("loss_above value='3", "The quotes of the breakpoint \"loss_above value='3\" do not match; write, say, "
                                 "loss_above value=3"),
     ],

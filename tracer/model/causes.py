@@ -37,9 +37,9 @@ _WITHOUT_NODES = 6
 class Cause:
     """Something that happened differently in the second step, and the nodes that differ for it.
 
-    `kind` is one of broken off, mode, passes, repeated, appeared, disappeared, routing, hidden, frozen, unreached, dtype,
-    device, replaced, batch, shapes, rewired, evaluation. `text` is one sentence. `module` is the path of the innermost module
-    around all of it, None where there is none; `source` is the first of the lines that made it.
+    `kind` is one of broken off, mode, passes, repeated, appeared, disappeared, routing, hidden, frozen, unreached,
+    dtype, device, replaced, batch, shapes, rewired, evaluation. `text` is one sentence. `module` is the path of the
+    innermost module around all of it, None where there is none; `source` is the first of the lines that made it.
     `before` and `after` count, in each step, what the sentence is about (runs, passes), 0 where it counts nothing.
     `added` and `removed` are nodes that only the second or the first step has, `changed` those of both that differ;
     `calls` are keys of module calls that only one step has.
