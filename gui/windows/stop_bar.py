@@ -70,7 +70,7 @@ class StopBar(QWidget):
         style = Qt.ToolButtonStyle.ToolButtonIconOnly if is_narrow else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
         for button in (self.run_on, self.step):
             button.setToolButtonStyle(style)
-        self.go.setText(self.tr("Go to") if is_narrow else self.tr("Go to exception"))
+        self.go.setText(self.tr("Go there") if is_narrow else self.tr("Go to exception"))
         self.edit.setText(self.tr("Edit…") if is_narrow else self.tr("Edit breakpoint…"))
 
     @property
