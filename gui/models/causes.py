@@ -59,11 +59,12 @@ class CauseModel(QAbstractTableModel):
 
 
 def _place(cause: Cause, folder: str) -> tuple[str, str]:
-    """File and line, and the same with the path; nothing where the sentence begins with them."""
+    """File and line, and the same with the path; nothing where the sentence says them."""
     if cause.source is None:
         return "", ""
     path = f"{short_path(cause.source.file, folder)}:{cause.source.line}"
-    return ("", "") if cause.text.startswith(path.rpartition(":")[0]) else (path.rpartition("/")[2], path)
+    is_said = cause.text.startswith(path.rpartition(":")[0]) or cause.kind == "broken off"
+    return ("", "") if is_said else (path.rpartition("/")[2], path)
 
 
 def _by_module(causes: Sequence[Cause]) -> tuple[Cause, ...]:

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -345,6 +346,25 @@ def check(case: Case, tape: Tape) -> None:
         assert event.data["node"] in graph
     if event.data.get("call") is not None:
         assert event.data["call"] in call_keys(graph)
+    if case.is_partial and tape.steps[-2].topology_id:
+        check_causes(event, tape)
+
+
+def check_causes(event: Event, tape: Tape) -> None:
+    """What the last step lacks is put down to the exception, once each, and to nothing that needs a whole step."""
+    last = len(tape) - 1
+    for ways in ((last - 1, last), (last, last - 1)):
+        found, explained = tape.diff(*ways), tape.causes(*ways)
+        assert explained[0].kind == "broken off"
+        assert explained[0].text.startswith(f"step {last} broke off: {event.data['type']} in ")
+        assert Counter(node for cause in explained for node in cause.nodes) == Counter(
+            [*found.added, *found.removed, *found.changed]
+        )
+        if event.data["where"] in ("forward", "outside"):
+            missing = found.removed if ways[1] == last else found.added
+            assert missing <= set(explained[0].nodes)
+        if event.data["where"] == "forward":
+            assert not {cause.kind for cause in explained} & {"frozen", "unreached", "hidden", "passes"}
 
 
 def recorded(folder: Path, code: str, *options: str) -> tuple[Tape, Event, str]:
@@ -409,3 +429,15 @@ def test_info_says_how_the_run_ended(tmp_path: Path) -> None:
         r"  ended       by RuntimeError in step 3, in backward at MulBackward0, \S+script.py:\d+: one of", line
     )
     assert "modified by an inplace operation" in line
+
+
+def test_diff_says_first_that_the_step_broke_off(tmp_path: Path) -> None:
+    recorded(tmp_path, CASES["shape mismatch in a nested module"].code)[0].close()
+    out, _, code = end_of([str(ROOT / "main.py"), "diff", "x.tape", "2", "3"], tmp_path)
+    assert code == 0
+    line = (NET.splitlines().index("        return self.second(hidden)")) + 1
+    assert (
+        f"  step 3 broke off: RuntimeError in forward of blocks.1.second#0, script.py:{line} (no backward ran,"
+        in (out.decode().splitlines()[2])
+    )
+    assert "frozen" not in out.decode() and "no backward reached" not in out.decode()

@@ -236,3 +236,16 @@ def test_variables_are_told_in_a_few_words() -> None:
     assert variable_text({"type": "str", "value": "'a'"}) == "'a'"
     assert variable_text({"type": "list", "length": 1200}) == "list of 1,200"
     assert variable_text({"type": "Adam"}) == "Adam" and variable_text({}) == ""
+
+
+def test_the_first_cause_is_that_the_step_broke_off(qtbot: QtBot, window: MainWindow, tapes: dict[str, Path]) -> None:
+    session = opened(qtbot, window, tapes["forward"])
+    session.go_to(2)
+    session.go_to(3)
+    qtbot.waitUntil(lambda: bool(session.causes) and session.drawing.step.index == 3, timeout=SOON_MSECS)
+    first, *others = session.causes
+    said = (
+        f"step 3 broke off: RuntimeError in forward of inner.second#0, forward.py:{LINES['forward']} (no backward ran"
+    )
+    assert first.text.startswith(said) and window.graph.why_line.sentence.startswith(said)
+    assert not {cause.kind for cause in others} & {"frozen", "unreached", "disappeared"}
