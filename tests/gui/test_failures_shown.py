@@ -10,7 +10,8 @@ from pytestqt.qtbot import QtBot
 from gui.failures import MOST_CHARS, failure_headline, failure_key, failure_sections, variable_text
 from gui.windows.main_window import MainWindow
 from tests.gui.conftest import record
-from tracer import Event
+from tracer import Event, Tape
+from tracer.model.unreached import unreached_parameters
 from tracer.model.view import GRAPHLESS, NO_BACKWARD
 
 SOON_MSECS = 15_000
@@ -199,6 +200,16 @@ def test_a_run_started_here_waits_at_its_exception(
 
 def event(**data: object) -> Event:
     return Event(1, "exception", 3, 0, {"type": "ValueError", "message": "no", **data})
+
+
+def test_only_where_no_backward_ran_nothing_counts_as_unreached(tapes: dict[str, Path]) -> None:
+    with Tape(tapes["forward"]) as tape:
+        graph = tape.graph(3)
+        assert tape.step(3).lacks_backward and not tape.step(2).lacks_backward
+        assert "inner.second.weight" in graph.graph["unreached"] and unreached_parameters(graph) == ()
+        assert "lacks_backward" not in tape.graph(2).graph
+    with Tape(tapes["backward"]) as tape:
+        assert tape.step(3).phase == "partial" and not tape.step(3).lacks_backward
 
 
 def test_an_exception_reads_as_a_sentence() -> None:
