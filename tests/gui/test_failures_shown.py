@@ -258,5 +258,5 @@ def test_the_first_cause_is_that_the_step_broke_off(qtbot: QtBot, window: MainWi
     said = (
         f"step 3 broke off: RuntimeError in forward of inner.second#0, forward.py:{LINES['forward']} (no backward ran"
     )
-    assert first.text.startswith(said) and window.graph.why_line.sentence.startswith(said)
+    assert first.text.startswith(said) and window.graph.why_line.why.toolTip().startswith(said)
     assert not {cause.kind for cause in others} & {"frozen", "unreached", "disappeared"}
