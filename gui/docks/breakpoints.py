@@ -56,7 +56,7 @@ class BreakpointsDock(Dock):
         self._show()
 
     def selected_ids(self) -> tuple[int, ...]:
-        """The breakpoints the user has selected, in their order."""
+        """The breakpoints the user has selected, in their order; where none is, the one in the row with the focus."""
         selected = self.table.selectionModel().selectedRows() or [self.table.currentIndex()]
         rows = sorted(
             index.row() for index in selected if index.isValid()
