@@ -58,9 +58,7 @@ class BreakpointsDock(Dock):
     def selected_ids(self) -> tuple[int, ...]:
         """The breakpoints the user has selected, in their order; where none is, the one in the row with the focus."""
         selected = self.table.selectionModel().selectedRows() or [self.table.currentIndex()]
-        rows = sorted(
-            index.row() for index in selected if index.isValid()
-        )  # the row with the focus, if none is selected
+        rows = sorted(index.row() for index in selected if index.isValid())
         found = (self.model.breakpoint_at(self.model.index(row, 0)) for row in rows)
         return tuple(each.id for each in found if each is not None)
 
