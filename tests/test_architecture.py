@@ -49,6 +49,7 @@ MAY_IMPORT: dict[str, set[str] | None] = {
         "tracer.control.server",
         "tracer.model",
         "tracer.store.liveness",
+        "tracer.store.records",
         "tracer.store.writer",
         *SHARED,
     },

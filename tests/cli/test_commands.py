@@ -14,7 +14,8 @@ from main import main
 from tests.model import trainings
 from tests.store.samples import META, step_record, structure_record, write_rich_tape, write_tape
 from tracer import Tape
-from tracer.store.writer import EventRecord, Writer
+from tracer.store.records import EventRecord
+from tracer.store.writer import Writer
 
 ROOT = Path(__file__).resolve().parents[2]
 Command = Callable[..., tuple[int, str, str]]

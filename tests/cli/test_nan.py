@@ -9,7 +9,8 @@ import pytest
 from main import main
 from tests.store.samples import META, step_record, structure_record, write_tape
 from tracer.launch import command
-from tracer.store.writer import EventRecord, Writer
+from tracer.store.records import EventRecord
+from tracer.store.writer import Writer
 
 SCRIPT = """
 import torch

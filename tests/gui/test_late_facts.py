@@ -17,7 +17,8 @@ from tests.store.samples import META, statistics, step_record, structure, struct
 from tracer import Tape
 from tracer.model.structure import SourceLine
 from tracer.store.liveness import process_start
-from tracer.store.writer import SourceRecord, StatisticsRecord, StepRecord, Writer
+from tracer.store.records import SourceRecord, StatisticsRecord, StepRecord
+from tracer.store.writer import Writer
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from tracer.launch import command as tapescope
 from tracer.model.query import parse
 from tracer.model.step_search import StepSearch, step_ranges
 from tracer.model.structure import ModuleCall, SourceLine
-from tracer.store.writer import SourceRecord, Writer
+from tracer.store.records import SourceRecord
+from tracer.store.writer import Writer
 
 SCRIPT = """
 import torch

@@ -8,14 +8,8 @@ import numpy as np
 from tracer.model.records import Pass
 from tracer.model.statistics import Operator, Statistics, Table
 from tracer.model.structure import Edge, Inside, InsideNode, ModuleCall, Node, SourceLine, Structure
-from tracer.store.writer import (
-    EventRecord,
-    SourceRecord,
-    StatisticsRecord,
-    StepRecord,
-    StructureRecord,
-    Writer,
-)
+from tracer.store.records import EventRecord, SourceRecord, StatisticsRecord, StepRecord, StructureRecord
+from tracer.store.writer import Writer
 
 META = {"state": "live", "pid": "0", "process_start": "", "command": "train.py", "control": ""}
 

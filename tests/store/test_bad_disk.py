@@ -12,7 +12,8 @@ import pytest
 from tests.store.samples import META, step_record, structure_record
 from tracer import Tape, TapeError
 from tracer.store import writer as writing
-from tracer.store.writer import EventRecord, ScalarRecord, Writer
+from tracer.store.records import EventRecord, ScalarRecord
+from tracer.store.writer import Writer
 
 ROOT = Path(__file__).resolve().parents[2]
 

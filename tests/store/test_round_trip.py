@@ -15,15 +15,8 @@ from tracer.model.records import Pass
 from tracer.model.statistics import Operator, Statistics, Table
 from tracer.model.structure import Edge, Inside, InsideNode, ModuleCall, Node, SourceLine, Structure, to_networkx
 from tracer.store.destination import check, prepare
-from tracer.store.writer import (
-    EventRecord,
-    ScalarRecord,
-    SourceRecord,
-    StatisticsRecord,
-    StepRecord,
-    StructureRecord,
-    Writer,
-)
+from tracer.store.records import EventRecord, ScalarRecord, SourceRecord, StatisticsRecord, StepRecord, StructureRecord
+from tracer.store.writer import Writer
 
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
     ["", "\n", "\0", "'", "fc.🎈", "ß" * 300]

@@ -13,7 +13,7 @@ from tracer.capture.entries import Entries
 from tracer.capture.names import Names
 from tracer.capture.walk import LEAF_NUMBER
 from tracer.model.structure import ModuleCall, Node, SourceLine
-from tracer.store.writer import StructureRecord
+from tracer.store.records import StructureRecord
 
 
 @dataclass(slots=True)

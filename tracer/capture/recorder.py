@@ -35,15 +35,8 @@ from tracer.model.records import Pass
 from tracer.model.step_facts import StepFacts
 from tracer.model.structure import ModuleCall
 from tracer.options import Options, Sampling
-from tracer.store.writer import (
-    EventRecord,
-    ScalarRecord,
-    SourceRecord,
-    StatisticsRecord,
-    StepRecord,
-    StructureRecord,
-    Writer,
-)
+from tracer.store.records import EventRecord, ScalarRecord, SourceRecord, StatisticsRecord, StepRecord, StructureRecord
+from tracer.store.writer import Writer
 
 
 class Recorder:

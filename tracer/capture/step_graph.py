@@ -20,7 +20,7 @@ from tracer.capture.sources import Sources
 from tracer.capture.walk import LEAF_NUMBER
 from tracer.model.fingerprint import shape_id, topology_id
 from tracer.model.structure import ModuleCall, SourceLine, Structure
-from tracer.store.writer import StructureRecord
+from tracer.store.records import StructureRecord
 
 _MAX_KNOWN_NODES = 400_000  # about half a kilobyte each
 
