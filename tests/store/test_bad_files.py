@@ -25,7 +25,10 @@ def intact(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def everything(path: Path) -> list[Any]:
     """All that a tape can say, except its own path."""
     with Tape(path) as tape:
-        said: list[Any] = [tape.meta, tape.state, tape.gaps, tape.events(), list(tape.refresh().steps)]
+        said: list[Any] = [tape.meta, tape.state, tape.gaps, tape.events()]
+        table = tape.refresh().steps
+        said += [table.durations.tolist(), *(table.column(name).tolist() for name in table.DTYPES)]
+        said += [table.texts(name) for name in table.NAMED]
         said += [tape.scalars, *([array.tolist() for array in tape.series(name)] for name in tape.scalars)]
         for step in tape.steps:
             graph = tape.graph(step.index)

@@ -176,14 +176,14 @@ def test_an_open_reader_sees_every_value_once_while_chunks_merge(tmp_path: Path)
             if index % 97 == 0 or index == n_steps - 1:
                 assert writer.flush()
                 batch = tape.refresh()
-                seen_steps += [step.index for step in batch.steps]
+                seen_steps += batch.steps.column("steps").tolist()
                 for name, (steps, values) in batch.scalars.items():
                     seen_values[name] += list(zip(steps.tolist(), values.tolist(), strict=True))
         assert not tape.refresh()
         n_chunks = tape._connection.execute("SELECT count(*) FROM chunk").fetchone()[0]
         series = tape.series("loss")
         writer.close("closed")
-        assert tape.refresh().steps == ()
+        assert not tape.refresh().steps
         assert tape.state == "closed"
 
     assert seen_steps == list(range(n_steps))

@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     with Tape(args.tape) as tape:
-        measured = [step.index for step in tape.refresh().steps if step.level != "structure"]
+        measured = tape.table.measured()
         if not measured:
             raise UsageError(f"No step of {tape.path} was measured; record with --level statistics or full.")
         step = measured[-1] if args.step is None else checked_step(tape, args.step)

@@ -3,13 +3,15 @@
 import argparse
 from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from tracer.exporters.json import to_json
 from tracer.model.failure import exception_place
 from tracer.model.not_finite import origin_text
+from tracer.model.step_table import NONE
 from tracer.store.reader import Tape
 
 NAME = "info"
@@ -32,22 +34,22 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _facts(tape: Tape) -> dict[str, Any]:
-    batch = tape.refresh()
-    steps = batch.steps
-    seen = [step for step in steps if step.topology_id]
-    changes = [after.index for before, after in pairwise(seen) if before.topology_id != after.topology_id]
+    events, table = tape.refresh().events, tape.table
+    topologies = table.column("topologies")
+    seen = topologies != NONE
+    is_change = np.flatnonzero(np.diff(topologies[seen])) + 1
     return {
         "path": str(tape.path),
         "state": tape.state,
         "run": tape.meta,
         "steps": len(tape),
-        "structures": len({step.topology_id for step in steps if step.topology_id}),
-        "shapes": len({step.shape_id for step in steps if step.shape_id}),
-        "changes": changes,
-        "levels": dict(Counter(step.level for step in steps)),
-        "seconds": sum(step.duration_secs for step in steps),
+        "structures": len(table.names["topologies"]),
+        "shapes": len(table.names["shapes"]),
+        "changes": table.column("steps")[seen][is_change].tolist(),
+        "levels": dict(Counter(table.texts("levels"))),
+        "seconds": float(table.durations.sum()),
         "scalars": {name: float(tape.series(name)[1][-1]) for name in tape.scalars},
-        "events": [{"kind": event.kind, "step": event.step, **event.data} for event in batch.events],
+        "events": [{"kind": event.kind, "step": event.step, **event.data} for event in events],
         "gaps": [{"first": first, "last": last, "reason": reason} for first, last, reason in tape.gaps],
         "size_bytes": tape.path.stat().st_size,
     }

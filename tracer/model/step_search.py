@@ -75,7 +75,7 @@ class StepSearch:
 
         Not all of them once nobody wants the answer any more.
         """
-        steps = self._source.table.column("steps").copy()
+        steps: Ints = self._source.table.column("steps").astype(np.int64)
         if query.expression is None:
             return steps[:0]
         return steps[self._where(query.expression)]
@@ -135,7 +135,8 @@ class StepSearch:
 
     def _by_content(self, expression: Expression, test: Callable[[Content], bool], has_lines: bool = False) -> Bools:
         """`test` once for what many steps share; again where source lines came to be known that matter."""
-        structures, evaluations = self._source.table.column("structures"), self._source.table.column("evaluations")
+        table = self._source.table
+        structures, evaluations = (table.column(name).astype(np.int64) for name in ("structures", "evaluations"))
         if not len(structures):
             return np.zeros(0, np.bool_)
         width = int(evaluations.max()) + 2

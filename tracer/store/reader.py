@@ -26,7 +26,7 @@ from tracer.model.records import Event, Pass, Step
 from tracer.model.search import Search, SearchIndex, asks_for_change, asks_for_numbers
 from tracer.model.statistics import Statistics
 from tracer.model.step_search import StepSearch
-from tracer.model.step_table import StepTable
+from tracer.model.step_table import NONE, StepTable
 from tracer.model.structure import ModuleCall, SourceLine, Structure, to_networkx
 from tracer.store.connection import open_read_only
 from tracer.store.encoding import (
@@ -46,7 +46,6 @@ Values = tuple[NDArray[np.int64], NDArray[np.float64]]
 _POLL_SECS = 0.02
 _CACHED_STRUCTURES = 64
 _STEP = "SELECT id, structure, evaluation, phase, optimizer, started_ns, duration_ns, level, passes, crc FROM step"
-_COLUMNS = "SELECT id, structure, evaluation, phase, optimizer, duration_ns, level FROM step"
 _DAMAGE = (
     sqlite3.Error,
     UnicodeError,
@@ -64,9 +63,12 @@ _DAMAGE = (
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What was appended to a tape since the last look. `scalars` maps a name to (steps, values) in order of logging."""
+    """What was appended to a tape since the last look. `scalars` maps a name to (steps, values) in order of logging.
 
-    steps: tuple[Step, ...]
+    `steps` share their numbers and texts with those of every other batch of the same `Tape`.
+    """
+
+    steps: StepTable
     events: tuple[Event, ...]
     scalars: dict[str, Values]
 
@@ -90,7 +92,7 @@ class Tape:
         self._structures: OrderedDict[int, Structure] = OrderedDict()
         self._table = StepTable()
         self._version = -1
-        self._n_steps = 0
+        self._n_steps = self._n_told = 0
         self._last_event = 0
         self._last_chunk = 0
         self._n_rows = [0, 0]  # steps, events
@@ -222,11 +224,7 @@ class Tape:
 
     @property
     def table(self) -> StepTable:
-        """The steps seen so far by column; read when first asked for."""
-        with self._reading():
-            last = int(self._table.column("steps")[-1]) if len(self._table) else -1
-            known = self._rows(_COLUMNS, last) if last < self._n_steps - 1 else ()
-            self._table.extend([self._columns(row) for row in known if row[0] < self._n_steps])
+        """The steps seen so far by column."""
         return self._table
 
     def find(self, query: str, step: int) -> list[str]:
@@ -287,20 +285,21 @@ class Tape:
         """Read what was appended since the last call (on the first call after opening: everything) and remember it."""
         first, self._unread = self._unread, None
         batch = self._read_new()
+        told, self._n_told = self._n_told, len(self._table)
         if first is None:
             return batch
         scalars = {
             name: _joined(first.scalars.get(name), batch.scalars.get(name))
             for name in {**first.scalars, **batch.scalars}
         }
-        return Batch(first.steps + batch.steps, first.events + batch.events, scalars)
+        return Batch(self._table.since(told), first.events + batch.events, scalars)
 
     def follow(self) -> Iterator[Step | Event]:
         """Everything recorded, then what is appended, as it comes; ends when the training has."""
         while True:
             is_live = self.state == "live"
             batch = self.refresh()
-            yield from batch.steps
+            yield from (self.step(index) for index in batch.steps.column("steps").tolist())
             yield from batch.events
             if not batch and not is_live:
                 return
@@ -311,11 +310,11 @@ class Tape:
         with self._reading():
             version = self._connection.execute("PRAGMA data_version").fetchone()[0]
             if version == self._version:
-                return Batch((), (), {})
+                return Batch(self._table.since(len(self._table)), (), {})
             self._connection.execute("BEGIN")  # one snapshot for all of them
             try:
                 scalars = self._read_chunks()
-                steps = self._read_steps(scalars)
+                steps = self._read_steps()
                 events = self._read_events(self._last_event)
                 self._n_rows[0] += len(steps)
                 self._n_rows[1] += len(events)
@@ -353,17 +352,27 @@ class Tape:
             for name, some in parts.items()
         }
 
-    def _read_steps(self, scalars: dict[str, Values]) -> tuple[Step, ...]:
+    def _read_steps(self) -> StepTable:
         rows = list(self._rows(_STEP, self._n_steps - 1))
-        by_step: dict[int, dict[str, float]] = {row[0]: {} for row in rows}
-        for name, (steps, values) in scalars.items():
-            for step, value in zip(steps.tolist(), values.tolist(), strict=True):
-                if step in by_step:
-                    by_step[step][name] = value
-        found = tuple(self._step(row, by_step[row[0]]) for row in rows)
+        for row in rows:
+            self._compare(checksum(*row[:-1]), row[-1], f"step {row[0]}")
+        n_before, numbers = len(self._table), self._table.names
         if rows:
-            self._n_steps = rows[-1][0] + 1
-        return found
+            index, structures, evaluations, phases, optimizers, _, durations, levels, *_ = zip(*rows, strict=True)
+            ids = [(None, None) if number is None else self._ids(number) for number in structures]
+            columns = {
+                "steps": index,
+                "structures": [NONE if number is None else number for number in structures],
+                "evaluations": [NONE if number is None else number for number in evaluations],
+                "topologies": [numbers["topologies"].number(topology) for topology, _ in ids],
+                "shapes": [numbers["shapes"].number(shape) for _, shape in ids],
+                "phases": [numbers["phases"].number(phase) for phase in phases],
+                "optimizers": [numbers["optimizers"].number(optimizer) for optimizer in optimizers],
+                "levels": [numbers["levels"].number(level) for level in levels],
+            }
+            self._table.extend(columns, np.array(durations, np.float64) / 1e9)
+            self._n_steps = index[-1] + 1
+        return self._table.since(n_before)
 
     def _read_events(self, after: int) -> list[Event]:
         with self._reading():
@@ -411,12 +420,6 @@ class Tape:
             topology, shape = ("", "") if structure is None else self._ids(structure)
             made = tuple(Pass(**item) for item in json.loads(passes))
             return Step(index, topology, shape, phase, optimizer, started_ns, duration_ns / 1e9, scalars, level, made)
-
-    def _columns(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Its checksum was compared when the step was read."""
-        index, structure, evaluation, phase, optimizer, duration_ns, level = row
-        ids = (None, None) if structure is None else self._ids(structure)
-        return index, structure, evaluation, *ids, phase, optimizer, level, duration_ns / 1e9
 
     def _ids(self, structure: int) -> tuple[str, str]:
         if structure not in self._structure_ids:
