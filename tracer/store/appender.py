@@ -2,35 +2,25 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from operator import itemgetter
 
 from tracer.model.structure import ModuleCall
-from tracer.store.chunks import ChunkWriter
-from tracer.store.encoding import (
-    address,
-    checksum,
-    compress,
-    encode_calls,
-    encode_layout,
-    encode_lines,
-    encode_structure,
-    pack_statistics,
-    storable,
-)
+from tracer.store import measurements, schema
+from tracer.store.allowance import Allowance
+from tracer.store.blobs import address, checksum, deflated, storable
+from tracer.store.encoding import encode_calls, encode_layout, encode_lines
+from tracer.store.folding import fold
 from tracer.store.new_tape import meta_rows
-from tracer.store.records import (
-    EventRecord,
-    Record,
-    ScalarRecord,
-    SourceRecord,
-    StatisticsRecord,
-    StepRecord,
-    StructureRecord,
-)
+from tracer.store.records import EventRecord, Record, ScalarRecord, SourceRecord, StatisticsRecord, StepRecord
+from tracer.store.step_rows import StepRow, pack_scalars, pack_step
+from tracer.store.structure_rows import StructureRows
 
-_KNOWN_STRUCTURES = 256  # a training whose every step differs must not keep them all
+_KNOWN_LAYOUTS = 16
+
+DEFLATING_SHARE = 0.02
+"""So much of one core's time may go into making measurements smaller; of fast trainings most stay as they are."""
 
 
 class Appender:
@@ -38,110 +28,147 @@ class Appender:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._structures: dict[StructureRecord, int] = {}
-        self._chunks = ChunkWriter(connection)
+        self._structures = StructureRows(connection)
+        self._deflating = Allowance(DEFLATING_SHARE)
+        self._scalars: dict[str, int] = {}
+        self._layouts: dict[object, int] = {}
+        self._late = 0
+        self._last_step = -1
+        self._n_young = 0
 
     def committed(self) -> None:
         """The transaction is on disk."""
-        self._chunks.committed()
 
     def rolled_back(self) -> None:
-        """The transaction is undone; its records will come again."""
-        self._structures.clear()
-        self._chunks.rolled_back()
-
-    def write_end(self, state: str) -> None:
-        """The last words of a tape: how the run ended, and how much was recorded."""
-        steps, events, lines = (
-            self._connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
-            for name in ("step", "event", "source")
-        )
-        facts = {"state": state, "rows": f"{steps} {events} {self._chunks.n_values} {lines}"}
-        self._connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?, ?)", meta_rows(facts))
+        """The transaction is undone; its records will come again. What is known of the tables is read again."""
+        self._structures.forget()
+        self._layouts.clear()
+        self._scalars = dict(self._connection.execute("SELECT name, id FROM scalar").fetchall())
+        self._last_step, self._n_young = self._connection.execute(
+            "SELECT coalesce(max(id), (SELECT max(last) FROM block), -1), count(*) FROM step"
+        ).fetchone()
 
     def write(self, records: Iterable[Record]) -> None:
         """Raises sqlite3.Error where the disk refuses, other errors where a record cannot be stored."""
-        steps, events = [], []
+        events = []
         for record in records:
             if isinstance(record, StepRecord):
-                steps.append(self._step_row(record))
-                for name, value in record.scalars.items():
-                    self._chunks.add(name, record.index, value)
+                self._write_step(record)
             elif isinstance(record, ScalarRecord):
-                self._chunks.add(record.name, record.step, record.value)
+                self._write_late(record.step, {record.name: record.value})
             elif isinstance(record, SourceRecord):
                 self._write_lines(record)
             elif isinstance(record, StatisticsRecord):
                 self._write_statistics(record)
             else:
                 events.append(_event_fields(record))
-        self._connection.executemany("INSERT OR REPLACE INTO step VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", steps)
         self._insert_numbered("event", events)
-        self._chunks.write()
+        if self._n_young >= schema.BLOCK_STEPS + schema.YOUNG_STEPS:
+            self._n_young -= fold(self._connection)
 
     def write_gaps(self, lost: list[tuple[int, str]]) -> None:
         """Steps that were not recorded, or not wholly, and why."""
         self._insert_numbered("gap", [(first, last, reason) for first, last, reason in _runs(lost)])
 
-    def _insert_numbered(self, table: str, rows: list[tuple[object, ...]]) -> None:
-        """Each row between its id and its checksum."""
-        for number, row in enumerate(rows, self._next_id(table)):
-            marks = ", ".join("?" * (len(row) + 2))
-            self._connection.execute(f"INSERT INTO {table} VALUES ({marks})", (number, *row, checksum(number, *row)))
+    def write_end(self, state: str) -> None:
+        """The last words of a tape: how the run ended, and how much was recorded."""
+        facts = {"state": state, "rows": schema.count_rows(self._connection)}
+        self._connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?, ?)", meta_rows(facts))
 
-    def _next_id(self, table: str) -> int:
-        return int(self._connection.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()[0])
-
-    def _step_row(self, record: StepRecord) -> tuple[object, ...]:
-        fields = (
+    def _write_step(self, record: StepRecord) -> None:
+        """A step that was stopped comes a second time, complete, with the scalars that are new: they came late."""
+        comes_again = record.index <= self._last_step
+        step = StepRow(
             record.index,
-            None if record.structure is None else self._structure_id(record.structure),
+            None if record.structure is None else self._structures.number(record.structure),
             self._evaluation_id(record.evaluated) if record.evaluated else None,
             storable(record.phase),
             None if record.optimizer is None else storable(record.optimizer),
             record.started_ns,
             record.duration_ns,
             record.level,
-            json.dumps([{"kind": item.kind, "loss": item.loss, "count": item.count} for item in record.passes]),
+            record.passes,
         )
-        return (*fields, checksum(*fields))
+        if not comes_again:
+            row = pack_step(step, self._packed(record.scalars))
+            self._connection.execute("INSERT INTO step VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+            self._last_step, self._n_young = record.index, self._n_young + 1
+            return
+        known = self._connection.execute("SELECT scalars FROM step WHERE id = ?", (record.index,)).fetchone()
+        if known is not None:  # else it was lost the first time, or is no longer among the newest
+            row = pack_step(step, known[0])
+            self._connection.execute("REPLACE INTO step VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        if record.scalars:
+            self._write_late(record.index, record.scalars)
 
-    def _structure_id(self, record: StructureRecord) -> int:
-        known = self._structures.get(record)
-        if known is None:
-            ids = storable(record.topology_id), storable(record.shape_id)
-            known = self._stored_once("structure", encode_structure(record.structure), ids)
-            if len(self._structures) >= _KNOWN_STRUCTURES:
-                del self._structures[next(iter(self._structures))]
-            self._structures[record] = known
-        return known
+    def _write_late(self, step: int, scalars: Mapping[str, float]) -> None:
+        self._late += 1
+        row = self._late, step, self._packed(scalars)
+        self._connection.execute("INSERT INTO late VALUES (?, ?, ?, ?)", (*row, checksum(*row)))
+
+    def _packed(self, scalars: Mapping[str, float]) -> bytes:
+        return pack_scalars({self._scalar_id(name): value for name, value in scalars.items()})
+
+    def _scalar_id(self, name: str) -> int:
+        number = self._scalars.get(name)
+        if number is None:
+            stored = storable(name)
+            number = self._scalars.get(stored)
+            if number is None:
+                number = len(set(self._scalars.values()))
+                row = number, stored
+                self._connection.execute("INSERT INTO scalar VALUES (?, ?, ?)", (*row, checksum(*row)))
+            self._scalars[name] = self._scalars[stored] = number
+        return number
+
+    def _insert_numbered(self, table: str, rows: list[tuple[object, ...]]) -> None:
+        """Each row between its id and its checksum."""
+        for number, row in enumerate(rows, self._next_id(table)) if rows else ():
+            marks = ", ".join("?" * (len(row) + 2))
+            self._connection.execute(f"INSERT INTO {table} VALUES ({marks})", (number, *row, checksum(number, *row)))
+
+    def _next_id(self, table: str) -> int:
+        return int(self._connection.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()[0])
 
     def _evaluation_id(self, calls: tuple[ModuleCall, ...]) -> int:
-        return self._stored_once("evaluation", encode_calls(calls), ())
+        return self._stored_once("evaluation", encode_calls(calls))
 
     def _write_lines(self, record: SourceRecord) -> None:
         data = encode_lines(record.lines)
-        fields = self._structure_id(record.structure), address(data), len(data)
-        row = *fields, checksum(*fields), compress(data)
+        fields = self._structures.number(record.structure), address(data), len(data)
+        row = *fields, checksum(*fields), deflated(data)
         self._connection.execute("INSERT OR REPLACE INTO source VALUES (?, ?, ?, ?, ?)", row)
 
     def _write_statistics(self, record: StatisticsRecord) -> None:
-        layout = self._stored_once("layout", encode_layout(record.statistics), ())
-        data = pack_statistics(record.statistics)
-        row = record.step, layout, checksum(record.step, layout, data), data
-        self._connection.execute("INSERT OR REPLACE INTO statistics VALUES (?, ?, ?, ?)", row)
+        layout = self._layout_id(record)
+        with self._deflating as is_allowed:
+            size, data = measurements.pack(record.statistics, is_deflated=is_allowed)
+        row = record.step, layout, size, checksum(record.step, layout, size, data), data
+        self._connection.execute("INSERT OR REPLACE INTO statistics VALUES (?, ?, ?, ?, ?)", row)
 
-    def _stored_once(self, table: str, data: bytes, ids: tuple[str, ...]) -> int:
+    def _layout_id(self, record: StatisticsRecord) -> int:
+        """Of the steps of a run most have one of a few layouts, told apart by what they are made of, not by bytes."""
+        statistics = record.statistics
+        tables = (statistics.calls, statistics.parameters, statistics.nodes)
+        key = (*((table.keys, table.columns) for table in tables), statistics.operators)
+        number = self._layouts.get(key)
+        if number is None:
+            number = self._layouts[key] = self._stored_once("layout", encode_layout(statistics))
+            if len(self._layouts) > _KNOWN_LAYOUTS:
+                del self._layouts[next(iter(self._layouts))]
+        return number
+
+    def _stored_once(self, table: str, data: bytes) -> int:
         """The id of the row with this content, which is added where there is none."""
         digest = address(data)
         row = self._connection.execute(f"SELECT id FROM {table} WHERE digest = ?", (digest,)).fetchone()
         if row is not None:
             return int(row[0])
-        number = self._next_id(table)
-        fields = (number, digest, *ids, len(data))
-        marks = ", ".join("?" * (len(fields) + 2))
-        self._connection.execute(f"INSERT INTO {table} VALUES ({marks})", (*fields, checksum(*fields), compress(data)))
-        return number
+        fields = self._next_id(table), digest, len(data)
+        self._connection.execute(
+            f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?)", (*fields, checksum(*fields), deflated(data))
+        )
+        return fields[0]
 
 
 def _event_fields(record: EventRecord) -> tuple[object, ...]:

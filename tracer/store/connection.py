@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from tracer.errors import TapeError
 from tracer.store import schema
-from tracer.store.encoding import MAX_BLOB_BYTES
+from tracer.store.blobs import MAX_BLOB_BYTES
 
 _MAGIC = b"SQLite format 3\0"
 

@@ -1,20 +1,14 @@
-"""Bytes of structures, calls and values: columns in JSON, compressed; never pickle, sizes checked before unpacking."""
+"""Bytes of structures, calls, source lines and of what measurements are of: columns in JSON, never pickle."""
 
 import json
-import zlib
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from hashlib import blake2b
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tracer.errors import TapeError
-from tracer.model.statistics import Operator, Statistics, Table
+from tracer.model.statistics import Operator, Statistics
 from tracer.model.structure import Edge, Inside, InsideNode, ModuleCall, Node, SourceLine, Structure
 
-MAX_BLOB_BYTES = 256 << 20
+Keys = tuple[str, ...]
 
 _NODE = tuple("key kind op call module pass_index shapes dtype device opaque parameter inside".split())
 _CALL = ("path", "class_name", "call", "parent", "training", "grad_enabled", "count", "fed_by")
@@ -22,13 +16,13 @@ _EDGE = ("source", "target", "output_nr", "input_nr")
 _INSIDE = ("name", "op", "target", "inputs", "shape", "dtype")
 _LINE = ("file", "line", "function")
 _OPERATOR = ("name", "call", "phase", "grad_enabled", "shapes", "dtype", "device", "flops")
-_TABLES = ("calls", "parameters", "nodes")
+TABLES = ("calls", "parameters", "nodes")
 # Columns that hold sequences, which JSON gives back as lists; how deep.
 _NESTED = {"shapes": 2, "fed_by": 1, "inputs": 1, "shape": 1}
 
 
 def encode_structure(structure: Structure) -> bytes:
-    """Uncompressed JSON: an object of columns, each distinct value of a column once."""
+    """JSON: an object of columns, each distinct value of a column once."""
     return _to_json(
         {
             "nodes": _columns(structure.nodes, _NODE),
@@ -77,8 +71,8 @@ def decode_lines(data: bytes) -> tuple[SourceLine | None, ...]:
 
 
 def encode_layout(statistics: Statistics) -> bytes:
-    """What the numbers of `pack_statistics` are of."""
-    tables = {name: getattr(statistics, name) for name in _TABLES}
+    """What the numbers of a step's measurements are of (see `measurements`)."""
+    tables = {name: getattr(statistics, name) for name in TABLES}
     return _to_json(
         {
             "tables": {name: {"keys": table.keys, "columns": table.columns} for name, table in tables.items()},
@@ -87,86 +81,14 @@ def encode_layout(statistics: Statistics) -> bytes:
     )
 
 
-def pack_statistics(statistics: Statistics) -> bytes:
-    """float64, little endian: the tables row by row, then the seconds of the operators."""
-    parts = *(getattr(statistics, name).values for name in _TABLES), statistics.operator_secs
-    return b"".join(np.ascontiguousarray(part, "<f8").tobytes() for part in parts)
-
-
-def unpack_statistics(layout: bytes, data: bytes) -> Statistics:
-    """Statistics of one layout share their keys, columns and operators."""
-    heads, operators = _decode_layout(layout)
-    numbers = np.frombuffer(data, "<f8").astype(np.float64)
-    tables, start = {}, 0
-    for name, keys, columns in heads:
-        end = start + len(keys) * len(columns)
-        tables[name] = Table(keys, columns, numbers[start:end].reshape(len(keys), len(columns)))
-        start = end
-    if len(numbers) != start + len(operators):
-        raise TapeError("Stored measurements have not the length they claim; the file is damaged.")
-    return Statistics(**tables, operators=operators, operator_secs=numbers[start:])
-
-
 @lru_cache(maxsize=8)
-def _decode_layout(
-    layout: bytes,
-) -> tuple[tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...], tuple[Operator, ...]]:
+def decode_layout(data: bytes) -> tuple[tuple[tuple[str, Keys, Keys], ...], tuple[Operator, ...]]:
     """The name, keys and columns of each table, and the operators. Most steps of a run have the layout of the step
     before, and to decode one takes as long as to draw it."""
-    content = json.loads(layout)
+    content = json.loads(data)
     operators = tuple(Operator(**row) for row in _records(content["operators"], _OPERATOR))
     tables = content["tables"]
-    return tuple((name, tuple(tables[name]["keys"]), tuple(tables[name]["columns"])) for name in _TABLES), operators
-
-
-def address(data: bytes) -> bytes:
-    """The digest (16 bytes) under which equal content is stored once."""
-    return blake2b(data, digest_size=16).digest()
-
-
-def checksum(*parts: object) -> int:
-    """CRC-32 over a row's fields in order; bytes as they are, everything else by its text."""
-    if not any(isinstance(part, bytes) for part in parts):
-        return zlib.crc32("".join([f"\0{part}" for part in parts]).encode(errors="surrogatepass"))
-    crc = 0
-    for part in parts:
-        crc = zlib.crc32(part if isinstance(part, bytes) else f"\0{part}".encode(errors="surrogatepass"), crc)
-    return crc
-
-
-@lru_cache(maxsize=1024)  # the same few names at every step
-def storable(text: str) -> str:
-    """The text, but for halves of surrogate pairs (Python's stand-ins for bytes it cannot read), which are spelled."""
-    return text.encode(errors="backslashreplace").decode()
-
-
-def compress(data: bytes) -> bytes:
-    return zlib.compress(data, 6)
-
-
-def decompress(data: bytes, size: int, digest: bytes) -> bytes:
-    """Exactly `size` bytes with this address; refuses a blob that would unpack to more, before it does."""
-    if not 0 <= size <= MAX_BLOB_BYTES:
-        raise TapeError(
-            f"A stored graph claims a size of {size} bytes, more than a tape can hold; the file is damaged."
-        )
-    unpacker = zlib.decompressobj()
-    content = unpacker.decompress(data, size + 1)
-    if len(content) != size or address(content) != digest:
-        raise TapeError("A stored graph does not unpack to what was packed; the file is damaged.")
-    return content
-
-
-def pack_values(steps: Sequence[int], values: Sequence[float]) -> bytes:
-    """int64 steps, then float64 values, little endian, equally many."""
-    return np.array(steps, "<i8").tobytes() + np.array(values, "<f8").tobytes()
-
-
-def unpack_values(data: bytes, n: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    if len(data) != 16 * n:
-        raise TapeError("A stored series has not the length it claims; the file is damaged.")
-    steps = np.frombuffer(data, "<i8", n).astype(np.int64)
-    return steps, np.frombuffer(data, "<f8", n, offset=8 * n).astype(np.float64)
+    return tuple((name, tuple(tables[name]["keys"]), tuple(tables[name]["columns"])) for name in TABLES), operators
 
 
 def _columns(records: Sequence[Any], names: Iterable[str]) -> dict[str, Any]:

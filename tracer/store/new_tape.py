@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tracer.errors import TapeError
 from tracer.store import schema
-from tracer.store.encoding import checksum, storable
+from tracer.store.blobs import checksum, storable
 
 
 def create(path: Path, meta: Mapping[str, str]) -> sqlite3.Connection:
@@ -45,7 +45,7 @@ def _write_empty(path: Path, meta: Mapping[str, str]) -> None:
         connection.execute(f"PRAGMA application_id={schema.APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version={schema.FORMAT}")
         connection.execute("BEGIN IMMEDIATE")
-        for statement in (*schema.TABLES.values(), *schema.INDEXES.values()):
+        for statement in schema.TABLES.values():
             connection.execute(statement)
         connection.executemany("INSERT INTO meta VALUES (?, ?, ?)", meta_rows(meta))
         connection.execute("COMMIT")

@@ -1,0 +1,174 @@
+"""A step of the tape as a light row, and some two thousand of them as one block of columns."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracer.errors import TapeError
+from tracer.model.records import Pass
+from tracer.store import columns
+from tracer.store.blobs import checksum
+
+Row = tuple[Any, ...]
+
+MOST_STEPS = 1 << 16
+_NAMES = ("phases", "optimizers", "levels", "passes")
+_NUMBERS = np.dtype([("scalar", "<i4"), ("value", "<f8")])
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """What the tape holds of a step beside its scalars. `structure` and `evaluation` are ids in the tables of these
+    names."""
+
+    index: int
+    structure: int | None
+    evaluation: int | None
+    phase: str
+    optimizer: str | None
+    started_ns: int
+    duration_ns: int
+    level: str
+    passes: tuple[Pass, ...]
+
+
+def pack_step(step: StepRow, scalars: bytes) -> Row:
+    """The row of table `step`."""
+    row = (
+        step.index,
+        step.structure,
+        step.evaluation,
+        step.phase,
+        step.optimizer,
+        step.started_ns,
+        step.duration_ns,
+        step.level,
+        json.dumps([(one.kind, one.count, one.loss) for one in step.passes]),
+        scalars,
+    )
+    return (*row, checksum(*row))
+
+
+def unpack_step(row: Row) -> tuple[StepRow, bytes]:
+    """The step and the bytes of its scalars. Raises TapeError where the row is damaged."""
+    *fields, crc = row
+    if checksum(*fields) != crc:
+        raise TapeError(f"step {row[0]} does not match its checksum")
+    *facts, passes, scalars = fields
+    made = tuple(Pass(kind, loss, count) for kind, count, loss in json.loads(passes))
+    return StepRow(*[*facts, made]), scalars
+
+
+def pack_scalars(values: Mapping[int, float]) -> bytes:
+    """Values by the id of their scalar: int32, float64, and so on."""
+    return np.array(list(values.items()), _NUMBERS).tobytes()
+
+
+def unpack_scalars(data: bytes) -> dict[int, float]:
+    numbers = np.frombuffer(data, _NUMBERS)
+    return dict(zip(numbers["scalar"].tolist(), numbers["value"].tolist(), strict=True))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Consecutive steps by column, (n,) each; -1 in `structures` and `evaluations` for none. `phases`, `optimizers`,
+    `levels` and `passes` are numbers in `texts` (the shapes of passes as JSON); `losses` are those of all passes that
+    have one, in order."""
+
+    indices: NDArray[np.int64]
+    structures: NDArray[np.int64]
+    evaluations: NDArray[np.int64]
+    phases: NDArray[np.int64]
+    optimizers: NDArray[np.int64]
+    levels: NDArray[np.int64]
+    passes: NDArray[np.int64]
+    started_ns: NDArray[np.int64]
+    durations_ns: NDArray[np.int64]
+    losses: NDArray[np.float64]
+    texts: Mapping[str, tuple[str | None, ...]]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def place(self, index: int) -> int | None:
+        """Where a step stands, None where it does not."""
+        at = int(np.searchsorted(self.indices, index))
+        return at if at < len(self) and self.indices[at] == index else None
+
+    def step(self, at: int) -> StepRow:
+        shapes = [_shape(text or "") for text in self.texts["passes"]]
+        n_losses = np.array([sum(has_loss for *_, has_loss in shape) for shape in shapes], np.int64)
+        first = int(n_losses[self.passes[:at]].sum())
+        losses = iter(self.losses[first:].tolist())
+        return StepRow(
+            int(self.indices[at]),
+            _or_none(self.structures[at]),
+            _or_none(self.evaluations[at]),
+            str(self.texts["phases"][self.phases[at]]),
+            self.texts["optimizers"][self.optimizers[at]],
+            int(self.started_ns[at]),
+            int(self.durations_ns[at]),
+            str(self.texts["levels"][self.levels[at]]),
+            tuple(
+                Pass(kind, next(losses) if has_loss else None, count)
+                for kind, count, has_loss in shapes[self.passes[at]]
+            ),
+        )
+
+
+def pack_block(steps: Sequence[StepRow]) -> Row:
+    """The row of table `block`."""
+    texts: dict[str, dict[str | None, int]] = {name: {} for name in _NAMES}
+
+    def numbers(name: str, values: Sequence[str | None]) -> NDArray[np.int64]:
+        known = texts[name]
+        return np.array([known.setdefault(value, len(known)) for value in values], np.int64)
+
+    parts = [
+        np.array([step.index for step in steps], np.int64),
+        np.array([-1 if step.structure is None else step.structure for step in steps], np.int64),
+        np.array([-1 if step.evaluation is None else step.evaluation for step in steps], np.int64),
+        numbers("phases", [step.phase for step in steps]),
+        numbers("optimizers", [step.optimizer for step in steps]),
+        numbers("levels", [step.level for step in steps]),
+        numbers("passes", [_shape_text(step.passes) for step in steps]),
+        np.array([step.started_ns for step in steps], np.int64),
+        np.array([step.duration_ns for step in steps], np.int64),
+        np.array([one.loss for step in steps for one in step.passes if one.loss is not None], np.float64),
+    ]
+    size, data = columns.pack({name: list(known) for name, known in texts.items()}, parts)
+    head = steps[0].index, steps[-1].index, len(steps), size
+    return (*head, checksum(*head, data), data)
+
+
+def unpack_block(row: Row) -> Block:
+    """Raises TapeError, ValueError and their like where the row is damaged."""
+    first, last, n, size, crc, data = row
+    if checksum(first, last, n, size, data) != crc:
+        raise TapeError(f"the block of steps from {first} on does not match its checksum")
+    header, arrays = columns.unpack(size, data)
+    fields: list[Any] = [*arrays, {name: tuple(header[name]) for name in _NAMES}]
+    block = Block(*fields)
+    if not 0 < n <= MOST_STEPS or any(len(array) != n for array in arrays[:-1]):
+        raise TapeError(f"the block of steps from {first} on has columns of different lengths")
+    if (int(block.indices[0]), int(block.indices[-1])) != (first, last) or np.any(np.diff(block.indices) <= 0):
+        raise TapeError(f"the block of steps from {first} on holds others")
+    return block
+
+
+def _shape_text(passes: tuple[Pass, ...]) -> str:
+    return json.dumps([(one.kind, one.count, one.loss is not None) for one in passes])
+
+
+@lru_cache(maxsize=256)
+def _shape(text: str) -> tuple[tuple[str, int, bool], ...]:
+    return tuple((kind, count, has_loss) for kind, count, has_loss in json.loads(text))
+
+
+def _or_none(number: np.int64) -> int | None:
+    return None if number < 0 else int(number)
