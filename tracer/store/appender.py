@@ -14,10 +14,11 @@ from tracer.store.encoding import encode_calls, encode_layout, encode_lines
 from tracer.store.folding import fold
 from tracer.store.new_tape import meta_rows
 from tracer.store.records import EventRecord, Record, ScalarRecord, SourceRecord, StatisticsRecord, StepRecord
-from tracer.store.step_rows import StepRow, pack_scalars, pack_step
+from tracer.store.step_rows import Row, StepRow, pack_ids, pack_scalars, pack_step
 from tracer.store.structure_rows import StructureRows
 
 _KNOWN_LAYOUTS = 16
+_KNOWN_NAMES = 64
 
 DEFLATING_SHARE = 0.02
 """So much of one core's time may go into making measurements smaller; of fast trainings most stay as they are."""
@@ -31,10 +32,12 @@ class Appender:
         self._structures = StructureRows(connection)
         self._deflating = Allowance(DEFLATING_SHARE)
         self._scalars: dict[str, int] = {}
+        self._ids: dict[tuple[str, ...], bytes] = {}
         self._layouts: dict[object, int] = {}
         self._late = 0
         self._last_step = -1
         self._n_young = 0
+        self._new: list[Row] = []
 
     def committed(self) -> None:
         """The transaction is on disk."""
@@ -42,6 +45,8 @@ class Appender:
     def rolled_back(self) -> None:
         """The transaction is undone; its records will come again. What is known of the tables is read again."""
         self._structures.forget()
+        self._new.clear()
+        self._ids.clear()
         self._layouts.clear()
         self._scalars = dict(self._connection.execute("SELECT name, id FROM scalar").fetchall())
         self._last_step, self._n_young = self._connection.execute(
@@ -62,6 +67,7 @@ class Appender:
                 self._write_statistics(record)
             else:
                 events.append(_event_fields(record))
+        self._insert_steps()
         self._insert_numbered("event", events)
         if self._n_young >= schema.BLOCK_STEPS + schema.YOUNG_STEPS:
             self._n_young -= fold(self._connection)
@@ -90,10 +96,10 @@ class Appender:
             record.passes,
         )
         if not comes_again:
-            row = pack_step(step, self._packed(record.scalars))
-            self._connection.execute("INSERT INTO step VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+            self._new.append(pack_step(step, self._packed(record.scalars)))
             self._last_step, self._n_young = record.index, self._n_young + 1
             return
+        self._insert_steps()
         known = self._connection.execute("SELECT scalars FROM step WHERE id = ?", (record.index,)).fetchone()
         if known is not None:  # else it was lost the first time, or is no longer among the newest
             row = pack_step(step, known[0])
@@ -101,13 +107,24 @@ class Appender:
         if record.scalars:
             self._write_late(record.index, record.scalars)
 
+    def _insert_steps(self) -> None:
+        self._connection.executemany("INSERT INTO step VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", self._new)
+        self._new.clear()
+
     def _write_late(self, step: int, scalars: Mapping[str, float]) -> None:
         self._late += 1
         row = self._late, step, self._packed(scalars)
         self._connection.execute("INSERT INTO late VALUES (?, ?, ?, ?)", (*row, checksum(*row)))
 
     def _packed(self, scalars: Mapping[str, float]) -> bytes:
-        return pack_scalars({self._scalar_id(name): value for name, value in scalars.items()})
+        """Most steps of a run have the same scalars."""
+        names = tuple(scalars)
+        ids = self._ids.get(names)
+        if ids is None:
+            ids = self._ids[names] = pack_ids([self._scalar_id(name) for name in names])
+            if len(self._ids) > _KNOWN_NAMES:
+                del self._ids[next(iter(self._ids))]
+        return pack_scalars(ids, scalars.values())
 
     def _scalar_id(self, name: str) -> int:
         number = self._scalars.get(name)

@@ -52,10 +52,10 @@ def unpack(size: int, data: bytes) -> tuple[Any, list[Array]]:
 
 def narrowest(values: Array) -> Array:
     """float64 as float32 where not a bit is lost, NaN's included."""
-    with np.errstate(over="ignore"):
-        narrow = values.astype("<f4")
     wide = np.ascontiguousarray(values, "<f8")
-    is_exact = np.array_equal(narrow.astype("<f8").view("<i8"), wide.view("<i8"))
+    with np.errstate(over="ignore"):
+        narrow = wide.astype("<f4")
+    is_exact = bool((narrow.astype("<f8").view("<i8") == wide.view("<i8")).all())
     return narrow if is_exact else wide
 
 

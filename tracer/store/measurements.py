@@ -1,7 +1,5 @@
 """The numbers of a step's measurements as bytes: by column, float32 where that is exact."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +10,7 @@ from tracer.store.columns import narrowest, shuffled, unshuffled
 from tracer.store.encoding import TABLES, decode_layout
 
 _PLAIN = 0  # as size: the bytes are not deflated
-_WIDTHS = {4: b"f", 8: b"d"}
+_LETTERS = {4: b"f", 8: b"d"}
 
 Floats = NDArray[np.float64]
 
@@ -20,10 +18,11 @@ Floats = NDArray[np.float64]
 def pack(statistics: Statistics, *, is_deflated: bool) -> tuple[int, bytes]:
     """(size, data): a letter for each column (f: float32, d: float64), then the columns of the tables and the seconds
     of the operators, little endian. Deflated, `size` is that of the unpacked bytes and columns are shuffled."""
-    columns = [column for table in _matrices(statistics) for column in _narrow_rows(table)]
-    letters = b"".join(_WIDTHS[column.itemsize] for column in columns)
+    matrices = _matrices(statistics)
     if not is_deflated:
-        return _PLAIN, b"".join((letters, *(column.tobytes() for column in columns)))
+        return _PLAIN, _plain(matrices)
+    columns = [narrowest(column) for matrix in matrices for column in matrix]
+    letters = b"".join(_LETTERS[column.itemsize] for column in columns)
     content = b"".join((letters, *map(shuffled, columns)))
     return len(content), deflated(content, level=1)
 
@@ -69,14 +68,17 @@ class _Columns:
             raise TapeError("Stored measurements are longer than they claim; the tape is damaged.")
 
 
-def _matrices(statistics: Statistics) -> Iterator[Floats]:
+def _matrices(statistics: Statistics) -> list[Floats]:
     """(columns, rows) each."""
-    for name in TABLES:
-        yield np.ascontiguousarray(getattr(statistics, name).values.T, "<f8")
-    yield np.ascontiguousarray(statistics.operator_secs, "<f8").reshape(1, -1)
+    tables = [getattr(statistics, name).values.T for name in TABLES]
+    return [*tables, statistics.operator_secs.reshape(1, -1)]
 
 
-def _narrow_rows(matrix: Floats) -> Iterator[NDArray[np.floating]]:
-    narrow = narrowest(matrix)
-    for row, whole in zip(narrow, matrix, strict=True):
-        yield row if narrow.itemsize == 4 else narrowest(whole)
+def _plain(matrices: list[Floats]) -> bytes:
+    """As a rule all of it is float32, which is found out at once: of each step there may be some."""
+    together = narrowest(np.concatenate([matrix.ravel() for matrix in matrices]))
+    n_columns = sum(len(matrix) for matrix in matrices)
+    if together.itemsize == 4:
+        return _LETTERS[4] * n_columns + together.tobytes()
+    columns = [narrowest(column) for matrix in matrices for column in matrix]
+    return b"".join((*(_LETTERS[column.itemsize] for column in columns), *(column.tobytes() for column in columns)))
