@@ -7,6 +7,7 @@ from tracer.conditions import breakpoint_of, checked
 from tracer.control.run_control import OnDetach
 from tracer.errors import UsageError
 from tracer.model.breakpoints import Breakpoint
+from tracer.model.keep import Keep, keep_of
 
 LEVELS = ("structure", "statistics", "full")
 
@@ -34,7 +35,8 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`level` and `every` are those of `Sampling`; `max_steps` ends the script after that many steps.
+    """`level` and `every` are those of `Sampling`; `max_steps` ends the script after that many steps; `max_size` ("2GB")
+    and `keep` ("every=100,last=1000,changes") keep the tape small, see `tracer.model.keep`.
 
     With `control` the training listens for a client on this machine; `expects_client` says that one is about to attach,
     whom the first stop then waits for; `breakpoints` are set from the beginning, each a `Breakpoint` or its text (see
@@ -50,10 +52,12 @@ class Options:
     expects_client: bool = False
     breakpoints: Sequence[Breakpoint | str] = ()
     break_on_exception: bool = False
+    max_size: str | int | None = None
+    keep: str | None = None
     strict: bool = False
 
     def __post_init__(self) -> None:
-        _ = self.sampling, self.all_breakpoints
+        _ = self.sampling, self.all_breakpoints, self.kept
         if self.max_steps is not None and self.max_steps < 1:
             raise UsageError(f"Ending after {self.max_steps} steps makes no sense; give a number from 1 on.")
 
@@ -68,3 +72,8 @@ class Options:
     @property
     def sampling(self) -> Sampling:
         return Sampling(self.level, self.every)
+
+    @property
+    def kept(self) -> Keep | None:
+        """What is kept where not all of it is."""
+        return None if self.max_size is None and self.keep is None else keep_of(self.max_size, self.keep)

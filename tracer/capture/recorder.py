@@ -457,7 +457,7 @@ class Recorder:
 
     def _open(self, command: list[str]) -> Writer:
         try:
-            return Writer(self.path, run_facts(command, self._server.file if self._server else None))
+            return Writer(self.path, run_facts(command, self._server.file if self._server else None), self.options.kept)
         except BaseException:
             if self._server is not None:
                 self._server.close()

@@ -38,6 +38,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help="at every K-th step only; of the steps between, the graph alone is kept, at level structure the scalars",
     )
+    parser.add_argument(
+        "--max-size",
+        metavar="SIZE",
+        help="how large the tape may grow, for example 500MB or 2GB: then graphs and measurements of older steps are "
+        "thinned, scalars and events never",
+    )
+    parser.add_argument(
+        "--keep",
+        metavar="WHAT",
+        help="of which steps graphs and measurements stay: every=K, last=N, changes (of the structure), with commas "
+        "between (default: of all)",
+    )
     parser.add_argument("--max-steps", type=int, metavar="N", help="end the script after N steps")
     parser.add_argument(
         "--on-detach",
@@ -77,7 +89,8 @@ def run(args: argparse.Namespace) -> int:
     if not words:
         raise UsageError("Nothing to run: give a script, or -m and a module.")
     with_window = not args.headless and has_display()
-    options = {name: getattr(args, name) for name in ("level", "every", "max_steps", "on_detach", "break_on_exception")}
+    names = ("level", "every", "max_size", "keep", "max_steps", "on_detach", "break_on_exception")
+    options = {name: getattr(args, name) for name in names}
     options |= {"breakpoints": tuple(args.breakpoints), "expects_client": args.attended or with_window}
     Options(**options)
     name = words[0]

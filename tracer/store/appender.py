@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from operator import itemgetter
 
+from tracer.model.keep import Keep
 from tracer.model.structure import ModuleCall
 from tracer.store import measurements, schema
 from tracer.store.allowance import Allowance
@@ -16,6 +17,7 @@ from tracer.store.new_tape import meta_rows
 from tracer.store.records import EventRecord, Record, ScalarRecord, SourceRecord, StatisticsRecord, StepRecord
 from tracer.store.step_rows import Row, StepRow, pack_ids, pack_scalars, pack_step
 from tracer.store.structure_rows import StructureRows
+from tracer.store.thinning import Thinner
 
 _KNOWN_LAYOUTS = 16
 _KNOWN_NAMES = 64
@@ -27,9 +29,11 @@ DEFLATING_SHARE = 0.02
 class Appender:
     """Belongs to the writer's thread. Transactions are the writer's: it says how each one ended."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, keep: Keep | None = None) -> None:
+        """With `keep` the tape is kept small (see `thinning`)."""
         self._connection = connection
         self._structures = StructureRows(connection)
+        self._thinner = None if keep is None else Thinner(connection, keep, self._structures)
         self._deflating = Allowance(DEFLATING_SHARE)
         self._scalars: dict[str, int] = {}
         self._ids: dict[tuple[str, ...], bytes] = {}
@@ -41,10 +45,14 @@ class Appender:
 
     def committed(self) -> None:
         """The transaction is on disk."""
+        if self._thinner is not None:
+            self._thinner.committed()
 
     def rolled_back(self) -> None:
         """The transaction is undone; its records will come again. What is known of the tables is read again."""
-        self._structures.forget()
+        self._structures.forget_all()
+        if self._thinner is not None:
+            self._thinner.rolled_back()
         self._new.clear()
         self._ids.clear()
         self._layouts.clear()
@@ -71,6 +79,8 @@ class Appender:
         self._insert_numbered("event", events)
         if self._n_young >= schema.BLOCK_STEPS + schema.YOUNG_STEPS:
             self._n_young -= fold(self._connection)
+        if self._thinner is not None:
+            self._thinner.thin()
 
     def write_gaps(self, lost: list[tuple[int, str]]) -> None:
         """Steps that were not recorded, or not wholly, and why."""
@@ -95,6 +105,8 @@ class Appender:
             record.level,
             record.passes,
         )
+        if self._thinner is not None:
+            self._thinner.note_step(step.step, step.structure)
         if not comes_again:
             self._new.append(pack_step(step, self._packed(record.scalars)))
             self._last_step, self._n_young = record.index, self._n_young + 1
@@ -162,6 +174,8 @@ class Appender:
             size, data = measurements.pack(record.statistics, is_deflated=is_allowed)
         row = record.step, layout, size, checksum(record.step, layout, size, data), data
         self._connection.execute("INSERT OR REPLACE INTO statistics VALUES (?, ?, ?, ?, ?)", row)
+        if self._thinner is not None:
+            self._thinner.note_statistics(record.step)
 
     def _layout_id(self, record: StatisticsRecord) -> int:
         """Of the steps of a run most have one of a few layouts, told apart by what they are made of, not by bytes."""

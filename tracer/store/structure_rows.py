@@ -20,10 +20,21 @@ class StructureRows:
         self._numbers: dict[StructureRecord, int] = {}
         self._base: tuple[int, bytes] | None = None
 
-    def forget(self) -> None:
+    def forget_all(self) -> None:
         """What was written since the last commit is undone."""
         self._numbers.clear()
         self._base = None
+
+    def forget(self, number: int) -> None:
+        """The bytes of a structure were taken out: none may lean on it, and where it comes again it is stored again."""
+        self._numbers = {record: known for record, known in self._numbers.items() if known != number}
+        if self._base is not None and self._base[0] == number:
+            self._base = None
+
+    def base(self, number: int) -> int | None:
+        """The structure whose bytes another's lean on."""
+        row = self._connection.execute("SELECT base FROM structure WHERE id = ?", (number,)).fetchone()
+        return None if row is None else row[0]
 
     def number(self, record: StructureRecord) -> int:
         """The id of a structure, which is added where it is new."""

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from tracer.model.keep import Keep
 from tracer.store.appender import Appender
 from tracer.store.new_tape import create
 from tracer.store.records import EventRecord, Record, StatisticsRecord, StepRecord
@@ -49,7 +50,7 @@ class Writer:
     """The one writing connection of a tape. `append` is called by the training thread, everything else happens on a
     thread of its own."""
 
-    def __init__(self, path: Path, meta: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, meta: Mapping[str, str], keep: Keep | None = None) -> None:
         """Create the file, replacing one of that name. Raises TapeError where that is not possible."""
         self.path = path
         self._queue: deque[Record] = deque()
@@ -61,7 +62,7 @@ class Writer:
         self._closing = False
         self._has_warned = False
         self._connection = create(path, meta)
-        self._appender = Appender(self._connection)
+        self._appender = Appender(self._connection, keep)
         self._thread = threading.Thread(target=self._run, name="tapescope-writer", daemon=True)
         self._thread.start()
 
