@@ -35,8 +35,8 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`level` and `every` are those of `Sampling`; `max_steps` ends the script after that many steps; `max_size` ("2GB")
-    and `keep` ("every=100,last=1000,changes") keep the tape small, see `tracer.model.keep`.
+    """`level` and `every` are those of `Sampling`; `max_steps` ends the script after that many steps.
+    `max_size` ("2GB") and `keep` ("every=100,last=1000,changes") keep the tape small, see `tracer.model.keep`.
 
     With `control` the training listens for a client on this machine; `expects_client` says that one is about to attach,
     whom the first stop then waits for; `breakpoints` are set from the beginning, each a `Breakpoint` or its text (see
