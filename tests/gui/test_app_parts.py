@@ -17,18 +17,15 @@ from gui.series import Series
 from gui.terminal import Terminal
 from gui.timeline import Timeline
 from gui.windows.placement import fitted_into
-from tracer import GraphDiff, Step, Tape
+from tests.gui.growing_table import GrowingTable, table_of
+from tracer import GraphDiff, Tape
 from tracer.errors import UsageError
-
-
-def make_step(index: int, topology: str, shape: str) -> Step:
-    return Step(index, topology, shape, "train", None, 0, 0.0, {}, "structure", ())
 
 
 def test_timeline_tells_structures_and_shapes_apart() -> None:
     timeline = Timeline()
     rows = [("a", "a1"), ("a", "a1"), ("a", "a2"), ("b", "b1"), ("a", "a1")]
-    has_new = timeline.append(make_step(number, *row) for number, row in enumerate(rows))
+    has_new = timeline.append(GrowingTable().add((number, *row, "structure") for number, row in enumerate(rows)))
     assert has_new
     assert timeline.structures.tolist() == [0, 0, 0, 1, 0]
     assert timeline.changes_between(0, 9).tolist() == [3, 4]
@@ -38,7 +35,7 @@ def test_timeline_tells_structures_and_shapes_apart() -> None:
 
 def test_timeline_grows_past_its_buffer() -> None:
     timeline = Timeline()
-    timeline.append(make_step(number, "ab"[number % 2], "") for number in range(5000))
+    timeline.append(table_of("ab" * 2500))
     assert (len(timeline), timeline.structure_count, timeline.change_count) == (5000, 2, 4999)
 
 
@@ -220,9 +217,7 @@ def test_no_bare_key_of_the_model_is_shown(recorded_tape: Path) -> None:
 def test_timeline_finds_the_closest_step_of_a_level() -> None:
     timeline = Timeline()
     levels = {2: "statistics", 6: "full", 2000: "statistics"}
-    timeline.append(
-        Step(index, "a", "a", "train", None, 0, 0.0, {}, levels.get(index, "structure"), ()) for index in range(2100)
-    )
+    timeline.append(GrowingTable().add((index, "a", "a", levels.get(index, "structure")) for index in range(2100)))
     found = [timeline.nearest_measured(step, "statistics") for step in (0, 4, 5, 6, 1500)]
     assert found == [2, 2, 6, 6, 2000]
     assert timeline.nearest_measured(2000, "full") == 6
