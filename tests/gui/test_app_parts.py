@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import networkx as nx
-import numpy as np
 import pytest
 from PySide6.QtCore import QRect
 
@@ -13,7 +12,6 @@ from gui.demos import DEFAULT, find_demo, find_demos
 from gui.docks.changes import change_blocks
 from gui.names import Names
 from gui.process import Launch, new_tape_path, run_command
-from gui.series import Series
 from gui.terminal import Terminal
 from gui.timeline import Timeline
 from gui.windows.placement import fitted_into
@@ -37,34 +35,6 @@ def test_timeline_grows_past_its_buffer() -> None:
     timeline = Timeline()
     timeline.append(table_of("ab" * 2500))
     assert (len(timeline), timeline.structure_count, timeline.change_count) == (5000, 2, 4999)
-
-
-def test_series_keeps_all_and_thins_for_the_screen() -> None:
-    series = Series()
-    steps = np.arange(100_000)
-    values = np.sin(steps / 500)
-    values[41_234] = 9.0
-    series.append(steps, values)
-    thin_steps, thin_values = series.thinned(0, 99_999, 500)
-    assert len(thin_steps) <= 1000
-    assert thin_values.max() == 9.0
-    assert np.all(np.diff(thin_steps) >= 0)
-
-
-def test_series_takes_steps_in_any_order_and_the_later_value() -> None:
-    series = Series()
-    series.append([0, 2, 2], [1.0, 2.0, 3.0])
-    series.append([1, 0], [5.0, 7.0])
-    assert series.steps.tolist() == [0, 1, 2]
-    assert series.values.tolist() == [7.0, 5.0, 3.0]
-    assert series.at(1) == 5.0
-    assert series.at(9) is None
-
-
-def test_series_leaves_holes_where_values_are_infinite() -> None:
-    series = Series()
-    series.append([0, 1, 2], [1.0, float("inf"), 2.0])
-    assert np.isnan(series.thinned(0, 2, 100)[1][1])
 
 
 @pytest.mark.parametrize(
