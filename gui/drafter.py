@@ -205,9 +205,10 @@ class Drafter:
     def _foresee(self, node_count: int) -> bool:
         """Take in structures until so many nodes were read; whether there was any to take in."""
         read = 0
-        while read < node_count and (step := self._foresight.next(len(self._union))) is not None:
+        while read < node_count and (index := self._foresight.next(len(self._union))) is not None:
             read += 1
             with suppress(TapeError):
+                step = self._tape.step(index)
                 self._add(step)
                 read += len(self._graphs.of(step))
         return read > 0

@@ -10,9 +10,10 @@ import numpy as np
 from PySide6.QtCore import QObject, QThread, Signal
 
 from gui.scales import Scale
-from tracer import Step, Tape
+from tracer import Tape
 from tracer.errors import TapeError
 from tracer.model.gradient_flow import MOST_COLUMNS, Finding, GradientFlow, Norms, by_module
+from tracer.model.step_table import StepTable
 
 POLL_SECS = 0.5
 MOST_DECADES = 16
@@ -81,8 +82,8 @@ class GradientReader(QThread):
                 return
             self._is_finishing.wait(POLL_SECS)
 
-    def _queue(self, steps: tuple[Step, ...]) -> None:
-        measured = [step.index for step in steps if step.level != "structure"]
+    def _queue(self, steps: StepTable) -> None:
+        measured = steps.measured()
         self._n_measured += len(measured)
         self._waiting += measured[:: math.ceil(len(measured) / MOST_COLUMNS) or 1]
 

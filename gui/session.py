@@ -15,9 +15,10 @@ from gui.hierarchy import fold_at, to_depth, toggled
 from gui.marks import NO_MARKS, Marks
 from gui.series import Series
 from gui.timeline import Timeline
-from tracer import Batch, Cause, Event, Step
+from tracer import Batch, Cause, Event
 from tracer.errors import UsageError
 from tracer.model.last_finite import LastFinite
+from tracer.model.step_table import StepTable
 from tracer.options import Sampling
 
 FOLLOW_INTERVAL_MSECS = 40
@@ -325,7 +326,7 @@ class Session(QObject):
         if scalars:
             self.scalars_appended.emit()
 
-    def _append_steps(self, steps: tuple[Step, ...]) -> None:
+    def _append_steps(self, steps: StepTable) -> None:
         if not steps:
             return
         first = len(self.timeline)

@@ -1,54 +1,53 @@
 """Which structure and level each step of a tape had, kept small: five bytes a step, eight a change."""
 
-from array import array
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
-
 import numpy as np
 from numpy.typing import NDArray
 
-from tracer import Step
+from gui.buffer import Buffer
+from tracer.model.step_table import NONE, Names, StepTable
 from tracer.options import LEVELS
 
-UNRECORDED = -1
+UNRECORDED = NONE
 """The structure of a step of which only scalars, or nothing at all, was kept."""
 
 UNMEASURED = LEVELS.index("structure")
+NEAR, FARTHER = 64, 16
+"""So many steps to either side are looked at first for a measured one, then so many times as many."""
 
 
 class Timeline:
     """Grows with the tape. Steps count from 0; a structure's number is the order in which it first appeared."""
 
     def __init__(self) -> None:
-        self._topologies = np.empty(1024, np.int32)
-        self._levels = np.empty(1024, np.int8)
-        self._count = 0
-        self._topology_numbers: dict[str, int] = {}
-        self._shape_numbers: dict[str, int] = {}
-        self._topology_ids: list[str] = []
-        self._changes = array("q")
-        self._shape_changes = array("q")
+        self._topologies = Buffer(np.int32)
+        self._levels = Buffer(np.int8)
+        self._changes = Buffer(np.int64)
+        self._shape_changes = Buffer(np.int64)
+        self._topology_ids = Names()
         self._last = (UNRECORDED, UNRECORDED)
+        self.structure_count = 0
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._topologies)
 
-    def append(self, steps: Iterable[Step]) -> bool:
-        """Adds the next steps; whether any had a structure that was new."""
-        known = len(self._topology_ids)
-        for step in steps:
-            while self._count < step.index:
-                self._append(UNRECORDED, UNRECORDED, UNMEASURED)
-            level = LEVELS.index(step.level) if step.level in LEVELS else UNMEASURED
-            if step.topology_id:
-                self._append(self._topology_number(step.topology_id), self._shape_number(step.shape_id), level)
-            else:
-                self._append(UNRECORDED, UNRECORDED, level)
-        return len(self._topology_ids) > known
-
-    @property
-    def structure_count(self) -> int:
-        return len(self._topology_ids)
+    def append(self, steps: StepTable) -> bool:
+        """Adds the next steps of a tape; whether any had a structure that was new."""
+        if not steps:
+            return False
+        indices, topologies = steps.column("steps"), steps.column("topologies")
+        first, end = len(self), int(indices[-1]) + 1
+        places = indices - first
+        for column, values, missing in (
+            (self._topologies, topologies, UNRECORDED),
+            (self._levels, _levels_of(steps), UNMEASURED),
+        ):
+            column.resize(end)
+            column.array[first:] = missing
+            column.array[first:][places] = values
+        self._note_changes(indices, topologies, steps.column("shapes"))
+        self._topology_ids = steps.names["topologies"]
+        known, self.structure_count = self.structure_count, max(self.structure_count, int(topologies.max()) + 1)
+        return self.structure_count > known
 
     @property
     def change_count(self) -> int:
@@ -57,65 +56,68 @@ class Timeline:
     @property
     def structures(self) -> NDArray[np.int32]:
         """The structure's number at each step, (n,)."""
-        return self._topologies[: self._count]
+        return self._topologies.array
 
     def changes_between(self, first: float, last: float) -> NDArray[np.int64]:
         """The steps from `first` to `last` whose structure differs from that of the recorded step before them."""
-        return _between(self._changes, first, last)
+        return between(self._changes.array, first, last)
 
     def shape_changes_between(self, first: float, last: float) -> NDArray[np.int64]:
         """The steps that kept the structure of the step before and changed only a shape, dtype or device."""
-        return _between(self._shape_changes, first, last)
+        return between(self._shape_changes.array, first, last)
 
     def structure(self, step: int) -> int:
-        return int(self._topologies[step])
+        return int(self.structures[step])
 
     def nearest_measured(self, step: int, level: str) -> int | None:
         """The step closest to `step` that was recorded at this level or a higher one; the earlier of two."""
-        measured = np.flatnonzero(self._levels[: self._count] >= LEVELS.index(level))
-        return int(measured[np.argmin(np.abs(measured - step))]) if len(measured) else None
+        levels, least, reach = self._levels.array, LEVELS.index(level), NEAR
+        while True:
+            first = max(step - reach, 0)
+            measured = first + np.flatnonzero(levels[first : step + reach + 1] >= least)
+            if len(measured):
+                return int(measured[np.argmin(np.abs(measured - step))])
+            if first == 0 and step + reach >= len(levels):
+                return None
+            reach *= FARTHER
 
     def topology_id(self, structure: int) -> str:
         return self._topology_ids[structure]
 
     def next_change(self, step: int) -> int | None:
         """The first step after `step` whose structure differs from its predecessor's."""
-        place = bisect_right(self._changes, step)
-        return self._changes[place] if place < len(self._changes) else None
+        later = self._changes.array[np.searchsorted(self._changes.array, step, side="right") :]
+        return int(later[0]) if len(later) else None
 
     def previous_change(self, step: int) -> int | None:
         """The last such step before `step`; the first step of all where there is none."""
-        place = bisect_left(self._changes, step) - 1
+        place = int(np.searchsorted(self._changes.array, step)) - 1
         if place >= 0:
-            return self._changes[place]
+            return int(self._changes.array[place])
         return 0 if step > 0 else None
 
-    def _topology_number(self, topology_id: str) -> int:
-        number = self._topology_numbers.setdefault(topology_id, len(self._topology_ids))
-        if number == len(self._topology_ids):
-            self._topology_ids.append(topology_id)
-        return number
-
-    def _shape_number(self, shape_id: str) -> int:
-        return self._shape_numbers.setdefault(shape_id, len(self._shape_numbers))
-
-    def _append(self, topology: int, shape: int, level: int) -> None:
-        if self._count == len(self._topologies):
-            self._topologies = np.resize(self._topologies, 2 * self._count)
-            self._levels = np.resize(self._levels, 2 * self._count)
-        self._topologies[self._count] = topology
-        self._levels[self._count] = level
-        if topology != UNRECORDED:
-            self._note_change(topology, shape)
-        self._count += 1
-
-    def _note_change(self, topology: int, shape: int) -> None:
-        before, self._last = self._last, (topology, shape)
-        if before[0] == UNRECORDED or before == self._last:
+    def _note_changes(
+        self, indices: NDArray[np.integer], topologies: NDArray[np.integer], shapes: NDArray[np.integer]
+    ) -> None:
+        is_recorded = topologies != UNRECORDED
+        if not is_recorded.all():
+            indices, topologies, shapes = indices[is_recorded], topologies[is_recorded], shapes[is_recorded]
+        if not len(indices):
             return
-        (self._shape_changes if before[0] == topology else self._changes).append(self._count)
+        is_first_of_all = self._last[0] == UNRECORDED
+        before = (topologies[0], shapes[0]) if is_first_of_all else self._last
+        is_other = np.diff(topologies, prepend=before[0]) != 0
+        self._changes.append(indices[is_other])
+        self._shape_changes.append(indices[~is_other & (np.diff(shapes, prepend=before[1]) != 0)])
+        self._last = int(topologies[-1]), int(shapes[-1])
 
 
-def _between(steps: "array[int]", first: float, last: float) -> NDArray[np.int64]:
-    part = steps[bisect_left(steps, first) : bisect_right(steps, last)]
-    return np.frombuffer(part, np.int64) if part else np.empty(0, np.int64)
+def between(steps: NDArray[np.int64], first: float, last: float) -> NDArray[np.int64]:
+    """Those of growing steps that lie from `first` to `last`."""
+    return steps[np.searchsorted(steps, first) : np.searchsorted(steps, last, side="right")]
+
+
+def _levels_of(steps: StepTable) -> NDArray[np.int8]:
+    """Numbers in `LEVELS`."""
+    known = [LEVELS.index(text) if text in LEVELS else UNMEASURED for text in steps.names["levels"].texts]
+    return np.array([*known, UNMEASURED], np.int8)[steps.column("levels")]

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import networkx as nx
-import numpy as np
 import pytest
 from PySide6.QtCore import QRect
 
@@ -13,22 +12,18 @@ from gui.demos import DEFAULT, find_demo, find_demos
 from gui.docks.changes import change_blocks
 from gui.names import Names
 from gui.process import Launch, new_tape_path, run_command
-from gui.series import Series
 from gui.terminal import Terminal
 from gui.timeline import Timeline
 from gui.windows.placement import fitted_into
-from tracer import GraphDiff, Step, Tape
+from tests.gui.growing_table import GrowingTable, table_of
+from tracer import GraphDiff, Tape
 from tracer.errors import UsageError
-
-
-def make_step(index: int, topology: str, shape: str) -> Step:
-    return Step(index, topology, shape, "train", None, 0, 0.0, {}, "structure", ())
 
 
 def test_timeline_tells_structures_and_shapes_apart() -> None:
     timeline = Timeline()
     rows = [("a", "a1"), ("a", "a1"), ("a", "a2"), ("b", "b1"), ("a", "a1")]
-    has_new = timeline.append(make_step(number, *row) for number, row in enumerate(rows))
+    has_new = timeline.append(GrowingTable().add((number, *row, "structure") for number, row in enumerate(rows)))
     assert has_new
     assert timeline.structures.tolist() == [0, 0, 0, 1, 0]
     assert timeline.changes_between(0, 9).tolist() == [3, 4]
@@ -38,36 +33,8 @@ def test_timeline_tells_structures_and_shapes_apart() -> None:
 
 def test_timeline_grows_past_its_buffer() -> None:
     timeline = Timeline()
-    timeline.append(make_step(number, "ab"[number % 2], "") for number in range(5000))
+    timeline.append(table_of("ab" * 2500))
     assert (len(timeline), timeline.structure_count, timeline.change_count) == (5000, 2, 4999)
-
-
-def test_series_keeps_all_and_thins_for_the_screen() -> None:
-    series = Series()
-    steps = np.arange(100_000)
-    values = np.sin(steps / 500)
-    values[41_234] = 9.0
-    series.append(steps, values)
-    thin_steps, thin_values = series.thinned(0, 99_999, 500)
-    assert len(thin_steps) <= 1000
-    assert thin_values.max() == 9.0
-    assert np.all(np.diff(thin_steps) >= 0)
-
-
-def test_series_takes_steps_in_any_order_and_the_later_value() -> None:
-    series = Series()
-    series.append([0, 2, 2], [1.0, 2.0, 3.0])
-    series.append([1, 0], [5.0, 7.0])
-    assert series.steps.tolist() == [0, 1, 2]
-    assert series.values.tolist() == [7.0, 5.0, 3.0]
-    assert series.at(1) == 5.0
-    assert series.at(9) is None
-
-
-def test_series_leaves_holes_where_values_are_infinite() -> None:
-    series = Series()
-    series.append([0, 1, 2], [1.0, float("inf"), 2.0])
-    assert np.isnan(series.thinned(0, 2, 100)[1][1])
 
 
 @pytest.mark.parametrize(
@@ -220,9 +187,7 @@ def test_no_bare_key_of_the_model_is_shown(recorded_tape: Path) -> None:
 def test_timeline_finds_the_closest_step_of_a_level() -> None:
     timeline = Timeline()
     levels = {2: "statistics", 6: "full", 2000: "statistics"}
-    timeline.append(
-        Step(index, "a", "a", "train", None, 0, 0.0, {}, levels.get(index, "structure"), ()) for index in range(2100)
-    )
+    timeline.append(GrowingTable().add((index, "a", "a", levels.get(index, "structure")) for index in range(2100)))
     found = [timeline.nearest_measured(step, "statistics") for step in (0, 4, 5, 6, 1500)]
     assert found == [2, 2, 6, 6, 2000]
     assert timeline.nearest_measured(2000, "full") == 6

@@ -23,6 +23,7 @@ from gui.theme import LIGHT
 from gui.windows.breakpoint_dialog import BreakpointDialog
 from gui.windows.main_window import MainWindow
 from gui.windows.run_pill import RunPill
+from tests.gui.growing_table import NO_STEPS
 from tracer import Batch, Event
 from tracer.breakpoint_file import remember, remembered
 from tracer.conditions import checked, condition_names, fields_of
@@ -171,7 +172,7 @@ def test_the_bar_over_the_graph_is_for_stops_that_nobody_asked_for(
     shown = []
     for reason in ("step", "exception", "pause", "breakpoint"):
         data = {"reason": reason, "text": "ValueError: no data", "moment": "after the step", "breakpoints": [1]}
-        session.append(Batch((), (Event(90, "stopped", 3, 0, data),), {}))
+        session.append(Batch(NO_STEPS, (Event(90, "stopped", 3, 0, data),), {}))
         shown.append((reason, bar.isVisible(), pill.text().rpartition("  ")[2], LIGHT.error in bar.styleSheet()))
     assert shown == [
         ("step", False, "Paused · after a step", False),
@@ -193,7 +194,7 @@ def test_what_the_tape_before_had_still_to_say_comes_too_late(
     window.commands.open_path(thinned_tape)
     session = window.workbench.session
     qtbot.waitUntil(lambda: session.run_state == "ended", timeout=10_000)
-    before.batch_read.emit(Batch((), (Event(90, "stopped", 3, 0, {"reason": "breakpoint"}),), {}))
+    before.batch_read.emit(Batch(NO_STEPS, (Event(90, "stopped", 3, 0, {"reason": "breakpoint"}),), {}))
     before.state_read.emit("abrupt")
     assert (session.run_state, session.stop_reason) == ("ended", "")
 

@@ -23,6 +23,7 @@ from gui.theme import DARK, LIGHT
 from gui.windows.main_window import MainWindow
 from gui.windows.run_pill import RunPill
 from gui.workbench import Workbench
+from tests.gui.growing_table import NO_STEPS
 from tracer import Batch, Event, Tape
 from tracer.launch import command as tapescope
 from tracer.model.diff import diff
@@ -350,7 +351,7 @@ def test_a_run_paused_at_another_structure_does_not_call_it_new(qtbot: QtBot) ->
     qtbot.addWidget(pill)
     session.append(
         Batch(
-            (),
+            NO_STEPS,
             (Event(1, "stopped", 5, 0, {"reason": "breakpoint", "text": "the structure is not that of step 4"}),),
             {},
         )

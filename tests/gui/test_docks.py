@@ -17,11 +17,8 @@ from gui.session import Session
 from gui.theme import DARK, LIGHT
 from gui.timeline import Timeline
 from gui.windows.main_window import MainWindow
-from tracer import Batch, Event, Step
-
-
-def step(index: int, topology: str) -> Step:
-    return Step(index, topology, topology, "train", "SGD", 0, 0.001, {}, "structure", ())
+from tests.gui.growing_table import NO_STEPS, table_of
+from tracer import Batch, Event
 
 
 @pytest.fixture
@@ -31,7 +28,7 @@ def strip(qtbot: QtBot) -> StructureStrip:
     qtbot.addWidget(strip)
     strip.resize(1000, strip.sizeHint().height())
     timeline = Timeline()
-    timeline.append(step(number, "a" if number < 5 else "b") for number in range(10))
+    timeline.append(table_of("aaaaabbbbb"))
     strip.set_timeline(timeline)
     strip.set_span(Span(-0.5, 9.5, 0, 1000))
     strip.show()
@@ -82,7 +79,7 @@ def test_strip_marks_hits_in_the_band_and_changes_below_it(strip: StructureStrip
 
 def test_strip_paints_far_more_steps_than_pixels(strip: StructureStrip) -> None:
     timeline = Timeline()
-    timeline.append(step(number, str(number % 7)) for number in range(200_000))
+    timeline.append(table_of(str(number % 7) for number in range(200_000)))
     strip.set_timeline(timeline)
     strip.set_span(Span(0, 199_999, 0, 1000))
     assert not strip.grab().isNull()
@@ -97,9 +94,7 @@ def scalars(qtbot: QtBot, appearance: Appearance, tmp_path) -> tuple[Session, Sc
     dock.show()
     session.open(tmp_path / "run.tape", follows_live=False)
     numbers = np.arange(100)
-    session.append(
-        Batch(tuple(step(number, "a") for number in range(100)), (), {"loss": (numbers, 1 / (1.0 + numbers))})
-    )
+    session.append(Batch(table_of(100 * "a"), (), {"loss": (numbers, 1 / (1.0 + numbers))}))
     qtbot.waitUntil(lambda: dock.strip._span.last > 90, timeout=2000)
     return session, dock
 
@@ -121,7 +116,7 @@ def test_strip_and_plot_share_their_steps(scalars: tuple[Session, ScalarsDock]) 
 
 def test_checking_a_scalar_adds_its_plot(qtbot: QtBot, scalars: tuple[Session, ScalarsDock]) -> None:
     session, dock = scalars
-    session.append(Batch((), (), {"lr": (np.arange(100), np.full(100, 0.1))}))
+    session.append(Batch(NO_STEPS, (), {"lr": (np.arange(100), np.full(100, 0.1))}))
     qtbot.waitUntil(lambda: dock.model.rowCount() == 2, timeout=1000)
     dock.model.setData(dock.model.index(1), Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
     assert list(dock.stack.plots) == ["loss", "lr"]

@@ -9,6 +9,7 @@ from gui.levels import CHOICES, sampling_text
 from gui.session import Session
 from gui.windows.level_button import LevelButton
 from gui.windows.main_window import MainWindow
+from tests.gui.growing_table import NO_STEPS
 from tests.gui.test_app import ENDLESS, SOON_MSECS, start
 from tracer import Batch, Event
 from tracer.options import Sampling
@@ -41,7 +42,7 @@ def test_what_is_recorded_is_what_the_tape_says(qtbot: QtBot, tmp_path: Path) ->
             ("started", {}),
         ]
     ):
-        session.append(Batch((), (Event(number, kind, 0, 0, data),), {}))
+        session.append(Batch(NO_STEPS, (Event(number, kind, 0, 0, data),), {}))
         seen.append(session.sampling)
     assert seen == [Sampling("statistics", 10), Sampling("full"), Sampling(), Sampling()]
 

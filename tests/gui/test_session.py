@@ -6,19 +6,16 @@ from pytestqt.qtbot import QtBot
 
 from gui.findings import find
 from gui.session import Session
-from tracer import Batch, Event, Step
-
-
-def step(index: int, topology: str = "a", shape: str = "") -> Step:
-    return Step(index, topology, shape or topology, "train", "SGD", 0, 0.001, {}, "structure", ())
+from tests.gui.growing_table import NO_STEPS, GrowingTable, table_of
+from tracer import Batch, Event
 
 
 def steps(topologies: str, first: int = 0) -> Batch:
-    return Batch(tuple(step(first + number, topology) for number, topology in enumerate(topologies)), (), {})
+    return Batch(table_of(topologies, first), (), {})
 
 
 def event(kind: str, **data: object) -> Batch:
-    return Batch((), (Event(1, kind, 0, 0, data),), {})
+    return Batch(NO_STEPS, (Event(1, kind, 0, 0, data),), {})
 
 
 @pytest.fixture
@@ -139,8 +136,8 @@ def test_without_a_step_it_says_what_is_waited_for(session: Session) -> None:
 
 
 def test_scalars_grow_by_name(session: Session) -> None:
-    session.append(Batch((), (), {"loss": (np.array([0, 1]), np.array([2.0, 1.0]))}))
-    session.append(Batch((), (), {"loss": (np.array([2]), np.array([0.5]))}))
+    session.append(Batch(NO_STEPS, (), {"loss": (np.array([0, 1]), np.array([2.0, 1.0]))}))
+    session.append(Batch(NO_STEPS, (), {"loss": (np.array([2]), np.array([0.5]))}))
     assert session.series["loss"].values.tolist() == [2.0, 1.0, 0.5]
 
 
@@ -166,6 +163,7 @@ def test_closing_forgets_everything(session: Session) -> None:
 
 
 def test_steps_that_were_not_recorded_keep_their_place(session: Session) -> None:
-    session.append(Batch((step(0), step(3, "b")), (), {}))
+    rows = ((index, name, name, "structure") for index, name in ((0, "a"), (3, "b")))
+    session.append(Batch(GrowingTable().add(rows), (), {}))
     assert session.timeline.structures.tolist() == [0, -1, -1, 1]
     assert session.timeline.next_change(0) == 3
