@@ -49,6 +49,8 @@ class _Columns:
     """Takes one column after the other from the bytes."""
 
     def __init__(self, content: bytes, n: int, is_shuffled: bool) -> None:
+        if len(content) < n:
+            raise TapeError("Stored measurements are shorter than they claim; the tape is damaged.")
         self._letters = iter(content[:n].decode("ascii"))
         self._content = content
         self._start = n
