@@ -5,6 +5,8 @@ import pytest
 from tracer.errors import UsageError
 from tracer.model.keep import Keep, keep_of
 
+SAYS_NOT = "says not what to keep; write every=K, last=N or changes, with commas between."
+
 
 @pytest.mark.parametrize(
     "size, keep, expected",
@@ -30,15 +32,15 @@ def test_what_is_kept_is_read(size: str | int | None, keep: str | None, expected
         ("much", None, "'much' is not a size; write for example 500MB or 2GB."),
         ("-5MB", None, "'-5MB' is not a size; write for example 500MB or 2GB."),
         ("10KB", None, "No tape fits in 10000 bytes; give 1MB or more."),
-        (None, "", "'' says not what to keep; write every=K, last=N or changes, with commas between."),
+        (None, "", f"'' {SAYS_NOT}"),
         (None, "every=0", "Keeping every=0 makes no sense; give a number from 1 on."),
-        (None, "every=x", "'every=x' says not what to keep; write every=K, last=N or changes, with commas between."),
+        (None, "every=x", f"'every=x' {SAYS_NOT}"),
         (
             None,
             "changes=1",
-            "'changes=1' says not what to keep; write every=K, last=N or changes, with commas between.",
+            f"'changes=1' {SAYS_NOT}",
         ),
-        (None, "all", "'all' says not what to keep; write every=K, last=N or changes, with commas between."),
+        (None, "all", f"'all' {SAYS_NOT}"),
     ],
 )
 def test_what_makes_no_sense_is_said_in_a_sentence(size: str | None, keep: str | None, sentence: str) -> None:

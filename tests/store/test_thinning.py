@@ -73,7 +73,7 @@ def kept(tape: Tape) -> tuple[set[int], set[int]]:
 def check_what_is_never_thinned(tape: Tape, n_steps: int = N_STEPS) -> None:
     assert len(tape) == n_steps
     assert tape.series("loss")[1].tolist() == [float(index) for index in range(n_steps)]
-    assert len([event for event in tape.events("note")]) == len(range(0, n_steps, 50))
+    assert len(tape.events("note")) == len(range(0, n_steps, 50))
     assert all(step.topology_id and step.shape_id for step in tape.steps)
 
 
