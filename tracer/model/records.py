@@ -60,7 +60,9 @@ class Event:
     hit, a breakpoint whose condition was met (breakpoint, condition, text, hits, acted: its hit condition was met too,
     log: the line it wrote, moment, attended: false where it would have stopped but nobody was attached),
     hyperparameter (optimizer, group, name, before, after), trainable (parameters, after),
-    refused, a change that could not be made (command, error).
+    refused, a change that could not be made (command, error),
+    disk, the tape could not be written (text, seconds, first and last: the steps that were appended meanwhile, or first
+    alone: recording ended before that step).
     `moment` is "before the optimizer" or "after the step".
 
     An exception ended the training, in the step that is on the tape as a partial one, or where none had begun, before
