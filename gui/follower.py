@@ -13,7 +13,7 @@ from tracer import Batch, Tape
 from tracer.errors import TapeError
 from tracer.model.last_finite import last_finite
 
-POLL_SECS = 0.04
+POLL_SECS = 0.02
 PATIENCE_SECS = 1.0
 
 
