@@ -32,7 +32,7 @@ INCIDENT_PX = 11
 FOUND_HEIGHT = 4
 FADED = 0.22
 """How much is left of the colour of a step that a search among the steps did not find."""
-MOST_MIXED = 32
+MOST_MIXED = 128
 """The colours of so many steps are mixed in one pixel."""
 LEAST_COUNT_PX = 40
 HIT_PX = 9
@@ -197,7 +197,9 @@ class StructureStrip(QWidget):
         palette = np.stack([_channels(QColor(color).rgb()) for color in colors])
         unrecorded, outside = len(colors) - 2, len(colors) - 1
         numbers = np.where(structures == UNRECORDED, unrecorded, structures % len(theme.structure_colors))
-        mixed: Floats = palette[np.where(inside, numbers, outside)].mean(axis=1)
+        numbers = np.where(inside, numbers, outside) + np.arange(right - left)[:, None] * len(colors)
+        counts = np.bincount(numbers.ravel(), minlength=(right - left) * len(colors)).reshape(-1, len(colors))
+        mixed: Floats = counts @ palette / steps.shape[1]
         return mixed
 
     def _paint_found(self, painter: QPainter, left: int, has_found: NDArray[np.bool_]) -> None:

@@ -181,16 +181,20 @@ def test_no_more_structures_are_foreseen_than_can_be_laid_out() -> None:
     assert list(seen) == list(range(FORESEEN_STRUCTURES))
 
 
-def test_the_band_mixes_what_shares_a_pixel_and_shows_no_stretches_that_are_not_there(qtbot: QtBot) -> None:
-    """Three structures by turns, 100 steps a pixel, beat with one look a pixel; then one structure for long."""
+@pytest.mark.parametrize("pixels", [997, 97])
+def test_the_band_mixes_what_shares_a_pixel_and_shows_no_stretches_that_are_not_there(
+    qtbot: QtBot, pixels: int
+) -> None:
+    """Three structures by turns, many steps a pixel, would beat with one look a pixel; then one structure for long."""
     strip = StructureStrip(LIGHT)
     qtbot.addWidget(strip)
     timeline = Timeline()
     timeline.append(table_of("abc" * 20_000 + "a" * 40_000))
     strip.set_timeline(timeline)
-    strip.set_span(Span(-0.5, 99_999.5, 0, 997))
-    mixed = strip._mixed(0, 997)
+    strip.set_span(Span(-0.5, 99_999.5, 0, pixels))
+    mixed = strip._mixed(0, pixels)
     pure = np.array([QColor(LIGHT.structure_color(number)).getRgb()[:3] for number in range(3)])
-    np.testing.assert_array_equal(mixed[610:990], np.broadcast_to(pure[0], (380, 3)))
+    turn = pixels * 6 // 10
+    np.testing.assert_array_equal(mixed[turn + 1 : -1], np.broadcast_to(pure[0], (pixels - turn - 2, 3)))
     mean = pure.mean(axis=0)
-    assert np.abs(mixed[:590] - mean).max() < np.abs(pure - mean).max() / 3
+    assert np.abs(mixed[1 : turn - 1] - mean).max() < np.abs(pure - mean).max() / 5
