@@ -1,10 +1,12 @@
 """`tapescope open`: show a tape, or join a run that is being recorded."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from tracer.display import has_display
 from tracer.errors import UsageError
+from tracer.store.reader import Tape
 
 NAME = "open"
 HELP = "show a tape, or join a run that is being recorded"
@@ -20,6 +22,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.tape.is_dir():
+        args.tape = _lowest_rank(args.tape)
     if args.screenshot is not None:
         from gui.screenshot import Shot, take_screenshot
 
@@ -31,3 +35,11 @@ def run(args: argparse.Namespace) -> int:
     from gui.application import run_app
 
     return run_app(tape=args.tape, step=args.step)
+
+
+def _lowest_rank(folder: Path) -> Path:
+    """The tape that is shown of a job's."""
+    with Tape(folder) as tape:
+        shown = next(rank for rank, one in tape.ranks.items() if one is tape)
+        print(f"tapescope: showing rank {shown} of {folder}; the others are its other files", file=sys.stderr)
+        return tape.path
