@@ -1,6 +1,7 @@
 """`tapescope open`: show a tape, or join a run that is being recorded."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.tape.is_dir():
+    if os.path.isdir(args.tape):
         args.tape = _lowest_rank(args.tape)
     if args.screenshot is not None:
         from gui.screenshot import Shot, take_screenshot

@@ -1,6 +1,7 @@
 """`tapescope info`: what a tape holds, or what the ranks of a job have recorded in a run folder."""
 
 import argparse
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     with Tape(args.tape) as tape:
-        is_folder = args.tape.is_dir()
+        is_folder = os.path.isdir(args.tape)
         facts = _folder_facts(args.tape, tape) if is_folder else _facts(tape)
     lines = _folder_lines if is_folder else _lines
     print(to_json(facts, indent=2) if args.json else "\n".join(lines(facts)))
