@@ -30,6 +30,7 @@ APP = {
     "tracer.model",
     "tracer.store.heading",
     "tracer.store.reader",
+    "tracer.store.run_folder",
     *SHARED,
 }
 
@@ -55,7 +56,14 @@ MAY_IMPORT: dict[str, set[str] | None] = {
         *SHARED,
     },
     "tracer.conditions": {"tracer.model", *SHARED},
-    "tracer.control": {"tracer.conditions", "tracer.model", "tracer.store.heading", "tracer.store.liveness", *SHARED},
+    "tracer.control": {
+        "tracer.conditions",
+        "tracer.model",
+        "tracer.store.heading",
+        "tracer.store.liveness",
+        "tracer.store.run_folder",
+        *SHARED,
+    },
     "tracer.exporters": {"tracer.layout", "tracer.model", "tracer.store.reader", *SHARED},
     "tracer.layout": {"tracer.errors", "tracer.model"},
     "tracer.model": {"tracer.errors"},

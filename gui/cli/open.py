@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tracer.display import has_display
 from tracer.errors import UsageError
-from tracer.store.reader import Tape
+from tracer.store.run_folder import tape_file
 
 NAME = "open"
 HELP = "show a tape, or join a run that is being recorded"
@@ -24,7 +24,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if os.path.isdir(args.tape):
-        args.tape = _lowest_rank(args.tape)
+        folder, args.tape = args.tape, tape_file(args.tape)
+        print(f"tapescope: showing {args.tape.name} of {folder}; give another file of it to see that", file=sys.stderr)
     if args.screenshot is not None:
         from gui.screenshot import Shot, take_screenshot
 
@@ -36,11 +37,3 @@ def run(args: argparse.Namespace) -> int:
     from gui.application import run_app
 
     return run_app(tape=args.tape, step=args.step)
-
-
-def _lowest_rank(folder: Path) -> Path:
-    """The tape that is shown of a job's."""
-    with Tape(folder) as tape:
-        shown = next(rank for rank, one in tape.ranks.items() if one is tape)
-        print(f"tapescope: showing rank {shown} of {folder}; the others are its other files", file=sys.stderr)
-        return tape.path

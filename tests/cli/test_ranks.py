@@ -45,7 +45,9 @@ def test_info_as_json_has_what_info_has_of_each_rank(folder: Path, capsys: pytes
         assert one == json.loads(capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("words", ["diff {} 1 2", "find {} op:mul --step 2", "break {}", "sources {}", "nan {}"])
+@pytest.mark.parametrize(
+    "words", ["diff {} 1 2", "find {} op:mul --step 2", "break {}", "continue {}", "sources {}", "nan {}"]
+)
 def test_other_commands_take_the_lowest_rank(folder: Path, words: str, capsys: pytest.CaptureFixture[str]) -> None:
     def outcome(tape: Path) -> tuple[int, str, str]:
         code = main(words.format(tape).split())
@@ -70,4 +72,6 @@ def test_open_says_which_rank_it_shows(
     monkeypatch.setattr("gui.application.run_app", run_app)
     assert main(["open", str(folder)]) == 0
     assert shown == [folder / "rank-0.tape"]
-    assert capsys.readouterr().err == f"tapescope: showing rank 0 of {folder}; the others are its other files\n"
+    assert (
+        capsys.readouterr().err == f"tapescope: showing rank-0.tape of {folder}; give another file of it to see that\n"
+    )

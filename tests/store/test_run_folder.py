@@ -10,7 +10,7 @@ import pytest
 from tests.store.samples import META, step_record, structure_record
 from tracer import Tape, TapeError
 from tracer.store.liveness import process_start
-from tracer.store.run_folder import RunTape
+from tracer.store.run_tape import RunTape
 from tracer.store.writer import Writer
 
 SHORT, LONG = structure_record(2), structure_record(3)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tracer.errors import TapeError, UsageError
-from tracer.store.facts import facts_of, is_live
+from tracer.store.heading import read_heading
 
 _UNWRITABLE = "Cannot write the tape {}: {}. Choose a place that can be written."
 _ADVICE = ", or begin recording after init_process_group, where each rank gets a tape of its own"
@@ -57,16 +57,14 @@ def check(path: Path) -> None:
 
 def _check_replaceable(path: Path) -> None:
     try:
-        facts = facts_of(path)
-        is_in_use = is_live(facts)
-    except (TapeError, KeyError, ValueError):
+        heading = read_heading(path)
+    except TapeError:
         text = f"{path} exists and is not a tape; it is left as it is. Choose another name for the tape."
         raise UsageError(text) from None
-    if is_in_use and int(facts["pid"]) != os.getpid():
+    pid = heading.meta.get("pid", "")
+    if heading.state == "live" and pid != str(os.getpid()):
         advice = "" if multiprocessing.parent_process() is None else _ADVICE
-        raise UsageError(
-            f"{path} is being written by process {facts['pid']}. Choose another name for the tape{advice}."
-        )
+        raise UsageError(f"{path} is being written by process {pid}. Choose another name for the tape{advice}.")
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tracer.errors import TapeError, UsageError
 from tracer.rank import Rank
-from tracer.store.facts import facts_of
+from tracer.store.heading import read_heading
 from tracer.store.liveness import process_start
 
 _NAME = re.compile(r"rank-(0|[1-9][0-9]{0,8})(?:\.restart-([1-9][0-9]{0,8}))?\.tape")
@@ -57,7 +57,7 @@ def make_folder(folder: Path) -> None:
 def _is_earlier(path: Path, rank: Rank) -> bool:
     """Whether an earlier process of the same run and rank has left its tape there."""
     try:
-        facts = facts_of(path)
+        facts = read_heading(path).meta
     except TapeError:
         return False
     is_ours = (facts.get("pid"), facts.get("process_start")) == (str(os.getpid()), process_start(os.getpid()))
