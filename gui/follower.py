@@ -8,11 +8,12 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QThread, Signal
 
+from gui.portions import portions
 from tracer import Batch, Tape
 from tracer.errors import TapeError
 from tracer.model.last_finite import last_finite
 
-POLL_SECS = 0.04
+POLL_SECS = 0.02
 PATIENCE_SECS = 1.0
 
 
@@ -20,10 +21,12 @@ class Follower(QThread):
     """Sends the whole tape so far, then whatever is added, until the run has ended or `finish` is called.
 
     Receivers must be methods of QObjects (a plain function would run in this thread) and call `took_batch` when they
-    are done with a batch: the next is read only then, so a slow app gets few large batches, never a long queue.
+    are done with a batch: the next is read only then, so a slow app gets few large batches, never a long queue. Of a
+    very large one they get a portion at a time.
     """
 
     opened = Signal(object)  # the tape's meta
+    exception_found = Signal()  # what is about to be read ends in one
     batch_read = Signal(object)  # tracer.store.reader.Batch
     state_read = Signal(str)  # Tape.state
     last_finite_found = Signal(int, object)  # the id of an event "not_finite", tracer.model.last_finite.LastFinite
@@ -98,8 +101,14 @@ class Follower(QThread):
                         self.last_finite_found.emit(event.id, found)
 
     def _send(self, batch: Batch) -> None:
-        self._is_ready.clear()
-        self.batch_read.emit(batch)
+        if any(event.kind == "exception" for event in batch.events):
+            self.exception_found.emit()
+        for portion in portions(batch):
+            self._is_ready.wait()
+            if self._is_finishing.is_set():
+                return
+            self._is_ready.clear()
+            self.batch_read.emit(portion)
 
 
 def _has_content(path: Path) -> bool:

@@ -30,14 +30,14 @@ class Runs:
 
     def before(self, steps: ArrayLike) -> Places:
         """How many come before each of these steps, which may lie between two, (n,)."""
-        wanted = np.ceil(np.asarray(steps))
+        wanted = np.ceil(np.asarray(steps)).astype(np.int64)
         if not self._count:
             return np.zeros(wanted.shape, np.int64)
         places, firsts = self._places.array, self._steps.array
         runs = np.maximum(np.searchsorted(firsts, wanted) - 1, 0)
         lengths = np.diff(places, append=self._count)
         within = np.clip(wanted - firsts[runs], 0, lengths[runs])
-        return places[runs] + within.astype(np.int64)
+        return places[runs] + within
 
     def append(self, steps: NDArray[np.int64]) -> None:
         """Adds steps, (n,), growing and after all there are."""

@@ -121,11 +121,14 @@ class Session(QObject):
         self._start_over()
         self._tell_all()
 
+    def expect_exception(self) -> None:
+        """Takes in that the tape about to be read ends in one: its last step is the one to see first."""
+        if self.step < 0 and not self.follows_live and self._wished_step is None:
+            self._wished_step = -1
+
     def append(self, batch: Batch) -> None:
         """Takes in what was added to the tape."""
         self._append_scalars(batch.scalars)
-        if self.step < 0 and not self.follows_live and self._wished_step is None:
-            self._wished_step = next((-1 for event in batch.events if event.kind == "exception"), None)
         self._append_steps(batch.steps)
         self._append_events(batch.events)
 

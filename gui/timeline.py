@@ -1,5 +1,8 @@
 """Which structure and level each step of a tape had, kept small: five bytes a step, eight a change."""
 
+import math
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,15 +38,8 @@ class Timeline:
         if not steps:
             return False
         indices, topologies = steps.column("steps"), steps.column("topologies")
-        first, end = len(self), int(indices[-1]) + 1
-        places = indices - first
-        for column, values, missing in (
-            (self._topologies, topologies, UNRECORDED),
-            (self._levels, _levels_of(steps), UNMEASURED),
-        ):
-            column.resize(end)
-            column.array[first:] = missing
-            column.array[first:][places] = values
+        _put(self._topologies, indices, topologies, UNRECORDED)
+        _put(self._levels, indices, _levels_of(steps), UNMEASURED)
         self._note_changes(indices, topologies, steps.column("shapes"))
         self._topology_ids = steps.names["topologies"]
         known, self.structure_count = self.structure_count, max(self.structure_count, int(topologies.max()) + 1)
@@ -97,7 +93,7 @@ class Timeline:
         return 0 if step > 0 else None
 
     def _note_changes(
-        self, indices: NDArray[np.integer], topologies: NDArray[np.integer], shapes: NDArray[np.integer]
+        self, indices: NDArray[np.integer[Any]], topologies: NDArray[np.integer[Any]], shapes: NDArray[np.integer[Any]]
     ) -> None:
         is_recorded = topologies != UNRECORDED
         if not is_recorded.all():
@@ -106,15 +102,36 @@ class Timeline:
             return
         is_first_of_all = self._last[0] == UNRECORDED
         before = (topologies[0], shapes[0]) if is_first_of_all else self._last
-        is_other = np.diff(topologies, prepend=before[0]) != 0
+        is_other, has_other_shape = _differs(topologies, before[0]), _differs(shapes, before[1])
         self._changes.append(indices[is_other])
-        self._shape_changes.append(indices[~is_other & (np.diff(shapes, prepend=before[1]) != 0)])
+        self._shape_changes.append(indices[has_other_shape & ~is_other])
         self._last = int(topologies[-1]), int(shapes[-1])
 
 
 def between(steps: NDArray[np.int64], first: float, last: float) -> NDArray[np.int64]:
     """Those of growing steps that lie from `first` to `last`."""
-    return steps[np.searchsorted(steps, first) : np.searchsorted(steps, last, side="right")]
+    begin, end = np.searchsorted(steps, [math.ceil(first), math.floor(last) + 1])
+    return steps[begin:end]
+
+
+def _put(column: Buffer[Any], indices: NDArray[np.integer[Any]], values: NDArray[Any], missing: int) -> None:
+    """Puts values at their indices, growing, behind what a column holds; and what stands for none between them."""
+    first = len(column)
+    column.resize(int(indices[-1]) + 1)
+    new = column.array[first:]
+    if len(new) == len(values):
+        new[:] = values
+    else:
+        new[:] = missing
+        new[indices - first] = values
+
+
+def _differs(values: NDArray[np.integer[Any]], before: int) -> NDArray[np.bool_]:
+    """Each from the one before it."""
+    is_other = np.empty(len(values), bool)
+    is_other[0] = values[0] != before
+    np.not_equal(values[1:], values[:-1], out=is_other[1:])
+    return is_other
 
 
 def _levels_of(steps: StepTable) -> NDArray[np.int8]:

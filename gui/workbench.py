@@ -18,11 +18,12 @@ from gui.process import Launch, TrainingProcess, new_tape_path, output_paths
 from gui.run_control import RunControl
 from gui.session import Session
 from gui.settings import Settings
-from tracer import Batch, Event, Tape
+from tracer import Batch, Event
 from tracer.breakpoint_file import script_key
 from tracer.model.breakpoints import Breakpoint
 from tracer.model.last_finite import LastFinite
 from tracer.options import Sampling
+from tracer.store.heading import read_heading
 
 
 class Workbench(QObject):
@@ -79,8 +80,8 @@ class Workbench(QObject):
     def open_tape(self, path: Path) -> None:
         """Shows a tape, from its end if it is being written. Raises TapeError where it is none."""
         path = path.absolute()
-        with Tape(path) as tape:
-            is_live, script = tape.state == "live", tape.meta.get("script", "")
+        heading = read_heading(path)
+        is_live, script = heading.state == "live", heading.meta.get("script", "")
         self._release(stops_run=False)
         self._has_output = any(output.is_file() for output in output_paths(path))
         self._show_tape(path, is_live, script)
@@ -206,6 +207,11 @@ class Workbench(QObject):
     def _on_opened(self, meta: dict[str, str]) -> None:
         if self._is_current:
             self.session.meta = meta
+
+    @Slot()
+    def _on_exception(self) -> None:
+        if self._is_current:
+            self.session.expect_exception()
 
     @Slot(object)
     def _on_batch(self, batch: Batch) -> None:
@@ -336,6 +342,7 @@ class Workbench(QObject):
         self._draftsman.start()
         self._follower = Follower(path, self)
         self._follower.opened.connect(self._on_opened)
+        self._follower.exception_found.connect(self._on_exception)
         self._follower.batch_read.connect(self._on_batch)
         self._follower.state_read.connect(self._on_state)
         self._follower.last_finite_found.connect(self._on_last_finite)

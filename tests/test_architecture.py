@@ -28,6 +28,7 @@ APP = {
     "tracer.exporters",
     "tracer.layout",
     "tracer.model",
+    "tracer.store.heading",
     "tracer.store.reader",
     *SHARED,
 }
@@ -54,7 +55,7 @@ MAY_IMPORT: dict[str, set[str] | None] = {
         *SHARED,
     },
     "tracer.conditions": {"tracer.model", *SHARED},
-    "tracer.control": {"tracer.conditions", "tracer.model", "tracer.store.liveness", "tracer.store.reader", *SHARED},
+    "tracer.control": {"tracer.conditions", "tracer.model", "tracer.store.heading", "tracer.store.liveness", *SHARED},
     "tracer.exporters": {"tracer.layout", "tracer.model", "tracer.store.reader", *SHARED},
     "tracer.layout": {"tracer.errors", "tracer.model"},
     "tracer.model": {"tracer.errors"},

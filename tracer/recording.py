@@ -1,5 +1,6 @@
 """Recording from within a script: `record`, `log`, `step`. Imports torch only when a recording begins."""
 
+import atexit
 import os
 import sys
 from collections.abc import Iterator
@@ -88,3 +89,5 @@ def _abandon() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_abandon)
+
+atexit.register(end)  # of a recording that the script forgot to end; later, its writer's thread would be gone

@@ -9,7 +9,8 @@ from gui import format as fmt
 from gui.appearance import Appearance
 from gui.docks.dock import Dock
 from gui.docks.scalar_list import ScalarList
-from gui.docks.structure_strip import Span, StructureStrip
+from gui.docks.span import Span
+from gui.docks.structure_strip import StructureStrip
 from gui.incidents import headline
 from gui.models.scalars import ScalarModel
 from gui.session import Session

@@ -1,7 +1,6 @@
 """The strip under the plot: which structure each step had, one colour each, and a mark wherever it changed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from gui import format as fmt
+from gui.docks.span import Span, contains, stretches
 from gui.fonts import text_font
 from gui.happenings import Happenings
 from gui.theme import Theme
@@ -35,26 +35,8 @@ FADED = 0.22
 LEAST_COUNT_PX = 40
 HIT_PX = 9
 CHANGE_PX = 9
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Which steps lie between which pixels: step `first` at `left_px`, step `last` at `right_px`."""
-
-    first: float
-    last: float
-    left_px: float
-    right_px: float
-
-    @property
-    def px_per_step(self) -> float:
-        return (self.right_px - self.left_px) / max(self.last - self.first, 1e-9)
-
-    def step_at(self, x_px: NDArray[np.float64] | float) -> NDArray[np.float64] | float:
-        return self.first + (x_px - self.left_px) / self.px_per_step
-
-    def px_at(self, step: NDArray[np.float64] | float) -> NDArray[np.float64] | float:
-        return self.left_px + (step - self.first) * self.px_per_step
+LEAST_GAP_PX = 4
+"""Between two dots or diamonds; those that are closer become one long one."""
 
 
 class StructureStrip(QWidget):
@@ -131,10 +113,10 @@ class StructureStrip(QWidget):
         painter.setClipRect(QRect(left, 0, right - left, self.height()))
         self._paint_band(painter, left, right)
         visible = (self._span.first - 1, self._span.last + 1)
-        self._paint_marks(painter, self._timeline.changes_between(*visible), self._theme.text, 0, MARK_HEIGHT - 1)
+        self._paint_ticks(painter, self._timeline.changes_between(*visible), self._theme.text, 0, MARK_HEIGHT - 1)
         below = MARK_HEIGHT + BAND_HEIGHT + 1
         shape_changes = self._timeline.shape_changes_between(*visible)
-        self._paint_marks(painter, shape_changes, self._theme.muted_text, below, SHAPE_MARK_HEIGHT)
+        self._paint_ticks(painter, shape_changes, self._theme.muted_text, below, SHAPE_MARK_HEIGHT)
         if self._pinned is not None:
             self._paint_frame(painter, self._pinned, self._theme.accent, Qt.PenStyle.DashLine)
         if self._step >= 0:
@@ -160,7 +142,7 @@ class StructureStrip(QWidget):
     def tip(self, step: int) -> str:
         """What hovering over a step says."""
         incident = self._incidents.get(step)
-        is_found = self._found is not None and bool(np.isin(step, self._found))
+        is_found = self._found is not None and bool(contains(self._found, np.array([step]))[0])
         found = (self.tr("Found by the search"),) if is_found else ()
         more = (*((incident,) if incident else ()), *self._happenings.lines(step), *found)
         return "\n".join((self._structure_tip(step), *(f"{line[:1].upper()}{line[1:]}" for line in more)))
@@ -200,31 +182,18 @@ class StructureStrip(QWidget):
         empty = np.where(inside, QColor(self._theme.border).rgb(), QColor(self._theme.plot_background).rgb())
         pixels = np.where(structures == UNRECORDED, empty, palette[structures % len(palette)])
         if self._found is not None:
-            has_found = self._columns_with(self._found, left, right)
+            has_found = self._span.filled(self._found, left, right)
             pixels = np.where(has_found | ~inside, pixels, _faded(pixels, QColor(self._theme.plot_background)))
             self._paint_found(painter, left, has_found)
         pixels = np.ascontiguousarray(pixels, np.uint32)
         image = QImage(pixels.data, len(pixels), 1, QImage.Format.Format_RGB32)
         painter.drawImage(QRect(left, MARK_HEIGHT, right - left, BAND_HEIGHT), image)
 
-    def _columns_with(self, steps: NDArray[np.int64], left: int, right: int) -> NDArray[np.bool_]:
-        """The pixels from left to right that show any of the steps, however many share a pixel."""
-        if self._span.px_per_step >= 1:
-            columns = np.arange(left, right) + 0.5
-            return np.isin(np.rint(self._span.step_at(columns)).astype(np.int64), steps)
-        edges = np.asarray(self._span.step_at(np.arange(left, right + 1, dtype=np.float64)))
-        places = np.searchsorted(steps, edges)
-        return places[1:] > places[:-1]
-
     def _paint_found(self, painter: QPainter, left: int, has_found: NDArray[np.bool_]) -> None:
         """A bar below the band, a single step's wide enough to be seen."""
-        wider = has_found.copy()
-        wider[1:] |= has_found[:-1]
-        wider[:-1] |= has_found[1:]
-        ends = np.flatnonzero(np.diff(np.concatenate([[False], wider, [False]]).astype(np.int8)))
-        top = self.height() - FOUND_HEIGHT
-        for first, last in zip(ends[::2].tolist(), ends[1::2].tolist(), strict=True):
-            painter.fillRect(left + first, top, last - first, FOUND_HEIGHT, QColor(self._theme.selection))
+        top, color = self.height() - FOUND_HEIGHT, QColor(self._theme.selection)
+        for first, last in stretches(has_found):
+            painter.fillRect(left + first - 1, top, last - first + 3, FOUND_HEIGHT, color)
 
     def _paint_count(self, painter: QPainter, left: int, found: NDArray[np.int64]) -> None:
         if left < LEAST_COUNT_PX:
@@ -234,13 +203,13 @@ class StructureStrip(QWidget):
         place = QRect(0, MARK_HEIGHT, left - 6, BAND_HEIGHT)
         painter.drawText(place, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, fmt.count(len(found)))
 
-    def _paint_marks(
+    def _paint_ticks(
         self, painter: QPainter, steps: NDArray[np.int64], color: str, top_px: int, height_px: int
     ) -> None:
-        """A tick at the border before each of the steps."""
-        places = np.rint(np.asarray(self._span.px_at(steps - 0.5))).astype(int)
-        for x_px in np.unique(places).tolist():
-            painter.fillRect(x_px, top_px, 1, height_px, QColor(color))
+        """At the border before each of the steps."""
+        left, right = round(self._span.left_px), round(self._span.right_px)
+        for first, last in stretches(self._span.nearest(steps, left, right, shift=-0.5)):
+            painter.fillRect(left + first, top_px, last - first + 1, height_px, QColor(color))
 
     def _paint_incidents(self, painter: QPainter) -> None:
         """A triangle that points into the step's band, with a rim so that it is seen on any colour."""
@@ -256,15 +225,23 @@ class StructureStrip(QWidget):
     def _paint_hits(self, painter: QPainter, steps: NDArray[np.int64]) -> None:
         """A dot in the middle of the band, as editors have them beside a line."""
         self._begin_mark(painter, self._theme.breakpoint)
-        for x_px in self._places(steps):
-            painter.drawEllipse(QPointF(x_px, MARK_HEIGHT + BAND_HEIGHT / 2), HIT_PX / 2, HIT_PX / 2)
+        for first, last in self._places(steps, HIT_PX):
+            dot = QRectF(first - HIT_PX / 2, MARK_HEIGHT + (BAND_HEIGHT - HIT_PX) / 2, last - first + HIT_PX, HIT_PX)
+            painter.drawRoundedRect(dot, HIT_PX / 2, HIT_PX / 2)
 
     def _paint_changes(self, painter: QPainter, steps: NDArray[np.int64]) -> None:
         """A diamond below the band."""
         self._begin_mark(painter, self._theme.text)
         half, middle = CHANGE_PX / 2, MARK_HEIGHT + BAND_HEIGHT + 4.0
-        for x_px in self._places(steps):
-            corners = (x_px - half, middle), (x_px, middle - half), (x_px + half, middle), (x_px, middle + half)
+        for first, last in self._places(steps, CHANGE_PX):
+            corners = (
+                (first - half, middle),
+                (first, middle - half),
+                (last, middle - half),
+                (last + half, middle),
+                (last, middle + half),
+                (first, middle + half),
+            )
             painter.drawPolygon(QPolygonF([QPointF(x, y) for x, y in corners]))
 
     def _begin_mark(self, painter: QPainter, color: str) -> None:
@@ -273,10 +250,11 @@ class StructureStrip(QWidget):
         painter.setPen(QPen(QColor(self._theme.plot_background), 1.5))
         painter.setBrush(QColor(color))
 
-    def _places(self, steps: NDArray[np.int64]) -> list[float]:
-        """The pixels of steps, each once however many lie on it."""
-        places: list[float] = np.unique(np.rint(np.asarray(self._span.px_at(steps.astype(np.float64))))).tolist()
-        return places
+    def _places(self, steps: NDArray[np.int64], width_px: int) -> list[tuple[int, int]]:
+        """The pixels, first to last, of steps and of such that are close to each other."""
+        left, right = round(self._span.left_px) - width_px, round(self._span.right_px) + width_px
+        found = stretches(self._span.nearest(steps, left, right), LEAST_GAP_PX)
+        return [(left + first, left + last) for first, last in found]
 
     def _paint_frame(self, painter: QPainter, step: int, color: str, style: Qt.PenStyle) -> None:
         """A frame around a step, at least wide enough to be seen."""

@@ -13,28 +13,9 @@ from gui.docks.changes import change_blocks
 from gui.names import Names
 from gui.process import Launch, new_tape_path, run_command
 from gui.terminal import Terminal
-from gui.timeline import Timeline
 from gui.windows.placement import fitted_into
-from tests.gui.growing_table import GrowingTable, table_of
 from tracer import GraphDiff, Tape
 from tracer.errors import UsageError
-
-
-def test_timeline_tells_structures_and_shapes_apart() -> None:
-    timeline = Timeline()
-    rows = [("a", "a1"), ("a", "a1"), ("a", "a2"), ("b", "b1"), ("a", "a1")]
-    has_new = timeline.append(GrowingTable().add((number, *row, "structure") for number, row in enumerate(rows)))
-    assert has_new
-    assert timeline.structures.tolist() == [0, 0, 0, 1, 0]
-    assert timeline.changes_between(0, 9).tolist() == [3, 4]
-    assert timeline.shape_changes_between(0, 9).tolist() == [2]
-    assert timeline.changes_between(4, 9).tolist() == [4]
-
-
-def test_timeline_grows_past_its_buffer() -> None:
-    timeline = Timeline()
-    timeline.append(table_of("ab" * 2500))
-    assert (len(timeline), timeline.structure_count, timeline.change_count) == (5000, 2, 4999)
 
 
 @pytest.mark.parametrize(
@@ -182,16 +163,6 @@ def test_no_bare_key_of_the_model_is_shown(recorded_tape: Path) -> None:
     ]
     every = [section for call in graph.graph["module_calls"] for section in facts.call_facts(graph, call["key"])]
     assert not [fact for section in every for fact in section.facts if fact.value.startswith("#")]
-
-
-def test_timeline_finds_the_closest_step_of_a_level() -> None:
-    timeline = Timeline()
-    levels = {2: "statistics", 6: "full", 2000: "statistics"}
-    timeline.append(GrowingTable().add((index, "a", "a", levels.get(index, "structure")) for index in range(2100)))
-    found = [timeline.nearest_measured(step, "statistics") for step in (0, 4, 5, 6, 1500)]
-    assert found == [2, 2, 6, 6, 2000]
-    assert timeline.nearest_measured(2000, "full") == 6
-    assert Timeline().nearest_measured(0, "full") is None
 
 
 @pytest.mark.parametrize(("size", "text"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (3 << 30, "3 GiB")])

@@ -10,7 +10,8 @@ from pytestqt.qtbot import QtBot
 from gui.appearance import Appearance
 from gui.docks.console import MOST_LINES, ConsoleDock
 from gui.docks.scalars import ScalarsDock
-from gui.docks.structure_strip import BAND_HEIGHT, MARK_HEIGHT, Span, StructureStrip
+from gui.docks.span import Span
+from gui.docks.structure_strip import BAND_HEIGHT, MARK_HEIGHT, StructureStrip
 from gui.happenings import Happenings
 from gui.models.tree import KEY_ROLE
 from gui.session import Session

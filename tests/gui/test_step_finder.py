@@ -11,7 +11,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from gui.docks.structure_strip import FOUND_HEIGHT, Span, StructureStrip
+from gui.docks.span import Span
+from gui.docks.structure_strip import FOUND_HEIGHT
 from gui.finder import Finder
 from gui.marks import FOUND
 from gui.theme import LIGHT
@@ -272,10 +273,9 @@ def test_found_steps_stand_out_by_a_bar_and_keep_their_colour(
     assert strip.tip(4).endswith("\nFound by the search") and "Found" not in strip.tip(3)
 
 
-def test_one_step_among_very_many_is_seen(qtbot: QtBot, page: MainWindow) -> None:
-    strip: StructureStrip = page.scalars.strip
-    strip.set_span(Span(-0.5, 99_999.5, 60, 560))
-    columns = strip._columns_with(np.array([31_415]), 60, 560)
-    assert columns.sum() == 1 and 60 + int(np.flatnonzero(columns)[0]) == int(strip._span.px_at(31_415))
-    strip.set_span(Span(-0.5, 4.5, 60, 560))
-    assert strip._columns_with(np.array([0, 3]), 60, 560).sum() == 200
+def test_one_step_among_very_many_is_seen() -> None:
+    span = Span(-0.5, 99_999.5, 60, 560)
+    columns = span.filled(np.array([31_415]), 60, 560)
+    assert columns.sum() == 1 and 60 + int(np.flatnonzero(columns)[0]) == int(span.px_at(31_415))
+    span = Span(-0.5, 4.5, 60, 560)
+    assert span.filled(np.array([0, 3]), 60, 560).sum() == 200

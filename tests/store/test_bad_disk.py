@@ -11,7 +11,7 @@ import pytest
 
 from tests.store.samples import META, step_record, structure_record
 from tracer import Tape, TapeError
-from tracer.store import writer as writing
+from tracer.store import backlog, trouble
 from tracer.store.records import EventRecord, ScalarRecord
 from tracer.store.writer import Writer
 
@@ -31,10 +31,10 @@ def fill(writer: Writer, until: Callable[[], bool]) -> int:
 def test_recording_waits_for_a_full_disk_and_then_loses_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "RETRY_SECS", 0.01)
+    monkeypatch.setattr(trouble, "RETRY_SECS", 0.01)
     writer = Writer(tmp_path / "a.tape", META)
     writer._connection.execute("PRAGMA max_page_count=24")
-    n_steps = fill(writer, until=lambda: writer._has_warned)
+    n_steps = fill(writer, until=lambda: writer._trouble.has_warned)
     with Tape(tmp_path / "a.tape") as tape:
         before = len(tape)
         assert before < n_steps
@@ -52,10 +52,10 @@ def test_recording_waits_for_a_full_disk_and_then_loses_nothing(
 
 
 def test_a_disk_that_stays_full_leaves_a_tape_that_opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing, "RETRY_SECS", 0.01)
+    monkeypatch.setattr(trouble, "RETRY_SECS", 0.01)
     writer = Writer(tmp_path / "a.tape", META)
     writer._connection.execute("PRAGMA max_page_count=24")
-    n_steps = fill(writer, until=lambda: writer._has_warned)
+    n_steps = fill(writer, until=lambda: writer._trouble.has_warned)
     writer.close("closed")
     with Tape(tmp_path / "a.tape") as tape:
         missing = [step for first, last, _ in tape.gaps for step in range(first, last + 1)]
@@ -76,7 +76,7 @@ writer = Writer(Path(sys.argv[1]), META)
 resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, resource.RLIM_INFINITY))
 for index in range(150):
     writer.append(step_record(index, structure_record(200, f"layer{index}"), loss=1.0))
-    writer._has_warned or writer.flush(0.05)
+    writer._trouble.has_warned or writer.flush(0.05)
 writer.close("closed")
 print("trained")
 """
@@ -92,9 +92,9 @@ print("trained")
 def test_behind_a_slow_disk_graphs_go_first_then_steps_but_never_events(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "MAX_GRAPHS", 10)
-    monkeypatch.setattr(writing, "MAX_RECORDS", 30)
-    monkeypatch.setattr(writing, "_MAX_BATCH", 1)
+    monkeypatch.setattr(backlog, "MAX_GRAPHS", 10)
+    monkeypatch.setattr(backlog, "MAX_RECORDS", 30)
+    monkeypatch.setattr(backlog, "BATCH_RECORDS", 1)
     writer = Writer(tmp_path / "a.tape", META)
     writer._connection.execute("PRAGMA max_page_count=1")  # stands still
     writer.append(EventRecord("first", 0, 0, {"much": "x" * 300_000}))
@@ -117,7 +117,9 @@ def test_behind_a_slow_disk_graphs_go_first_then_steps_but_never_events(
             (n_graphs, n_steps - 1, "without graph: the disk was slower than the training"),
             (n_steps, 59, "the disk was slower than the training"),
         ]
-        assert [event.kind for event in tape.events()] == ["first", "last"]
+        first, disk, last = tape.events()
+        assert (first.kind, disk.kind, last.kind) == ("first", "disk", "last")
+        assert (disk.data["first"], disk.data["last"]) == (0, 59)
         assert tape.scalars == ["loss"]
         with pytest.raises(
             TapeError, match=rf"^The graph of step {n_graphs} was not recorded \(without graph: the disk"

@@ -12,7 +12,7 @@ from tracer.control.endpoint import load, open_socket
 from tracer.control.protocol import Lines, decode, encode
 from tracer.errors import ControlError
 from tracer.model.breakpoints import Breakpoint, to_dict
-from tracer.store.reader import Tape
+from tracer.store.heading import read_heading
 
 Hyperparameter = float | bool | list[float]
 
@@ -120,9 +120,9 @@ class ControlClient:
 def connect(tape: str | os.PathLike[str], timeout_secs: float = 2.0) -> ControlClient:
     """A client of the process that writes `tape`. Raises ControlError where it has ended or does not listen,
     TapeError for no tape."""
-    with Tape(tape) as opened:
-        state, file = opened.state, opened.meta.get("control", "")
-    if state != "live":
+    heading = read_heading(tape)
+    file = heading.meta.get("control", "")
+    if heading.state != "live":
         raise ControlError(f"The training that wrote {tape} has ended.")
     if not file:
         raise ControlError(f"The training that writes {tape} does not listen; it was recorded without control.")

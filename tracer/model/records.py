@@ -61,7 +61,9 @@ class Event:
     log: the line it wrote, moment, attended: false where it would have stopped but nobody was attached),
     hyperparameter (optimizer, group, name, before, after), trainable (parameters, after),
     refused, a change that could not be made (command, error),
-    over_budget, once: the tape is larger than was asked for, though all was thinned that may be (max_bytes, text).
+    over_budget, once: the tape is larger than was asked for, though all was thinned that may be (max_bytes, text),
+    disk, the tape could not be written (text, seconds, first and last: the steps that were appended meanwhile, or first
+    alone: recording ended before that step).
     `moment` is "before the optimizer" or "after the step".
 
     An exception ended the training, in the step that is on the tape as a partial one, or where none had begun, before

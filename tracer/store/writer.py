@@ -1,35 +1,41 @@
 """Writing a tape: the training thread appends records to a queue, one thread of ours commits them.
 
-The training never waits for the disk. Where the disk is slower than the training, graphs and measurements are dropped
-first (the step and its scalars stay), then steps, events never; gaps say so. A record that cannot be stored is dropped
-alone.
+The training never waits for the disk. What the disk refuses waits in the queue (see `backlog`), and is written when it
+can be. A record that cannot be stored is dropped alone. Where the file is taken away, recording ends.
 """
 
 import contextlib
-import os
 import sqlite3
 import sys
 import threading
 import time
-from collections import deque
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tracer.model.keep import Keep
 from tracer.store.appender import Appender
+from tracer.store.backlog import Backlog
+from tracer.store.ending import leave, leave_moved
+from tracer.store.forks import Forkable, abandon
+from tracer.store.mounts import network_file_system
 from tracer.store.new_tape import create
-from tracer.store.records import EventRecord, Record, StatisticsRecord, StepRecord
+from tracer.store.records import EventRecord, Record, StepRecord
+from tracer.store.transactions import Transactions
+from tracer.store.trouble import Trouble
+from tracer.store.whereabouts import Whereabouts
 
-COMMIT_SECS = 0.04
-RETRY_SECS = 0.25
-MAX_GRAPHS = 5_000
-MAX_RECORDS = 200_000
-_MAX_BATCH = 2_000
-_SLOW = "the disk was slower than the training"
-_NO_GRAPH = f"without graph: {_SLOW}"
-_NO_STATISTICS = f"without statistics: {_SLOW}"
+COMMIT_SECS = 0.02
+LOOK_SECS = 1.0
+"""So often is looked whether the file is still there."""
+CLOSE_SECS = 5.0
+_GRACE_SECS = 2.0
+_GAP_STEPS = 100_000
 _BAD_RECORD = "it could not be stored"
+_NETWORK = (
+    "tapescope: {} lies on a network file system ({}), where looking at it from another machine while it is written "
+    "may damage it; look from this machine only, or record to a local disk and copy the tape afterwards."
+)
+_REFUSED = (sqlite3.Error, MemoryError)
 # What a record itself is to blame for; every other sqlite3.Error is the disk's.
 _UNSTORABLE = (
     sqlite3.IntegrityError,
@@ -43,141 +49,196 @@ _UNSTORABLE = (
     TypeError,
     ValueError,
 )
-_kept_in_forks: list[sqlite3.Connection] = []
 
 
-class Writer:
+class Writer(Forkable):
     """The one writing connection of a tape. `append` is called by the training thread, everything else happens on a
-    thread of its own."""
+    thread of its own. In a forked child it does nothing."""
 
     def __init__(self, path: Path, meta: Mapping[str, str], keep: Keep | None = None) -> None:
         """Create the file, replacing one of that name. Raises TapeError where that is not possible."""
         self.path = path
-        self._queue: deque[Record] = deque()
-        self._lost: list[tuple[int, str]] = []
-        self._batch: list[Record] = []
-        self._pid = os.getpid()
+        self._backlog = Backlog()
         self._wake = threading.Event()
         self._committed = threading.Condition()
-        self._closing = False
-        self._has_warned = False
+        self._end_state: str | None = None
+        self._ends_by = 0.0
+        self._is_ended = False
+        self._trouble = Trouble(path)
         self._connection = create(path, meta)
+        self._whereabouts = Whereabouts(path)
         self._appender = Appender(self._connection, keep)
+        self._transactions = Transactions(self._connection)
+        self._next_look = time.monotonic() + LOOK_SECS
+        self._warn_of_network()
+        super().__init__()
         self._thread = threading.Thread(target=self._run, name="tapescope-writer", daemon=True)
         self._thread.start()
 
     def append(self, record: Record) -> None:
         """Queue a record, a microsecond; never blocks, never raises."""
-        waiting = len(self._queue)
-        if waiting > MAX_GRAPHS and not isinstance(record, EventRecord):
-            if isinstance(record, StatisticsRecord):
-                self._lost.append((record.step, _NO_STATISTICS))
-                return
-            if waiting > MAX_RECORDS:
-                if isinstance(record, StepRecord):
-                    self._lost.append((record.index, _SLOW))
-                return
-            if isinstance(record, StepRecord) and record.structure is not None:
-                self._lost.append((record.index, _NO_GRAPH))
-                record = replace(record, structure=None, evaluated=())
-        self._queue.append(record)
+        self._backlog.append(record)
 
     def flush(self, timeout_secs: float = 2.0) -> bool:
         """Wait until everything queued so far is committed; False if that took longer than `timeout_secs`."""
         with self._committed:
             self._wake.set()
-            return self._committed.wait_for(lambda: not self._queue and not self._batch, timeout_secs)
+            return self._committed.wait_for(lambda: self._backlog.is_empty or self._is_ended, timeout_secs)
 
     def close(self, state: str) -> None:
-        """Commit the rest, mark the tape as `state` and leave one plain file. A forked child's close does nothing."""
-        if os.getpid() != self._pid:
-            _kept_in_forks.append(self._connection)
-            return
-        self._closing = True
+        """Commit the rest, mark the tape as `state` and leave one plain file. Where the disk stands still it is left to
+        itself after some seconds."""
+        self._ends_by = time.monotonic() + CLOSE_SECS
+        self._end_state = state
         self._wake.set()
-        self._thread.join()
-        left = (record for record in (*self._batch, *self._queue) if isinstance(record, StepRecord))
-        self._lost += [(record.index, _SLOW) for record in left]
-        try:
-            self._write_end(state)
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        except sqlite3.Error as error:
-            self._warn(error)
-        with contextlib.suppress(sqlite3.Error):  # a reader is still there: the log stays beside the tape, empty
-            self._connection.execute("PRAGMA journal_mode=DELETE")
-        self._connection.close()
+        self._thread.join(CLOSE_SECS + _GRACE_SECS)
+        if self._thread.is_alive():
+            abandon(self._connection)
+            self._trouble.warn("the disk does not answer", "what was recorded last may be missing")
+        self.ended()
+
+    def forked(self) -> None:
+        """In a child: nothing may touch the connection, wait for a thread that is not there, or fill a queue."""
+        abandon(self._connection)
+        self._backlog.stop()
+        self._wake, self._committed = threading.Event(), threading.Condition()
+        self._is_ended = True
 
     def _run(self) -> None:
-        while True:
-            self._wake.wait(COMMIT_SECS)
+        pause_secs = COMMIT_SECS
+        while not self._is_ended:
+            self._wake.wait(pause_secs)
             self._wake.clear()
-            is_last = self._closing
-            has_failed = False
-            while (self._queue or self._batch or self._lost) and not has_failed:
-                has_failed = not self._commit()
+            state = self._end_state
+            pause_secs = self._write_waiting()
+            if state is not None or time.monotonic() >= self._next_look:
+                self._look()
+            if state is not None and not self._is_ended:
+                self._finish(state)
             with self._committed:
                 self._committed.notify_all()
-            if is_last:
-                return
-            if has_failed:
-                time.sleep(RETRY_SECS)
+
+    def _write_waiting(self) -> float:
+        """Write all that waits; how long to wait until the next time."""
+        while self._backlog.has_work and not self._is_late:
+            with self.in_sqlite:
+                if not self._commit():
+                    return self._trouble.next_pause()
+        if self._transactions.is_sync_due:
+            with self.in_sqlite:
+                self._attempt(self._transactions.sync)
+        return COMMIT_SECS
+
+    @property
+    def _is_late(self) -> bool:
+        return self._end_state is not None and time.monotonic() > self._ends_by
 
     def _commit(self) -> bool:
-        """Commit some of the queue. What the disk refuses is kept and tried again."""
-        while self._queue and len(self._batch) < _MAX_BATCH:
-            self._batch.append(self._queue[0])  # before it leaves the queue: `flush` must find it in one of the two
-            self._queue.popleft()
+        """Commit some of what waits. What the disk refuses is kept and tried again."""
+        self._backlog.fill_batch()
         try:
             try:
-                self._transact(self._batch)
-                self._batch = []
+                self._transact(self._backlog.batch)
             except _UNSTORABLE:
                 self._commit_singly()
-        except sqlite3.Error as error:
-            self._warn(error)
+        except _REFUSED as error:
+            self._trouble.met(error, self._first_waiting())
             return False
+        self._backlog.batch_written()
+        if self._trouble.is_on:
+            self._backlog.batch.append(self._trouble.over(self._backlog.last_step))
         return True
 
     def _commit_singly(self) -> None:
-        while self._batch:
-            record = self._batch[0]
+        while self._backlog.batch:
+            record = self._backlog.batch[0]
             try:
                 self._transact([record])
             except _UNSTORABLE as error:
-                self._warn(error, "a record is left out")
+                self._trouble.warn(f"{error}", "a record is left out")
                 if isinstance(record, StepRecord):
-                    self._lost.append((record.index, _BAD_RECORD))
-            del self._batch[0]
+                    self._backlog.losses.add(record.index, _BAD_RECORD)
+            del self._backlog.batch[0]
 
     def _transact(self, records: list[Record]) -> None:
         """One transaction, all or nothing."""
-        n_lost = len(self._lost)
+        lost = self._backlog.losses.next(_GAP_STEPS)
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._appender.write(records)
-            self._appender.write_gaps(self._lost[:n_lost])
-            self._connection.execute("COMMIT")
+            with self._transactions.transaction():
+                self._appender.write(records)
+                self._appender.write_gaps(lost)
         except BaseException:
-            self._roll_back()
+            self._appender.rolled_back()
             raise
         self._appender.committed()
-        del self._lost[:n_lost]
+        self._backlog.losses.written(len(lost))
 
-    def _roll_back(self) -> None:
-        with contextlib.suppress(sqlite3.Error):  # a full disk may have rolled back by itself
-            self._connection.execute("ROLLBACK")
-        self._appender.rolled_back()
+    def _first_waiting(self) -> int:
+        steps = (record.index for record in self._backlog.batch if isinstance(record, StepRecord))
+        return next(steps, self._backlog.last_step)
 
-    def _write_end(self, state: str) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-        self._appender.write_gaps(self._lost)
-        self._appender.write_end(state)
-        self._connection.execute("COMMIT")
+    def _look(self) -> None:
+        """See that the file is still there."""
+        self._next_look = time.monotonic() + LOOK_SECS
+        with self.in_sqlite:
+            if not self._whereabouts.is_here:
+                self._leave()
+                return
+            if not self._whereabouts.has_log:
+                self._attempt(self._renew_log)
 
-    def _warn(self, error: Exception, consequence: str = "the training goes on, recording waits") -> None:
-        if self._has_warned:
-            return
-        self._has_warned = True
-        text = f"tapescope: {self.path} cannot be written ({error}); {consequence}."
-        with contextlib.suppress(OSError, ValueError):  # stderr may be closed
-            print(text, file=sys.stderr)
+    def _attempt(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except _REFUSED as error:
+            self._trouble.met(error, self._first_waiting())
+
+    def _renew_log(self) -> None:
+        """Somebody deleted the files beside the tape, which readers need: have SQLite make new ones."""
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._connection.execute("PRAGMA journal_mode=DELETE")
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._whereabouts.log_renewed()
+
+    def _leave(self) -> None:
+        """The file is not where it was: end the recording, and leave it readable where it is now."""
+        place = self._whereabouts.elsewhere()
+        where = "the file was deleted" if place is None else f"the file was moved to {place}"
+        self._trouble.warn(where, "the training goes on, recording has ended")
+        with contextlib.suppress(sqlite3.Error, OSError):
+            if place is None:
+                self._connection.close()
+            else:
+                self._write_end("closed", self._trouble.ended(f"{where}; recording ended", self._backlog.last_step))
+                leave_moved(self._connection, place)
+            self._whereabouts.remove_log()
+        self._is_ended = True
+        self._backlog.stop()
+
+    def _finish(self, state: str) -> None:
+        """Nothing more will come, and what the disk has not taken by now is lost."""
+        self._is_ended = True
+        over = (self._trouble.over(self._backlog.last_step),) if self._trouble.is_on else ()
+        with self.in_sqlite:
+            self._backlog.give_up()
+            try:
+                self._write_end(state, *over)
+                leave(self._connection)
+            except _REFUSED as error:
+                self._trouble.warn(f"{error}", "what was recorded last may be missing")
+                self._connection.close()
+
+    def _write_end(self, state: str, *events: EventRecord) -> None:
+        """The end of the tape, after whatever still waits."""
+        while self._backlog.has_work:
+            self._backlog.fill_batch()
+            self._transact(self._backlog.batch)
+            self._backlog.batch_written()
+        with self._transactions.transaction(is_synced=True):
+            self._appender.write(events)
+            self._appender.write_end(state)
+
+    def _warn_of_network(self) -> None:
+        kind = network_file_system(self.path)
+        if kind is not None:
+            print(_NETWORK.format(self.path, kind), file=sys.stderr)
