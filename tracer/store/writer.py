@@ -8,6 +8,7 @@ alone.
 import contextlib
 import os
 import sqlite3
+import struct
 import sys
 import threading
 import time
@@ -42,6 +43,7 @@ _UNSTORABLE = (
     RecursionError,
     TypeError,
     ValueError,
+    struct.error,
 )
 _kept_in_forks: list[sqlite3.Connection] = []
 
