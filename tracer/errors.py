@@ -3,7 +3,8 @@
 TapescopeError          its text is one sentence for the user: what happened, to what, what to do
 ├── UsageError          a command or an argument that makes no sense (exit code 2)
 │   └── QueryError      a query that cannot be understood, or asks for what was not recorded
-├── TapeError           a file that is not a tape, of another format, or damaged
+├── TapeError           a file that is not a tape, of another format, or damaged; something that it does not hold
+│   └── ThinnedError    what was taken out of a tape to keep it small
 ├── ExportError         a snapshot that cannot be written
 ├── SourceError         a file of the user's code that cannot be shown
 └── ControlError        a training process that cannot be reached or refused
@@ -29,6 +30,10 @@ class QueryError(UsageError):
 
 class TapeError(TapescopeError):
     """A file that cannot be read as a tape."""
+
+
+class ThinnedError(TapeError):
+    """Something that was recorded, but not kept."""
 
 
 class ExportError(TapescopeError):

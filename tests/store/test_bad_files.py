@@ -82,7 +82,7 @@ def alter(path: Path, *statements: str) -> None:
             file.execute(statement)
 
 
-STRANGE = r"does not have the tables of a tape of format 2; it is damaged or was altered"
+STRANGE = r"does not have the tables of a tape of format 3; it is damaged or was altered"
 BAD_FILES = {
     "missing": (make_missing, "There is no file"),
     "folder": (make_folder, "is not a file; a tape is one file, written by `tapescope run`"),
@@ -91,8 +91,8 @@ BAD_FILES = {
     "text": (make_text, "is not a tape"),
     "database": (make_other_database, "is another program's database, not a tape"),
     "newer": (
-        altered("PRAGMA user_version=3"),
-        "was written by format 3; this version reads up to 2. Update Tapescope",
+        altered("PRAGMA user_version=4"),
+        "was written by format 4; this version reads up to 3. Update Tapescope",
     ),
     "older than it looks": (
         altered("PRAGMA user_version=1"),
@@ -102,14 +102,15 @@ BAD_FILES = {
     "table": (altered("CREATE TABLE extra(x)"), STRANGE),
     "view": (altered("CREATE VIEW extra AS SELECT 1"), STRANGE),
     "trigger": (altered("CREATE TRIGGER extra AFTER INSERT ON gap BEGIN SELECT 1; END"), STRANGE),
-    "index": (altered("DROP INDEX chunk_scalar"), STRANGE),
+    "index": (altered("CREATE INDEX extra ON gap(first)"), STRANGE),
     "swapped": (altered("DROP TABLE gap", "CREATE VIEW gap AS SELECT 1 AS first, 2 AS last, 'x' AS reason"), STRANGE),
     "lost steps": (altered("DELETE FROM step WHERE id = 5"), "does not hold all that was recorded"),
-    "lost values": (altered("DELETE FROM chunk"), "does not hold all that was recorded"),
+    "lost values": (altered("DELETE FROM scalar"), "does not hold all that was recorded"),
     "lost facts": (altered("DELETE FROM meta"), "does not hold all that was recorded"),
     "renamed scalar": (altered("UPDATE scalar SET name = 'acc' WHERE id = 0"), "the name of a scalar does not match"),
     "moved step": (altered("UPDATE step SET structure = 2 WHERE id = 0"), "step 0 does not match its checksum"),
-    "moved graph": (altered("UPDATE structure SET id = 9 WHERE id = 1"), "is damaged"),
+    "moved steps": (altered("UPDATE step SET id = -id"), "does not match its checksum"),
+    "lost lines": (altered("DELETE FROM structure"), "does not hold all that was recorded"),
     "other fact": (altered("UPDATE meta SET value = 'x' WHERE key = 'command'"), "a fact of the run does not match"),
 }
 
@@ -205,7 +206,11 @@ def test_a_log_cut_or_flipped_after_a_kill_loses_only_its_end(tmp_path: Path) ->
     ("statement", "sentence"),
     [
         ("UPDATE source SET id = 2", "row 2 of source does not match its checksum"),
-        ("DELETE FROM source", "does not hold all source lines"),
+        ("UPDATE structure SET id = 9 WHERE id = 1", "graph 1 is missing"),
+        ("UPDATE structure SET kept = 0 WHERE id = 1", "graph 1 does not match its checksum"),
+        ("DELETE FROM graph WHERE id = 2", "the content of graph 2 is missing"),
+        ("UPDATE graph SET data = (SELECT data FROM graph WHERE id = 1)", "does not unpack to"),
+        ("DELETE FROM source", "does not hold all that was recorded"),
         ("UPDATE statistics SET data = zeroblob(32)", "the statistics of step 2 does not match its checksum"),
         ("UPDATE statistics SET id = 1", "The statistics of step 2 were not recorded"),
         ("DELETE FROM layout", "is damaged"),

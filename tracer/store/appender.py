@@ -11,11 +11,12 @@ from tracer.model.structure import ModuleCall
 from tracer.store import measurements, schema
 from tracer.store.allowance import Allowance
 from tracer.store.blobs import address, checksum, deflated, storable
+from tracer.store.damage import DamageError
 from tracer.store.encoding import encode_calls, encode_layout, encode_lines
 from tracer.store.folding import fold
 from tracer.store.new_tape import meta_rows
 from tracer.store.records import EventRecord, Record, ScalarRecord, SourceRecord, StatisticsRecord, StepRecord
-from tracer.store.step_rows import Row, StepRow, pack_ids, pack_scalars, pack_step
+from tracer.store.step_rows import STEP_ROWS, Row, StepRow, pack_ids, pack_scalars, pack_step, unpack_step
 from tracer.store.structure_rows import StructureRows
 from tracer.store.thinning import Thinner
 
@@ -78,9 +79,15 @@ class Appender:
         self._insert_steps()
         self._insert_numbered("event", events)
         if self._n_young >= schema.BLOCK_STEPS + schema.YOUNG_STEPS:
-            self._n_young -= fold(self._connection)
+            self._fold()
         if self._thinner is not None:
             self._thinner.thin()
+
+    def _fold(self) -> None:
+        try:
+            self._n_young -= fold(self._connection)
+        except DamageError:  # the disk changed a row: those of its block stay as they are
+            self._n_young -= schema.BLOCK_STEPS
 
     def write_gaps(self, lost: list[tuple[int, str]]) -> None:
         """Steps that were not recorded, or not wholly, and why."""
@@ -112,9 +119,9 @@ class Appender:
             self._last_step, self._n_young = record.index, self._n_young + 1
             return
         self._insert_steps()
-        known = self._connection.execute("SELECT scalars FROM step WHERE id = ?", (record.index,)).fetchone()
+        known = self._connection.execute(f"{STEP_ROWS} WHERE id = ?", (record.index,)).fetchone()
         if known is not None:  # else it was lost the first time, or is no longer among the newest
-            row = pack_step(step, known[0])
+            row = pack_step(step, unpack_step(known)[1])
             self._connection.execute("REPLACE INTO step VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         if record.scalars:
             self._write_late(record.index, record.scalars)

@@ -4,7 +4,7 @@ import zlib
 from functools import lru_cache
 from hashlib import blake2b
 
-from tracer.errors import TapeError
+from tracer.store.damage import DamageError
 
 MAX_BLOB_BYTES = 64 << 20
 """No structure of a million nodes comes near; what claims more is not unpacked."""
@@ -43,11 +43,11 @@ def deflated(data: bytes, base: bytes = b"", level: int = 6) -> bytes:
 def inflated(size: int, data: bytes, base: bytes = b"", most: int = MAX_BLOB_BYTES) -> bytes:
     """Exactly `size` bytes; refuses data that would unpack to more, before it does."""
     if not 0 <= size <= most:
-        raise TapeError(f"A part of the tape claims a size of {size} bytes, more than there can be; it is damaged.")
+        raise DamageError(f"a part of it claims a size of {size} bytes, more than there can be")
     unpacker = zlib.decompressobj(zdict=_dictionary(base)) if base else zlib.decompressobj()
     content = unpacker.decompress(data, size + 1)
     if len(content) != size:
-        raise TapeError("A part of the tape does not unpack to its size; it is damaged.")
+        raise DamageError("a part of it does not unpack to its size")
     return content
 
 
@@ -55,7 +55,7 @@ def content(size: int, digest: bytes, data: bytes, base: bytes = b"") -> bytes:
     """Exactly `size` bytes with this address."""
     found = inflated(size, data, base)
     if address(found) != digest:
-        raise TapeError("A stored graph does not unpack to what was packed; the tape is damaged.")
+        raise DamageError("a part of it does not unpack to what was packed")
     return found
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tracer.errors import TapeError
 from tracer.store.blobs import deflated, inflated
+from tracer.store.damage import DamageError
 
 MAX_PACKED_BYTES = 16 << 20
 
@@ -33,7 +33,7 @@ def pack(header: object, arrays: Sequence[Array]) -> tuple[int, bytes]:
 
 
 def unpack(size: int, data: bytes) -> tuple[Any, list[Array]]:
-    """What was packed. Raises TapeError, ValueError and their like on anything else; never takes more memory than
+    """What was packed. Raises DamageError, ValueError and their like on anything else; never takes more memory than
     `size` says, which is at most `MAX_PACKED_BYTES`."""
     content = inflated(size, data, most=MAX_PACKED_BYTES)
     start = _HEAD_BYTES + int.from_bytes(content[:_HEAD_BYTES], "little")
@@ -42,11 +42,11 @@ def unpack(size: int, data: bytes) -> tuple[Any, list[Array]]:
     for kind, n in kinds:
         end = start + n * np.dtype(_DTYPES[kind]).itemsize
         if n < 0 or end > size:
-            raise TapeError("Stored columns are longer than their bytes; the tape is damaged.")
+            raise DamageError("columns in it are longer than their bytes")
         arrays.append(_widened(kind, content[start:end]))
         start = end
     if start != size:
-        raise TapeError("Stored columns are shorter than their bytes; the tape is damaged.")
+        raise DamageError("columns in it are shorter than their bytes")
     return header, arrays
 
 

@@ -1,19 +1,22 @@
 """A scalar over the steps in pieces: chunks of values, and of each a summary that a curve can be drawn from."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tracer.errors import TapeError
 from tracer.store import columns, schema
 from tracer.store.blobs import checksum
+from tracer.store.damage import DamageError
 
 Row = tuple[Any, ...]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+CHUNK_ROWS = "SELECT id, n, size, crc, data FROM chunk"
+SUMMARY_ROWS = "SELECT id, scalar, first, n, low, high, size, crc, data FROM summary"
 MOST_VALUES = 1 << 16
 
 
@@ -32,7 +35,7 @@ class Bins:
 @dataclass(frozen=True, slots=True, eq=False)
 class Summary:
     """What is known of a chunk without reading it. `first` is the place of its first value among all of the scalar;
-    `low` and `high` are its first and last step."""
+    `low` and `high` are its first and last step; `bins` are packed, of `size` bytes."""
 
     id: int
     scalar: int
@@ -40,7 +43,16 @@ class Summary:
     n: int
     low: int
     high: int
-    bins: Bins
+    size: int
+    packed: bytes
+
+    def bins(self) -> Bins:
+        """Raises DamageError, ValueError and their like where they are damaged."""
+        _, arrays = columns.unpack(self.size, self.packed)
+        bins = Bins(*arrays)
+        if any(len(array) != -(-self.n // schema.BIN_VALUES) for array in arrays):
+            raise DamageError("the summary of a curve has not the length it claims")
+        return bins
 
 
 def pack_chunk(number: int, steps: Ints, values: Floats) -> Row:
@@ -50,13 +62,13 @@ def pack_chunk(number: int, steps: Ints, values: Floats) -> Row:
 
 
 def unpack_chunk(row: Row) -> tuple[Ints, Floats]:
-    """(steps, values), (n,) each, steps growing. Raises TapeError, ValueError and their like where it is damaged."""
+    """(steps, values), (n,) each, steps growing. Raises DamageError, ValueError and their like where it is damaged."""
     number, n, size, crc, data = row
     if checksum(number, n, size, data) != crc:
-        raise TapeError("a piece of a curve does not match its checksum")
+        raise DamageError("a piece of a curve does not match its checksum")
     _, (steps, values) = columns.unpack(size, data)
     if not len(steps) == len(values) == n or not 0 < n <= MOST_VALUES or np.any(np.diff(steps) <= 0):
-        raise TapeError("a piece of a curve has not the length it claims")
+        raise DamageError("a piece of a curve has not the length it claims")
     return steps, values
 
 
@@ -69,21 +81,21 @@ def pack_summary(number: int, scalar: int, first: int, steps: Ints, values: Floa
 
 
 def unpack_summary(row: Row) -> Summary:
-    """Raises TapeError, ValueError and their like where the row is damaged."""
+    """Raises DamageError, TypeError and their like where the row is damaged."""
     *head, crc, data = row
     if checksum(*head, data) != crc:
-        raise TapeError("the summary of a curve does not match its checksum")
+        raise DamageError("the summary of a curve does not match its checksum")
     number, scalar, first, n, low, high, size = head
-    _, arrays = columns.unpack(size, data)
-    bins = Bins(*arrays)
-    if any(len(array) != -(-n // schema.BIN_VALUES) for array in arrays):
-        raise TapeError("the summary of a curve has not the length it claims")
-    return Summary(number, scalar, first, n, low, high, bins)
+    summary = Summary(number, scalar, first, n, low, high, size, data)
+    if not 0 < summary.n <= MOST_VALUES or summary.low > summary.high:
+        raise DamageError("the summary of a curve has not the length it claims")
+    return summary
 
 
-def bins_of(steps: Ints, values: Floats) -> Bins:
-    """Of one value at least."""
-    starts = np.arange(0, len(steps), schema.BIN_VALUES)
+def bins_of(steps: Ints, values: Floats, n: int | None = None, place: int = 0) -> Bins:
+    """Of `n` values each, `BIN_VALUES` where not given; there is one value at least. `place` is that of the first value
+    among those whose bins it shall share."""
+    starts = starts_of(len(steps), n or schema.BIN_VALUES, place)
     ends = np.append(starts[1:], len(steps)) - 1
     is_finite = np.isfinite(values)
     counts = np.add.reduceat(is_finite, starts, dtype=np.int64)
@@ -94,3 +106,38 @@ def bins_of(steps: Ints, values: Floats) -> Bins:
         means = np.clip(sums / np.maximum(counts, 1), lows, highs)
     is_empty = counts == 0
     return Bins(steps[starts], steps[ends], *(np.where(is_empty, np.nan, each) for each in (lows, highs, means)))
+
+
+def starts_of(n: int, size: int, place: int) -> Ints:
+    """Where each row of `size` begins among n, the first of which stands at `place` of a longer row."""
+    return np.maximum(np.arange(-(place % size), n, size), 0)
+
+
+def by_scalar(values: Iterable[tuple[int, bytes]]) -> dict[int, tuple[Ints, Floats]]:
+    """Of (step, packed scalars) in order of logging, (steps, values) of each scalar, as `last_of_each_step`."""
+    by_ids: dict[bytes, list[tuple[int, int, bytes]]] = {}
+    for place, (step, packed) in enumerate(values):
+        n = len(packed) // 12
+        by_ids.setdefault(packed[: 4 * n], []).append((place, step, packed[4 * n :]))
+    pieces: dict[int, list[tuple[Ints, Ints, Floats]]] = {}
+    for ids, rows in by_ids.items():
+        places, steps, numbers = zip(*rows, strict=True)
+        scalars = np.frombuffer(ids, "<i4").tolist()
+        matrix = np.frombuffer(b"".join(numbers), "<f8").reshape(len(rows), len(scalars)).T
+        for scalar, column in zip(scalars, matrix, strict=True):
+            pieces.setdefault(scalar, []).append((np.array(places), np.array(steps, np.int64), column))
+    found = {}
+    for scalar, parts in pieces.items():
+        order, indices, column = (np.concatenate(each) for each in zip(*parts, strict=True))
+        order = np.argsort(order)
+        found[scalar] = last_of_each_step(indices[order], column[order])
+    return found
+
+
+def last_of_each_step(steps: Ints, values: Floats) -> tuple[Ints, Floats]:
+    """(steps growing, values) of values in order of logging: the last for a step counts."""
+    if np.any(np.diff(steps) < 0):
+        order = np.argsort(steps, kind="stable")
+        steps, values = steps[order], values[order]
+    is_last = np.append(np.diff(steps) > 0, True)[: len(steps)]
+    return steps[is_last], values[is_last]

@@ -3,24 +3,18 @@
 import sqlite3
 from collections.abc import Iterable
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tracer.store import schema
-from tracer.store.curves import pack_chunk, pack_summary
-from tracer.store.step_rows import StepRow, pack_block, unpack_step
-
-_STEP = (
-    "SELECT id, structure, evaluation, phase, optimizer, started_ns, duration_ns, level, passes, scalars, crc FROM step"
-)
+from tracer.store.curves import Floats, Ints, by_scalar, pack_chunk, pack_summary
+from tracer.store.step_rows import STEP_ROWS, StepRow, pack_block, unpack_step
 
 
 def fold(connection: sqlite3.Connection) -> int:
     """Fold the oldest `BLOCK_STEPS` steps, and all that came late for steps up to the last of them; how many steps.
 
-    Within the transaction of the caller. Raises sqlite3.Error where the disk refuses, TapeError where a row is damaged.
+    Within the transaction of the caller. Raises sqlite3.Error where the disk refuses, DamageError where a
+    row is damaged.
     """
-    rows = connection.execute(f"{_STEP} ORDER BY id LIMIT {schema.BLOCK_STEPS}").fetchall()
+    rows = connection.execute(f"{STEP_ROWS} ORDER BY id LIMIT {schema.BLOCK_STEPS}").fetchall()
     if not rows:
         return 0
     steps = [unpack_step(row) for row in rows]
@@ -38,34 +32,12 @@ def write_block(connection: sqlite3.Connection, steps: list[StepRow]) -> None:
 
 
 def write_chunks(connection: sqlite3.Connection, values: Iterable[tuple[int, bytes]]) -> None:
-    """A chunk for each scalar of (step, packed scalars) in order of logging: the last value for a step counts."""
-    by_ids: dict[bytes, list[tuple[int, int, bytes]]] = {}
-    for place, (step, packed) in enumerate(values):
-        n = len(packed) // 12
-        by_ids.setdefault(packed[: 4 * n], []).append((place, step, packed[4 * n :]))
-    pieces: dict[int, list[NDArray[np.float64]]] = {}
-    for ids, rows in by_ids.items():
-        places, steps, numbers = zip(*rows, strict=True)
-        scalars = np.frombuffer(ids, "<i4").tolist()
-        columns = np.frombuffer(b"".join(numbers), "<f8").reshape(len(rows), len(scalars)).T
-        for scalar, column in zip(scalars, columns, strict=True):
-            pieces.setdefault(scalar, []).append(np.array([places, steps, column]))
-    for scalar, parts in pieces.items():
-        write_chunk(connection, scalar, *_last_of_each_step(np.concatenate(parts, axis=1)))
+    """A chunk for each scalar of (step, packed scalars) in order of logging."""
+    for scalar, (steps, numbers) in by_scalar(values).items():
+        write_chunk(connection, scalar, steps, numbers)
 
 
-def _last_of_each_step(piece: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Of (3, n) places in order of logging, steps and values: (steps growing, values)."""
-    places, steps, values = piece
-    order = np.lexsort((places, steps))
-    steps, values = steps[order].astype(np.int64), values[order]
-    is_last = np.append(steps[1:] != steps[:-1], True)
-    return steps[is_last], values[is_last]
-
-
-def write_chunk(
-    connection: sqlite3.Connection, scalar: int, steps: NDArray[np.int64], values: NDArray[np.float64]
-) -> None:
+def write_chunk(connection: sqlite3.Connection, scalar: int, steps: Ints, values: Floats) -> None:
     """One more chunk of a scalar, with its summary."""
     number, first = connection.execute(
         "SELECT coalesce(max(id), 0) + 1, "

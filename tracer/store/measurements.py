@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tracer.errors import TapeError
 from tracer.model.statistics import Statistics, Table
 from tracer.store.blobs import deflated, inflated
 from tracer.store.columns import narrowest, shuffled, unshuffled
+from tracer.store.damage import DamageError
 from tracer.store.encoding import TABLES, decode_layout
 
 _PLAIN = 0  # as size: the bytes are not deflated
@@ -28,7 +28,7 @@ def pack(statistics: Statistics, *, is_deflated: bool) -> tuple[int, bytes]:
 
 
 def unpack(layout: bytes, size: int, data: bytes) -> Statistics:
-    """Statistics of one layout share their keys, columns and operators. Raises TapeError, ValueError and their like
+    """Statistics of one layout share their keys, columns and operators. Raises DamageError, ValueError and their like
     where the bytes are not what the layout says."""
     heads, operators = decode_layout(layout)
     content = data if size == _PLAIN else inflated(size, data)
@@ -61,13 +61,13 @@ class _Columns:
         end = self._start + length * dtype.itemsize
         part, self._start = self._content[self._start : end], end
         if len(part) != length * dtype.itemsize:
-            raise TapeError("Stored measurements are shorter than they claim; the tape is damaged.")
+            raise DamageError("measurements in it are shorter than they claim")
         values = unshuffled(part, dtype) if self._is_shuffled else np.frombuffer(part, dtype)
         return values.astype(np.float64)
 
     def check_end(self) -> None:
         if self._start != len(self._content):
-            raise TapeError("Stored measurements are longer than they claim; the tape is damaged.")
+            raise DamageError("measurements in it are longer than they claim")
 
 
 def _matrices(statistics: Statistics) -> list[Floats]:

@@ -103,7 +103,7 @@ TABLES = {
 COUNTED = ("step", "late", "block", "summary", "source", "scalar", "gap", "event", "structure", "evaluation")
 """Tables whose rows are counted when a tape is closed, and when one that was closed is opened: their rows are light."""
 
-# The tables of formats 1 and 2; those of 2 alone in `_SINCE_2`.
+# The tables of formats 1 and 2; those of 2 alone in `SINCE_2`.
 OLD_TABLES = {
     "meta": TABLES["meta"],
     "structure": (
@@ -131,7 +131,7 @@ OLD_TABLES = {
     "event": TABLES["event"],
 }
 OLD_INDEX = "CREATE INDEX chunk_scalar ON chunk(scalar, first)"
-_SINCE_2 = ("source", "layout", "statistics")
+SINCE_2 = ("source", "layout", "statistics")
 
 
 def tables(version: int) -> set[tuple[str, str, str | None]]:
@@ -139,7 +139,7 @@ def tables(version: int) -> set[tuple[str, str, str | None]]:
     itself (the indexes behind UNIQUE, the table behind AUTOINCREMENT)."""
     if version == FORMAT:
         return _with_implied(TABLES)
-    known = {name: sql for name, sql in OLD_TABLES.items() if version > 1 or name not in _SINCE_2}
+    known = {name: sql for name, sql in OLD_TABLES.items() if version > 1 or name not in SINCE_2}
     sequence = ("table", "sqlite_sequence", "CREATE TABLE sqlite_sequence(name,seq)")
     return {*_with_implied(known), ("index", "chunk_scalar", OLD_INDEX), sequence}
 

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from tracer.store.curves import last_of_each_step
+
 
 class Series:
     """Values in order of logging. Buffers double, so appending is cheap however long the run."""
@@ -31,12 +33,7 @@ class Series:
 
     def arrays(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """(steps, values), both (n,), steps increasing; where a step has several values the last counts. Copies."""
-        steps, values = self._steps[: self._n], self._values[: self._n]
-        if not self._is_sorted:
-            order = np.argsort(steps, kind="stable")
-            steps, values = steps[order], values[order]
-        is_last = np.append(np.diff(steps) > 0, True) if self._n else np.empty(0, bool)
-        return steps[is_last], values[is_last]
+        return last_of_each_step(self._steps[: self._n], self._values[: self._n])
 
     def at(self, step: int) -> float | None:
         """The last value logged for `step`, None if there is none."""

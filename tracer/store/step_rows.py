@@ -11,13 +11,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tracer.errors import TapeError
 from tracer.model.records import Pass
 from tracer.store import columns
 from tracer.store.blobs import checksum
+from tracer.store.damage import DamageError
 
 Row = tuple[Any, ...]
 
+STEP_ROWS = (
+    "SELECT id, structure, evaluation, phase, optimizer, started_ns, duration_ns, level, passes, scalars, crc FROM step"
+)
+BLOCK_ROWS = "SELECT first, last, n, size, crc, data FROM block"
 MOST_STEPS = 1 << 16
 _NAMES = ("phases", "optimizers", "levels", "passes")
 
@@ -50,10 +54,10 @@ def pack_step(step: StepRow, scalars: bytes) -> Row:
 
 
 def unpack_step(row: Row) -> tuple[StepRow, bytes]:
-    """The step and the bytes of its scalars. Raises TapeError where the row is damaged."""
+    """The step and the bytes of its scalars. Raises DamageError where the row is damaged."""
     *fields, crc = row
     if _crc(tuple(fields)) != crc:
-        raise TapeError(f"step {row[0]} does not match its checksum")
+        raise DamageError(f"step {row[0]} does not match its checksum")
     *facts, text, numbers = fields
     shape = _shape(text)
     n_losses = sum(has_loss for *_, has_loss in shape)
@@ -155,17 +159,17 @@ def pack_block(steps: Sequence[StepRow]) -> Row:
 
 
 def unpack_block(row: Row) -> Block:
-    """Raises TapeError, ValueError and their like where the row is damaged."""
+    """Raises DamageError, ValueError and their like where the row is damaged."""
     first, last, n, size, crc, data = row
     if checksum(first, last, n, size, data) != crc:
-        raise TapeError(f"the block of steps from {first} on does not match its checksum")
+        raise DamageError(f"the block of steps from {first} on does not match its checksum")
     header, arrays = columns.unpack(size, data)
     fields: list[Any] = [*arrays, {name: tuple(header[name]) for name in _NAMES}]
     block = Block(*fields)
     if not 0 < n <= MOST_STEPS or any(len(array) != n for array in arrays[:-1]):
-        raise TapeError(f"the block of steps from {first} on has columns of different lengths")
+        raise DamageError(f"the block of steps from {first} on has columns of different lengths")
     if (int(block.indices[0]), int(block.indices[-1])) != (first, last) or np.any(np.diff(block.indices) <= 0):
-        raise TapeError(f"the block of steps from {first} on holds others")
+        raise DamageError(f"the block of steps from {first} on holds others")
     return block
 
 

@@ -6,6 +6,7 @@ can be. A record that cannot be stored is dropped alone. Where the file is taken
 
 import contextlib
 import sqlite3
+import struct
 import sys
 import threading
 import time
@@ -48,6 +49,7 @@ _UNSTORABLE = (
     RecursionError,
     TypeError,
     ValueError,
+    struct.error,
 )
 
 
