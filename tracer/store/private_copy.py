@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from tracer.errors import TapeError
+from tracer.store.holes import next_data
 
 _PIECE_BYTES = 1 << 20
 
@@ -34,7 +35,7 @@ def _copy(source: Path, target: Path) -> None:
     """Without the holes of a sparse file."""
     with source.open("rb", buffering=0) as reading, target.open("wb") as writing:
         size = os.fstat(reading.fileno()).st_size
-        at = _next_data(reading.fileno(), 0, size)
+        at = next_data(reading.fileno(), 0, size)
         while at < size:
             reading.seek(at)
             piece = reading.read(_PIECE_BYTES)
@@ -42,15 +43,5 @@ def _copy(source: Path, target: Path) -> None:
                 break
             writing.seek(at)
             writing.write(piece)
-            at = _next_data(reading.fileno(), at + len(piece), size)
+            at = next_data(reading.fileno(), at + len(piece), size)
         writing.truncate(size)
-
-
-def _next_data(file: int, at: int, size: int) -> int:
-    """From `at` on the next byte that is stored, `size` where there is none."""
-    if not hasattr(os, "SEEK_DATA"):
-        return at
-    try:
-        return os.lseek(file, at, os.SEEK_DATA)
-    except OSError:  # beyond the last
-        return size
