@@ -127,7 +127,7 @@ def test_a_block_gives_each_of_its_steps(steps: list[StepRow], data: st.DataObje
 @given(st.lists(any_float, min_size=1, max_size=300), st.integers(0, 10**6))
 def test_a_chunk_comes_back_and_its_summary_has_its_extremes(values: list[float], first: int) -> None:
     steps, numbers = np.arange(len(values)) * 3 + first, np.array(values)
-    found = curves.unpack_chunk(curves.pack_chunk(7, steps, numbers))
+    found = curves.unpack_chunk(curves.pack_chunk(7, 0, steps, numbers))
     assert found[0].tolist() == steps.tolist() and bits(found[1]) == bits(numbers)
     summary = curves.unpack_summary(curves.pack_summary(7, 2, 50, steps, numbers))
     assert (summary.id, summary.scalar, summary.first, summary.n) == (7, 2, 50, len(values))

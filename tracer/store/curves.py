@@ -55,9 +55,9 @@ class Summary:
         return bins
 
 
-def pack_chunk(number: int, steps: Ints, values: Floats) -> Row:
-    """The row of table `chunk`; steps grow."""
-    size, data = columns.pack(None, (steps, values))
+def pack_chunk(number: int, scalar: int, steps: Ints, values: Floats) -> Row:
+    """The row of table `chunk`; steps grow. It says itself whose values it holds: its summary may get lost."""
+    size, data = columns.pack(scalar, (steps, values))
     return number, len(steps), size, checksum(number, len(steps), size, data), data
 
 
@@ -70,6 +70,12 @@ def unpack_chunk(row: Row) -> tuple[Ints, Floats]:
     if not len(steps) == len(values) == n or not 0 < n <= MOST_VALUES or np.any(np.diff(steps) <= 0):
         raise DamageError("a piece of a curve has not the length it claims")
     return steps, values
+
+
+def scalar_of(row: Row) -> int:
+    """Whose values a chunk holds."""
+    _, _, size, _, data = row
+    return int(columns.unpack(size, data)[0])
 
 
 def pack_summary(number: int, scalar: int, first: int, steps: Ints, values: Floats) -> Row:

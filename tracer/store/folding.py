@@ -49,7 +49,7 @@ def write_chunk(connection: sqlite3.Connection, scalar: int, steps: Ints, values
         "(SELECT coalesce((SELECT first + n FROM summary WHERE scalar = ? ORDER BY id DESC LIMIT 1), 0)) FROM summary",
         (scalar,),
     ).fetchone()
-    connection.execute("INSERT INTO chunk VALUES (?, ?, ?, ?, ?)", pack_chunk(number, steps, values))
+    connection.execute("INSERT INTO chunk VALUES (?, ?, ?, ?, ?)", pack_chunk(number, scalar, steps, values))
     connection.execute(
         "INSERT INTO summary VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", pack_summary(number, scalar, first, steps, values)
     )

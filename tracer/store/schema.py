@@ -134,19 +134,28 @@ OLD_INDEX = "CREATE INDEX chunk_scalar ON chunk(scalar, first)"
 SINCE_2 = ("source", "layout", "statistics")
 
 
+def tables_of(version: int) -> dict[str, str]:
+    """The SQL of each table of a format from 1 to `FORMAT`, in the order they were made."""
+    if version == FORMAT:
+        return TABLES
+    return {name: sql for name, sql in OLD_TABLES.items() if version > 1 or name not in SINCE_2}
+
+
 def tables(version: int) -> set[tuple[str, str, str | None]]:
     """(type, name, SQL) of everything in a tape of a format from 1 to `FORMAT`: what was made, and what SQLite adds by
     itself (the indexes behind UNIQUE, the table behind AUTOINCREMENT)."""
+    known = _with_implied(tables_of(version))
     if version == FORMAT:
-        return _with_implied(TABLES)
-    known = {name: sql for name, sql in OLD_TABLES.items() if version > 1 or name not in SINCE_2}
+        return known
     sequence = ("table", "sqlite_sequence", "CREATE TABLE sqlite_sequence(name,seq)")
-    return {*_with_implied(known), ("index", "chunk_scalar", OLD_INDEX), sequence}
+    return {*known, ("index", "chunk_scalar", OLD_INDEX), sequence}
 
 
 def count_rows(connection: sqlite3.Connection) -> str:
     """What `meta` says under `rows` once a tape of this format is closed."""
-    counts = {name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in COUNTED}
+    # Row by row: SQLite's shorter way would count for ever where pages of a damaged file lead to each other.
+    each = "SELECT count(*) FROM {} WHERE rowid >= -9223372036854775808"
+    counts = {name: connection.execute(each.format(name)).fetchone()[0] for name in COUNTED}
     counts["values"] = connection.execute("SELECT coalesce(sum(n), 0) FROM summary").fetchone()[0]
     counts["steps"] = connection.execute("SELECT coalesce(sum(n), 0) FROM block").fetchone()[0]
     return json.dumps(counts)
