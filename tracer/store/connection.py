@@ -52,7 +52,15 @@ _LIMITS = {
 }
 _TABLES = {*schema.TABLES, *schema.OLD_TABLES, "sqlite_master", "sqlite_schema"}
 _FUNCTIONS = {"abs", "coalesce", "count", "ifnull", "length", "max", "min", "sum", "total", "typeof"}
-_PRAGMAS = {"application_id", "data_version", "freelist_count", "page_count", "page_size", "quick_check", "user_version"}
+_PRAGMAS = {
+    "application_id",
+    "data_version",
+    "freelist_count",
+    "page_count",
+    "page_size",
+    "quick_check",
+    "user_version",
+}
 
 
 class ReadConnection(sqlite3.Connection):
