@@ -1,7 +1,6 @@
 """Breakpoints and live changes in the real window, against real training processes."""
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from gui.windows.breakpoint_dialog import BreakpointDialog
 from gui.windows.main_window import MainWindow
 from gui.windows.run_pill import RunPill
 from gui.workbench import Workbench
-from tests.gui.test_app import SOON_MSECS, START_MSECS, click_in_message_box, process_of
+from tests.gui.test_app import SOON_MSECS, START_MSECS, click_in_message_box, kill, process_of
 from tracer import Tape
 from tracer.breakpoint_file import remember, remembered, script_key
 from tracer.conditions import checked
@@ -310,7 +309,8 @@ def test_the_app_joins_a_training_with_what_it_remembers(
         assert conditions == ["step_is", "loss_not_finite", "structure_new"]
         assert window.debugging.breakpoints.hint.text() == ""
     finally:
-        os.kill(process[0], 9)
+        workbench.close_tape()
+        kill(qtbot, process)
 
 
 def test_the_second_run_of_a_script_has_the_breakpoints_of_the_first(
