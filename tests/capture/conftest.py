@@ -1,4 +1,4 @@
-"""What tests of capture share: one thread, and a training compared step by step with the oracle."""
+"""What tests of capture share: one thread, no mode left behind, and a training compared with the oracle."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 from tests.capture.oracle import Oracle, check
 from tracer import Tape, record
@@ -19,6 +20,13 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def no_mode_left() -> Iterator[None]:
+    """Fail a test after which a dispatch mode of ours is still on the stack: it would watch all that come after it."""
+    yield
+    assert not _get_current_dispatch_mode_stack()
 
 
 Step = Callable[[int], list[torch.Tensor]]

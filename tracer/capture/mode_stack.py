@@ -41,6 +41,7 @@ class Bystander(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """A mode that only looks on. Higher-order operators come by as one operator, instead of raising."""
 
     supports_higher_order_operators = True
+    is_spent = False
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -51,25 +52,31 @@ class Bystander(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return True
 
 
-def put_under(mode: TorchDispatchMode) -> Undo:
+def put_under(mode: Bystander) -> Undo:
     """Make `mode` the outermost of this thread: the last to see an operator, and never on top of one that the user is
     about to leave, which pops whatever is on top.
 
-    It goes past `__enter__`, whose flag would make compiled code check for modes.
+    It goes past `__enter__`, whose flag would make compiled code check for modes. Undone on another thread, whose stack
+    is another, it stays until a mode is put in or taken out on this one.
     """
     above = _pop_all()
     _push_mode(mode)
-    _push_all(above)
+    _push_all([each for each in above if not _is_spent(each)])
     return partial(_take_out, mode, again=True)
 
 
-def _take_out(mode: TorchDispatchMode, again: bool) -> None:
+def _take_out(mode: Bystander, again: bool) -> None:
+    mode.is_spent = True
     modes = _pop_all()
-    _push_all([each for each in modes if each is not mode])
+    _push_all([each for each in modes if not _is_spent(each)])
     if _graph_task_id() != -1:  # a backward has a stack of its own, and ends with the one it began with
         on_first_call(partial(_take_out, mode, again))
     elif again and not any(each is mode for each in modes):  # in the middle of an operator, which will put it back
         on_first_call(partial(_take_out, mode, again=False))
+
+
+def _is_spent(mode: TorchDispatchMode) -> bool:
+    return isinstance(mode, Bystander) and mode.is_spent
 
 
 def _pop_all() -> list[TorchDispatchMode]:
