@@ -94,7 +94,7 @@ class Records:
         self._graph = structure_record(1000)
         nothing = Table((), (), np.empty((0, 0)))
         tables = (Table(KEYS, COLUMNS, rng.normal(size=(1000, 4)).astype("f4").astype("f8")) for _ in range(32))
-        self._measured = [Statistics(nothing, nothing, (), np.empty(0), nodes=table) for table in tables]
+        self._measured = [Statistics(nothing, nothing, table, (), np.empty(0)) for table in tables]
         self._values = rng.normal(size=(997, len(SCALARS))).tolist()
 
     def append(self, writer: Writer, index: int) -> float:
@@ -152,7 +152,7 @@ def write_long(folder: Path, n_steps: int) -> Path:
 def record_demo(folder: Path) -> list[StepRecord]:
     """What the MLP demo gave the writer, but for its scalars."""
     path = folder / "demo.tape"
-    command = ["main.py", "run", "--headless", "-o", str(path), "assets/demos/mnist_mlp.py", "--steps", "40"]
+    command = ["main.py", "run", "--headless", "--max-steps", "40", "-o", str(path), "assets/demos/mnist_mlp.py"]
     subprocess.run([sys.executable, *command], cwd=ROOT, check=True, capture_output=True)
     with Tape(path) as tape:
         numbers = tape.table.column("structures").tolist()

@@ -1,14 +1,20 @@
 """Records to write in tests: small structures, steps with scalars, tapes of them."""
 
+import contextlib
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
+from tracer.model.keep import Keep
 from tracer.model.records import Pass
 from tracer.model.statistics import Operator, Statistics, Table
 from tracer.model.structure import Edge, Inside, InsideNode, ModuleCall, Node, SourceLine, Structure
-from tracer.store.records import EventRecord, SourceRecord, StatisticsRecord, StepRecord, StructureRecord
+from tracer.store.appender import Appender
+from tracer.store.new_tape import create
+from tracer.store.records import EventRecord, Record, SourceRecord, StatisticsRecord, StepRecord, StructureRecord
 from tracer.store.writer import Writer
 
 META = {"state": "live", "pid": "0", "process_start": "", "command": "train.py", "control": ""}
@@ -101,3 +107,29 @@ def write_rich_tape(path: Path) -> Path:
     writer.append(EventRecord("stopped", 3, 5_000, {"reason": "pause"}))
     writer.close("closed")
     return path
+
+
+class Recording:
+    """Writes in the caller's thread, each call one transaction; `with` closes the tape."""
+
+    def __init__(self, path: Path, keep: Keep | None = None) -> None:
+        self.connection = create(path, META)
+        self._appender = Appender(self.connection, keep)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.execute("BEGIN IMMEDIATE")
+        self._appender.write_end("closed")
+        self.connection.execute("COMMIT")
+        self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with contextlib.suppress(sqlite3.Error):  # a reader is still there
+            self.connection.execute("PRAGMA journal_mode=DELETE")
+        self.connection.close()
+
+    def write(self, *records: Record) -> None:
+        self.connection.execute("BEGIN IMMEDIATE")
+        self._appender.write(records)
+        self.connection.execute("COMMIT")
+        self._appender.committed()
