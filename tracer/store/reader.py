@@ -29,7 +29,7 @@ from tracer.store.curve_reader import CurveReader, Values
 from tracer.store.curves import Bins
 from tracer.store.damage import compare, reading
 from tracer.store.facts_reader import FactsReader
-from tracer.store.liveness import is_alive
+from tracer.store.liveness import state_of
 from tracer.store.migration import open_tape
 from tracer.store.snapshot import BEFORE_ALL, snapshot
 from tracer.store.step_reader import StepReader
@@ -110,11 +110,8 @@ class Tape:
     @property
     def state(self) -> str:
         """One of "live" (the training runs), "closed" (it ended properly), "abrupt" (its process is gone)."""
-        meta = self.meta
-        if meta.get("state") != "live":
-            return meta.get("state", "closed")
         with reading(self.path):
-            return "live" if is_alive(int(meta["pid"]), meta["process_start"]) else "abrupt"
+            return state_of(self._facts.meta())
 
     @property
     def scalars(self) -> list[str]:
