@@ -71,7 +71,7 @@ class Drafter:
     def draw(self, question: Question) -> Drawing:
         """Raises TapeError where the step's graph was not recorded, `tracer.layout.Cancelled` when no longer wanted."""
         self._is_outdated = False
-        self._foresight.note(self._tape.refresh().steps)
+        self._foresight.note(self._tape.refresh(with_scalars=False).steps)
         self._foresee(foresight.FORESEEN_AT_ONCE)
         step = self._tape.step(question.step)
         before = self._compared(question)

@@ -15,15 +15,9 @@ from tracer.store.liveness import process_start
 from tracer.store.writer import Writer
 
 
-@pytest.mark.parametrize(
-    ("process", "state"),
-    [
-        ({"pid": str(os.getpid()), "process_start": process_start(os.getpid())}, "live"),
-        ({"pid": str(os.getpid()), "process_start": "another"}, "abrupt"),
-    ],
-)
-def test_a_heading_says_what_the_tape_says(tmp_path: Path, process: dict[str, str], state: str) -> None:
-    writer = Writer(tmp_path / "run.tape", META | process)
+@pytest.mark.parametrize(("start", "state"), [(process_start(os.getpid()), "live"), ("another", "abrupt")])
+def test_a_heading_says_what_the_tape_says(tmp_path: Path, start: str, state: str) -> None:
+    writer = Writer(tmp_path / "run.tape", META | {"pid": str(os.getpid()), "process_start": start})
     writer.append(step_record(0))
     assert writer.flush()
     heading = read_heading(writer.path)

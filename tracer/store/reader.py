@@ -32,7 +32,7 @@ from tracer.store.curves import Bins
 from tracer.store.damage import compare, reading
 from tracer.store.facts_reader import FactsReader
 from tracer.store.frames import to_frame
-from tracer.store.heading import state_of
+from tracer.store.liveness import state_of
 from tracer.store.migration import open_tape
 from tracer.store.snapshot import BEFORE_ALL, snapshot
 from tracer.store.step_reader import StepReader
@@ -124,9 +124,8 @@ class Tape:
     @property
     def state(self) -> str:
         """One of "live" (the training runs), "closed" (it ended properly), "abrupt" (its process is gone)."""
-        meta = self.meta
         with reading(self.path):
-            return state_of(meta)
+            return state_of(self._facts.meta())
 
     @property
     def scalars(self) -> list[str]:
