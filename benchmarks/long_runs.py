@@ -149,6 +149,7 @@ def measure_opening(tape: Path, steps: int) -> None:
     tell_stillness(heartbeat)
     print(f"    memory of the process {before:.0f} MiB before, {resident_mib():.0f} MiB after")
     measure_zooms(window)
+    window.workbench.close_tape()
 
 
 def measure_zooms(window: MainWindow) -> None:

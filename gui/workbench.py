@@ -24,6 +24,7 @@ from tracer.model.breakpoints import Breakpoint
 from tracer.model.last_finite import LastFinite
 from tracer.options import Sampling
 from tracer.store.heading import read_heading
+from tracer.store.run_folder import tape_file
 
 
 class Workbench(QObject):
@@ -79,7 +80,7 @@ class Workbench(QObject):
 
     def open_tape(self, path: Path) -> None:
         """Shows a tape, from its end if it is being written. Raises TapeError where it is none."""
-        path = path.absolute()
+        path = tape_file(path.absolute())
         heading = read_heading(path)
         is_live, script = heading.state == "live", heading.meta.get("script", "")
         self._release(stops_run=False)

@@ -17,7 +17,7 @@ TORCH = {"torch", "torchvision"}
 # Small modules that stand on their own, for anyone above the model.
 SHARED = {
     f"tracer.{name}"
-    for name in ("display", "errors", "imports", "launch", "options", "plugins", "source_file", "steps")
+    for name in ("display", "errors", "imports", "launch", "options", "plugins", "rank", "source_file", "steps")
 }
 APP = {
     "assets",
@@ -30,6 +30,7 @@ APP = {
     "tracer.model",
     "tracer.store.heading",
     "tracer.store.reader",
+    "tracer.store.run_folder",
     *SHARED,
 }
 
@@ -55,11 +56,18 @@ MAY_IMPORT: dict[str, set[str] | None] = {
         *SHARED,
     },
     "tracer.conditions": {"tracer.model", *SHARED},
-    "tracer.control": {"tracer.conditions", "tracer.model", "tracer.store.heading", "tracer.store.liveness", *SHARED},
+    "tracer.control": {
+        "tracer.conditions",
+        "tracer.model",
+        "tracer.store.heading",
+        "tracer.store.liveness",
+        "tracer.store.run_folder",
+        *SHARED,
+    },
     "tracer.exporters": {"tracer.layout", "tracer.model", "tracer.store.reader", *SHARED},
     "tracer.layout": {"tracer.errors", "tracer.model"},
     "tracer.model": {"tracer.errors"},
-    "tracer.store": {"tracer.errors", "tracer.model"},
+    "tracer.store": {"tracer.errors", "tracer.model", "tracer.rank"},
 }
 REGISTRIES = (
     *("gui/cli", "gui/colorings", "gui/exporters"),

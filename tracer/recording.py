@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from tracer.errors import UsageError
 from tracer.options import Options
-from tracer.store.destination import check
+from tracer.rank import own_rank
+from tracer.store.destination import check, taking_turns
+from tracer.store.rank_file import own_file
 
 if TYPE_CHECKING:
     import torch
@@ -23,7 +25,8 @@ _is_whole_script = False
 
 @contextmanager
 def record(path: str | os.PathLike[str], **options: Any) -> Iterator["Recorder"]:
-    """Record everything trained inside the block to the tape `path`, replacing a file of that name.
+    """Record everything trained inside the block to the tape `path`, replacing a file of that name. In a process of a
+    distributed job `path` is a folder, in which each rank has its own.
 
     Options are those of `tracer.options.Options`. Raises TapeError where the file cannot be written and
     UsageError for options that make no sense, while another recording is on, and for a file that is not a tape. Under
@@ -48,11 +51,14 @@ def begin(
     global _active, _is_whole_script
     if _active is not None:
         raise UsageError(f"A recording to {_active.path} is already on; end it before beginning another.")
-    options_checked = Options(**options)
-    check(Path(path))
+    options_checked, rank = Options(**options), own_rank()
+    path = Path(path) if rank is None else own_file(Path(path), rank)
+    check(path)
     from tracer.capture.recorder import Recorder
 
-    recorder = Recorder(path, options_checked, command)
+    with taking_turns(path.absolute().parent):
+        check(path)
+        recorder = Recorder(path, options_checked, command, rank)
     recorder.start()
     _active, _is_whole_script = recorder, whole_script
     return recorder

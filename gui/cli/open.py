@@ -1,10 +1,13 @@
 """`tapescope open`: show a tape, or join a run that is being recorded."""
 
 import argparse
+import os
+import sys
 from pathlib import Path
 
 from tracer.display import has_display
 from tracer.errors import UsageError
+from tracer.store.run_folder import tape_file
 
 NAME = "open"
 HELP = "show a tape, or join a run that is being recorded"
@@ -20,6 +23,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if os.path.isdir(args.tape):
+        folder, args.tape = args.tape, tape_file(args.tape)
+        print(f"tapescope: showing {args.tape.name} of {folder}; give another file of it to see that", file=sys.stderr)
     if args.screenshot is not None:
         from gui.screenshot import Shot, take_screenshot
 

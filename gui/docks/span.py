@@ -1,11 +1,15 @@
 """Which steps lie at which pixels, and which pixels show any of many steps: found without looking at all of these."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+
+GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
+"""Its multiples, without their whole parts, fill a stretch evenly and without a period."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,13 @@ class Span:
             return _any_between(steps, np.asarray(self.step_at(np.arange(left, right + 1, dtype=np.float64))))
         meant = np.rint(self.step_at(np.arange(left, right) + 0.5)).astype(np.int64)
         return contains(steps, meant)
+
+    def sampled(self, left: int, right: int, most: int) -> NDArray[np.int64]:
+        """Steps at the same pixels, (pixels, k): the nearest where steps are wider than pixels, else those that lie
+        there, or `most` of them: at uneven distances, as what comes every so many steps would beat with even ones."""
+        count = min(math.ceil(1 / self.px_per_step), most)
+        places = np.arange(1, count + 1) * GOLDEN_RATIO % 1 if count == most else (np.arange(count) + 0.5) / count
+        return np.rint(self.step_at(np.arange(left, right)[:, None] + places)).astype(np.int64)
 
 
 def contains(steps: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -19,7 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from gui import format as fmt
-from gui.docks.span import Span, contains, stretches
+from gui.docks.span import Floats, Span, contains, stretches
 from gui.fonts import text_font
 from gui.happenings import Happenings
 from gui.theme import Theme
@@ -32,6 +32,8 @@ INCIDENT_PX = 11
 FOUND_HEIGHT = 4
 FADED = 0.22
 """How much is left of the colour of a step that a search among the steps did not find."""
+MOST_MIXED = 128
+"""The colours of so many steps are mixed in one pixel."""
 LEAST_COUNT_PX = 40
 HIT_PX = 9
 CHANGE_PX = 9
@@ -174,20 +176,31 @@ class StructureStrip(QWidget):
             QToolTip.showText(global_place, self.tip(step), self)
 
     def _paint_band(self, painter: QPainter, left: int, right: int) -> None:
-        columns = np.arange(left, right) + 0.5
-        steps = np.rint(self._span.step_at(columns)).astype(np.int64)
-        inside = (steps >= 0) & (steps < len(self._timeline))
-        structures = np.where(inside, self._timeline.structures[np.where(inside, steps, 0)], UNRECORDED)
-        palette = np.array([QColor(color).rgb() for color in self._theme.structure_colors], np.uint32)
-        empty = np.where(inside, QColor(self._theme.border).rgb(), QColor(self._theme.plot_background).rgb())
-        pixels = np.where(structures == UNRECORDED, empty, palette[structures % len(palette)])
+        pixels = self._mixed(left, right)
         if self._found is not None:
             has_found = self._span.filled(self._found, left, right)
-            pixels = np.where(has_found | ~inside, pixels, _faded(pixels, QColor(self._theme.plot_background)))
+            background = _channels(QColor(self._theme.plot_background).rgb())
+            pixels = np.where(has_found[:, None], pixels, pixels * FADED + background * (1 - FADED))
             self._paint_found(painter, left, has_found)
-        pixels = np.ascontiguousarray(pixels, np.uint32)
-        image = QImage(pixels.data, len(pixels), 1, QImage.Format.Format_RGB32)
+        red, green, blue = np.rint(pixels).astype(np.uint32).T
+        packed = np.ascontiguousarray(0xFF000000 | red << 16 | green << 8 | blue, np.uint32)
+        image = QImage(packed.data, len(packed), 1, QImage.Format.Format_RGB32)
         painter.drawImage(QRect(left, MARK_HEIGHT, right - left, BAND_HEIGHT), image)
+
+    def _mixed(self, left: int, right: int) -> Floats:
+        """The colours of the pixels, (n, 3): each is the mean of those of its steps, or of some of very many."""
+        steps = self._span.sampled(left, right, MOST_MIXED)
+        inside = (steps >= 0) & (steps < len(self._timeline))
+        structures = self._timeline.structures[np.where(inside, steps, 0)]
+        theme = self._theme
+        colors = (*theme.structure_colors, theme.border, theme.plot_background)
+        palette = np.stack([_channels(QColor(color).rgb()) for color in colors])
+        unrecorded, outside = len(colors) - 2, len(colors) - 1
+        numbers = np.where(structures == UNRECORDED, unrecorded, structures % len(theme.structure_colors))
+        numbers = np.where(inside, numbers, outside) + np.arange(right - left)[:, None] * len(colors)
+        counts = np.bincount(numbers.ravel(), minlength=(right - left) * len(colors)).reshape(-1, len(colors))
+        mixed: Floats = counts @ palette / steps.shape[1]
+        return mixed
 
     def _paint_found(self, painter: QPainter, left: int, has_found: NDArray[np.bool_]) -> None:
         """A bar below the band, a single step's wide enough to be seen."""
@@ -269,9 +282,6 @@ class StructureStrip(QWidget):
         painter.drawRect(frame)
 
 
-def _faded(pixels: NDArray[np.int64], background: QColor) -> NDArray[np.int64]:
-    """0xffRRGGBB pixels, mostly background."""
-    base = np.array([background.red(), background.green(), background.blue()])
-    channels = np.stack([(pixels >> shift) & 0xFF for shift in (16, 8, 0)], axis=-1)
-    red, green, blue = np.rint(channels * FADED + base * (1 - FADED)).astype(np.int64).T
-    return 0xFF000000 | red << 16 | green << 8 | blue
+def _channels(rgb: int) -> Floats:
+    """Red, green and blue of 0xffRRGGBB."""
+    return np.array([rgb >> 16 & 0xFF, rgb >> 8 & 0xFF, rgb & 0xFF], float)

@@ -13,7 +13,7 @@ from gui.theme import Swatch, Theme
 from gui.windows.elided_label import ElidedLabel
 from gui.windows.step_box import StepSpin
 
-SPIN_PX = 64
+SPIN_PX = 76
 ROOMY_PX = 600
 """Narrower than this, the words beside the numbers give way."""
 WAYS = 5

@@ -147,7 +147,8 @@ NO_RANGE = "is not a range of steps; write A:B or A:B:K, for example 0:100:10."
 REFUSED = {
     "no tape": "info none.tape | There is no file none.tape.",
     "not a tape": "info text.txt | text.txt is not a tape; a tape is written by `tapescope run`.",
-    "folder as tape": "diff . 0 1 | . is not a file; a tape is one file, written by `tapescope run`.",
+    "folder as tape": "diff . 0 1 | . is not a file, nor a folder of a job's tapes (rank-0.tape, rank-1.tape and so "
+    "on); a tape is written by `tapescope run`.",
     "step too far": "diff run.tape 0 6 | There is no step 6 in run.tape; it has steps 0 to 5.",
     "export too far": f"{EXPORT} x.json --step -7 | There is no step -7 in run.tape; it has steps 0 to 5.",
     "no range": f"{EXPORT} x --steps a:b | 'a:b' {NO_RANGE}",

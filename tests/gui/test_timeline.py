@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PySide6.QtGui import QColor
 from pytestqt.qtbot import QtBot
 
 from gui import portions as portioning
@@ -178,3 +179,22 @@ def test_no_more_structures_are_foreseen_than_can_be_laid_out() -> None:
     foresight.note(table_of(map(str, range(1_000))))
     seen = iter(lambda: foresight.next(0), None)
     assert list(seen) == list(range(FORESEEN_STRUCTURES))
+
+
+@pytest.mark.parametrize("pixels", [997, 97])
+def test_the_band_mixes_what_shares_a_pixel_and_shows_no_stretches_that_are_not_there(
+    qtbot: QtBot, pixels: int
+) -> None:
+    """Three structures by turns, many steps a pixel, would beat with one look a pixel; then one structure for long."""
+    strip = StructureStrip(LIGHT)
+    qtbot.addWidget(strip)
+    timeline = Timeline()
+    timeline.append(table_of("abc" * 20_000 + "a" * 40_000))
+    strip.set_timeline(timeline)
+    strip.set_span(Span(-0.5, 99_999.5, 0, pixels))
+    mixed = strip._mixed(0, pixels)
+    pure = np.array([QColor(LIGHT.structure_color(number)).getRgb()[:3] for number in range(3)])
+    turn = pixels * 6 // 10
+    np.testing.assert_array_equal(mixed[turn + 1 : -1], np.broadcast_to(pure[0], (pixels - turn - 2, 3)))
+    mean = pure.mean(axis=0)
+    assert np.abs(mixed[1 : turn - 1] - mean).max() < np.abs(pure - mean).max() / 5

@@ -85,7 +85,7 @@ def alter(path: Path, *statements: str) -> None:
 STRANGE = r"does not have the tables of a tape of format 3; it is damaged or was altered"
 BAD_FILES = {
     "missing": (make_missing, "There is no file"),
-    "folder": (make_folder, "is not a file; a tape is one file, written by `tapescope run`"),
+    "folder": (make_folder, "is not a file, nor a folder of a job's tapes"),
     "pipe": (make_pipe, "is not a file"),
     "empty": (make_empty, "is not a tape; a tape is written by `tapescope run`"),
     "text": (make_text, "is not a tape"),

@@ -132,17 +132,18 @@ def test_a_chunk_comes_back_and_its_summary_has_its_extremes(values: list[float]
     summary = curves.unpack_summary(curves.pack_summary(7, 2, 50, steps, numbers))
     assert (summary.id, summary.scalar, summary.first, summary.n) == (7, 2, 50, len(values))
     assert (summary.low, summary.high) == (steps[0], steps[-1])
-    for at in range(len(summary.bins.lows)):
+    bins = summary.bins()
+    for at in range(len(bins.lows)):
         part = numbers[64 * at : 64 * at + 64]
         finite = part[np.isfinite(part)]
-        low, high, mean = summary.bins.lows[at], summary.bins.highs[at], summary.bins.means[at]
+        low, high, mean = bins.lows[at], bins.highs[at], bins.means[at]
         if len(finite):
             assert (low, high) == (finite.min(), finite.max())
             assert low <= mean <= high
         else:
             assert np.isnan([low, high, mean]).all()
-        assert summary.bins.firsts[at] == steps[64 * at]
-        assert summary.bins.lasts[at] == steps[min(64 * at + 63, len(values) - 1)]
+        assert bins.firsts[at] == steps[64 * at]
+        assert bins.lasts[at] == steps[min(64 * at + 63, len(values) - 1)]
 
 
 def measured(rows: int, numbers: Callable[[int, int], Any]) -> Statistics:

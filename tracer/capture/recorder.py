@@ -35,6 +35,7 @@ from tracer.model.records import Pass
 from tracer.model.step_facts import StepFacts
 from tracer.model.structure import ModuleCall
 from tracer.options import Options, Sampling
+from tracer.rank import Rank
 from tracer.store.records import EventRecord, ScalarRecord, SourceRecord, StatisticsRecord, StepRecord, StructureRecord
 from tracer.store.writer import Writer
 
@@ -43,8 +44,11 @@ class Recorder:
     """Records from `start` to `stop`. Hooks run on the training thread, in microseconds; the writer's thread does the
     rest."""
 
-    def __init__(self, path: str | os.PathLike[str], options: Options, command: list[str]) -> None:
-        """Create the tape. `command` is what the user ran. Raises TapeError where the file cannot be written."""
+    def __init__(
+        self, path: str | os.PathLike[str], options: Options, command: list[str], rank: Rank | None = None
+    ) -> None:
+        """Create the tape. `command` is what the user ran, `rank` which process of a job. Raises TapeError where the
+        file cannot be written."""
         self.path = Path(path)
         self.options = options
         self._control = RunControl(
@@ -54,7 +58,7 @@ class Recorder:
             is_expected=options.expects_client,
         )
         self._server = _listen(self._control) if options.control else None
-        self._writer = self._open(command)
+        self._writer = self._open(command, rank)
         self._graph = StepGraph()
         self._scalars = StepScalars()
         self._passes: list[Pass] = []
@@ -455,9 +459,10 @@ class Recorder:
     def _hook_failed(self, hook: str, trace: str) -> None:
         self._event("capture_failed", hook=hook, traceback=trace)
 
-    def _open(self, command: list[str]) -> Writer:
+    def _open(self, command: list[str], rank: Rank | None) -> Writer:
         try:
-            return Writer(self.path, run_facts(command, self._server.file if self._server else None), self.options.kept)
+            facts = run_facts(command, self._server.file if self._server else None, rank)
+            return Writer(self.path, facts, self.options.kept)
         except BaseException:
             if self._server is not None:
                 self._server.close()

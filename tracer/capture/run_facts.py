@@ -11,11 +11,13 @@ from pathlib import Path
 import torch
 
 from tracer.breakpoint_file import running_script
+from tracer.rank import Rank
 from tracer.store.liveness import process_start
 
 
-def run_facts(command: list[str], control_file: Path | None) -> dict[str, str]:
-    """Rows for the writer. `command` is what the user ran, `control_file` tells clients how to connect."""
+def run_facts(command: list[str], control_file: Path | None, rank: Rank | None) -> dict[str, str]:
+    """Rows for the writer. `command` is what the user ran, `control_file` tells clients how to connect, `rank` which
+    process of a distributed job this is."""
     return {
         "state": "live",
         "pid": str(os.getpid()),
@@ -29,4 +31,5 @@ def run_facts(command: list[str], control_file: Path | None) -> dict[str, str]:
         "torch": torch.__version__,
         "platform": f"{sys.platform} {platform.machine()}",
         "control": "" if control_file is None else str(control_file),
+        **({} if rank is None else rank.facts),
     }

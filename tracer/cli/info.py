@@ -1,6 +1,7 @@
-"""`tapescope info`: what a tape holds."""
+"""`tapescope info`: what a tape holds, or what the ranks of a job have recorded in a run folder."""
 
 import argparse
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,10 +16,12 @@ from tracer.model.step_table import NONE
 from tracer.store.reader import Tape
 
 NAME = "info"
-HELP = "say what a tape holds"
+HELP = "say what a tape holds, or a folder with a tape for each rank"
 
 MOST_OF_KIND = 20
 """Events of one kind that are listed; --json has all."""
+
+_MOST_STEPS = 10
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,9 +31,44 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     with Tape(args.tape) as tape:
-        facts = _facts(tape)
-    print(to_json(facts, indent=2) if args.json else "\n".join(_lines(facts)))
+        is_folder = os.path.isdir(args.tape)
+        facts = _folder_facts(args.tape, tape) if is_folder else _facts(tape)
+    lines = _folder_lines if is_folder else _lines
+    print(to_json(facts, indent=2) if args.json else "\n".join(lines(facts)))
     return 0
+
+
+def _folder_facts(folder: Path, tape: Tape) -> dict[str, Any]:
+    return {
+        "path": str(folder),
+        "run_id": tape.meta.get("run_id", ""),
+        "world_size": tape.meta.get("world_size", ""),
+        "ranks": {str(rank): _facts(one) for rank, one in tape.ranks.items()},
+        "disagreements": tape.disagreements().tolist(),
+        "problems": list(tape.problems),
+        "other_attempts": list(map(str, tape.other_attempts)),
+    }
+
+
+def _folder_lines(facts: dict[str, Any]) -> Iterator[str]:
+    ranks, differ = facts["ranks"], facts["disagreements"]
+    of = f"{len(ranks)} of {facts['world_size'] or len(ranks)} ranks"
+    yield f"{facts['path']}: {of}, run {facts['run_id'] or 'without an id'}"
+    yield from (f"  rank {rank:<6} {_summary(one)}" for rank, one in ranks.items())
+    if differ:
+        listed = ", ".join(map(str, differ[:_MOST_STEPS])) + (" and more" if len(differ) > _MOST_STEPS else "")
+        yield f"  graphs      differ between ranks at {len(differ):,} steps: {listed}"
+    elif len(ranks) > 1:
+        yield "  graphs      the same in all ranks"
+    yield from (f"  {problem}" for problem in facts["problems"])
+    if facts["other_attempts"]:
+        yield f"  other attempts of this run: {', '.join(facts['other_attempts'])}"
+
+
+def _summary(rank: dict[str, Any]) -> str:
+    loss = f", loss {rank['scalars']['loss']:.6g}" if "loss" in rank["scalars"] else ""
+    file = f"{Path(rank['path']).name} by process {rank['run'].get('pid', '')} on {rank['run'].get('host', '')}"
+    return f"{rank['state']}, {rank['steps']:,} steps, {rank['structures']:,} structures{loss} ({file})"
 
 
 def _facts(tape: Tape) -> dict[str, Any]:

@@ -17,8 +17,10 @@ from tracer.imports import after_import
 from tracer.launch import command as tapescope
 from tracer.model.breakpoints import Breakpoint
 from tracer.options import LEVELS, Options
+from tracer.rank import Rank, own_rank
 from tracer.script import Program, execute, module, modules_of_ours, script
 from tracer.store.destination import free_name, prepare
+from tracer.store.rank_file import own_file
 
 NAME = "run"
 HELP = "run a training script unmodified and record it"
@@ -28,7 +30,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.usage = f"{parser.prog} [options] (SCRIPT | -m MODULE) [ARGS…]"
     parser.add_argument("--headless", action="store_true", help="do not open the app beside the running script")
     parser.add_argument(
-        "-o", dest="tape", metavar="FILE.tape", type=Path, help="the tape to write (default: named like the script)"
+        "-o",
+        dest="tape",
+        metavar="FILE.tape",
+        type=Path,
+        help="the tape to write (default: named like the script); under torchrun a folder with a tape for each rank",
     )
     parser.add_argument("--level", default="structure", help=f"what to record: {', '.join(LEVELS)} (default structure)")
     parser.add_argument(
@@ -88,25 +94,35 @@ def run(args: argparse.Namespace) -> int:
         words = words[1:]
     if not words:
         raise UsageError("Nothing to run: give a script, or -m and a module.")
-    with_window = not args.headless and has_display()
+    rank = own_rank()
+    with_window = not args.headless and has_display() and (rank is None or rank.number == 0)
     names = ("level", "every", "max_size", "keep", "max_steps", "on_detach", "break_on_exception")
     options = {name: getattr(args, name) for name in names}
     options |= {"breakpoints": tuple(args.breakpoints), "expects_client": args.attended or with_window}
     Options(**options)
     name = words[0]
-    tape: Path = args.tape or free_name(Path(name.rpartition(".")[2] if args.module else name).stem)
-    prepare(tape)
+    tape: Path = args.tape or _default(Path(name.rpartition(".")[2] if args.module else name).stem, rank)
+    prepare(tape if rank is None else own_file(tape, rank))
     command = ["-m", *words] if args.module else words
     begin = _Begin(tape.absolute(), command, options, with_window)
     sys.argv = ["-m", *words[1:]] if args.module else list(words)
     program = module(name) if args.module else script(name)
-    if args.tape is None:
+    if args.tape is None and (rank is None or rank.number == 0):
         print(f"tapescope: recording to {tape}", file=sys.stderr, flush=True)
     call_off = after_import("torch", begin)
     try:
         return _execute(program)
     finally:
         call_off()
+
+
+def _default(stem: str, rank: Rank | None) -> Path:
+    """Without -o. All ranks of a job have to come to the same name, so theirs goes by the job's id."""
+    if rank is None:
+        return free_name(stem)
+    if not rank.short_run_id:
+        raise UsageError("This job has no id to name the folder of its tapes by; give one with -o.")
+    return Path(f"{stem}-{rank.short_run_id}.tape")
 
 
 def _execute(program: Program) -> int:
@@ -147,7 +163,7 @@ class _Begin:
         try:
             with modules_of_ours():
                 options = self._options | {"breakpoints": self._breakpoints()}
-                recording.begin(self._tape, self._command, whole_script=True, **options)
+                self._tape = recording.begin(self._tape, self._command, whole_script=True, **options).path
         except Exception as error:
             text = str(error) if isinstance(error, TapescopeError) else f"Recording fails ({error!r})."
             print(f"tapescope: {text} The script runs on unrecorded.", file=sys.stderr)

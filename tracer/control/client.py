@@ -13,6 +13,7 @@ from tracer.control.protocol import Lines, decode, encode
 from tracer.errors import ControlError
 from tracer.model.breakpoints import Breakpoint, to_dict
 from tracer.store.heading import read_heading
+from tracer.store.run_folder import tape_file
 
 Hyperparameter = float | bool | list[float]
 
@@ -118,9 +119,9 @@ class ControlClient:
 
 
 def connect(tape: str | os.PathLike[str], timeout_secs: float = 2.0) -> ControlClient:
-    """A client of the process that writes `tape`. Raises ControlError where it has ended or does not listen,
-    TapeError for no tape."""
-    heading = read_heading(tape)
+    """A client of the process that writes `tape`, of a run folder the lowest rank's. Raises ControlError where it has
+    ended or does not listen, TapeError for no tape."""
+    heading = read_heading(tape_file(Path(tape)))
     file = heading.meta.get("control", "")
     if heading.state != "live":
         raise ControlError(f"The training that wrote {tape} has ended.")

@@ -23,6 +23,7 @@ from tracer.store.thinning import Thinner
 _KNOWN_LAYOUTS = 16
 _KNOWN_NAMES = 64
 
+LOST_TO_DAMAGE = "lost to damage"
 DEFLATING_SHARE = 0.02
 """So much of one core's time may go into making measurements smaller; of fast trainings most stay as they are."""
 
@@ -85,7 +86,9 @@ class Appender:
 
     def _fold(self) -> None:
         try:
-            self._n_young -= fold(self._connection)
+            n_rows, damaged = fold(self._connection)
+            self._n_young -= n_rows
+            self.write_gaps([(step, LOST_TO_DAMAGE) for step in damaged])
         except DamageError:  # the disk changed a row: those of its block stay as they are
             self._n_young -= schema.BLOCK_STEPS
 

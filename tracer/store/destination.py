@@ -1,16 +1,21 @@
 """Where a new tape may be written."""
 
 import contextlib
+import importlib
+import multiprocessing
 import os
-import sqlite3
 import stat
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tracer.errors import TapeError, UsageError
-from tracer.store.connection import open_read_only
-from tracer.store.liveness import is_alive
+from tracer.store.heading import read_heading
 
 _UNWRITABLE = "Cannot write the tape {}: {}. Choose a place that can be written."
+_ADVICE = ", or begin recording after init_process_group, where each rank gets a tape of its own"
+_PATIENCE_SECS = 5.0
 
 
 def free_name(stem: str) -> Path:
@@ -52,11 +57,42 @@ def check(path: Path) -> None:
 
 def _check_replaceable(path: Path) -> None:
     try:
-        with contextlib.closing(open_read_only(path)) as tape:
-            meta = dict(tape.execute("SELECT key, value FROM meta LIMIT 100").fetchall())
-            is_live = meta["state"] == "live" and is_alive(int(meta["pid"]), meta["process_start"])
-    except (TapeError, sqlite3.Error, KeyError, ValueError):
+        heading = read_heading(path)
+    except TapeError:
         text = f"{path} exists and is not a tape; it is left as it is. Choose another name for the tape."
         raise UsageError(text) from None
-    if is_live and int(meta["pid"]) != os.getpid():
-        raise UsageError(f"{path} is being written by process {meta['pid']}. Choose another name for the tape.")
+    pid = heading.meta.get("pid", "")
+    if heading.state == "live" and pid != str(os.getpid()):
+        advice = "" if multiprocessing.parent_process() is None else _ADVICE
+        raise UsageError(f"{path} is being written by process {pid}. Choose another name for the tape{advice}.")
+
+
+@contextlib.contextmanager
+def taking_turns(folder: Path) -> Iterator[None]:
+    """Of several processes that are about to write a tape in this folder each looks at what is there, and makes its own
+    file, before the next does. Without file locks (Windows, some network folders), and where one does not come to an
+    end, nobody waits."""
+    try:
+        lock = importlib.import_module("fcntl")
+        descriptor = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
+        yield
+        return
+    try:
+        deadline = time.monotonic() + _PATIENCE_SECS
+        while not _locked(lock, descriptor) and time.monotonic() < deadline:
+            time.sleep(0.005)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _locked(lock: Any, descriptor: int) -> bool:
+    """False while another process has it."""
+    try:
+        lock.flock(descriptor, lock.LOCK_EX | lock.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # there are no locks on this file system
+        pass
+    return True

@@ -5,26 +5,31 @@ from collections.abc import Iterable
 
 from tracer.store import schema
 from tracer.store.curves import Floats, Ints, by_scalar, pack_chunk, pack_summary
+from tracer.store.damage import DAMAGE
 from tracer.store.step_rows import STEP_ROWS, StepRow, pack_block, unpack_step
 
 
-def fold(connection: sqlite3.Connection) -> int:
-    """Fold the oldest `BLOCK_STEPS` steps, and all that came late for steps up to the last of them; how many steps.
+def fold(connection: sqlite3.Connection) -> tuple[int, list[int]]:
+    """Fold the oldest `BLOCK_STEPS` steps, and all that came late for steps up to the last of them. How many rows of
+    steps there are less, and those of them that had been damaged since they were written: they are lost.
 
-    Within the transaction of the caller. Raises sqlite3.Error where the disk refuses, DamageError where a
-    row is damaged.
+    Within the transaction of the caller. Raises sqlite3.Error where the disk refuses.
     """
     rows = connection.execute(f"{STEP_ROWS} ORDER BY id LIMIT {schema.BLOCK_STEPS}").fetchall()
-    if not rows:
-        return 0
-    steps = [unpack_step(row) for row in rows]
-    last = steps[-1][0].step
+    last = int(rows[-1][0])
+    steps, lost = [], []
+    for row in rows:
+        try:
+            steps.append(unpack_step(row))
+        except DAMAGE:
+            lost.append(int(row[0]))
     late = connection.execute("SELECT step, scalars FROM late WHERE step <= ? ORDER BY id", (last,)).fetchall()
-    write_block(connection, [step for step, _ in steps])
+    if steps:
+        write_block(connection, [step for step, _ in steps])
     write_chunks(connection, [(step.step, scalars) for step, scalars in steps] + late)
     connection.execute("DELETE FROM step WHERE id <= ?", (last,))
     connection.execute("DELETE FROM late WHERE step <= ?", (last,))
-    return len(steps)
+    return len(rows), lost
 
 
 def write_block(connection: sqlite3.Connection, steps: list[StepRow]) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tracer.errors import TapeError
+from tracer.store.blobs import checksum
 from tracer.store.connection import open_read_only
-from tracer.store.encoding import checksum
 from tracer.store.liveness import is_alive
 
 MOST_FACTS = 1_000

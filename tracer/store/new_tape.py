@@ -23,14 +23,19 @@ def create(path: Path, meta: Mapping[str, str]) -> sqlite3.Connection:
             on_failure.callback(_remove, path)
             connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1)
             on_failure.callback(connection.close)
-            connection.execute("PRAGMA journal_mode=WAL")
+            open_log(connection)
             connection.execute("PRAGMA synchronous=NORMAL")
             connection.execute("PRAGMA wal_autocheckpoint=256")
-            connection.execute("SELECT count(*) FROM meta").fetchone()  # makes the files that lie beside it
         except (sqlite3.Error, OSError, ValueError) as error:
             raise TapeError(f"Cannot create the tape {path}: {error}. Choose a place that can be written.") from None
         on_failure.pop_all()
     return connection
+
+
+def open_log(connection: sqlite3.Connection) -> None:
+    """Make the files that lie beside a tape while it is written."""
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("SELECT count(*) FROM meta").fetchone()  # SQLite waits for a reason
 
 
 def _remove(path: Path) -> None:

@@ -1,12 +1,13 @@
 """Reading a tape, finished or still being written: the public `Tape`."""
 
+import importlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self, overload
+from typing import Any, Self, overload
 
 import networkx as nx
 import numpy as np
@@ -24,11 +25,13 @@ from tracer.model.step_search import StepSearch
 from tracer.model.step_table import StepTable
 from tracer.model.structure import ModuleCall, SourceLine, Structure, to_networkx
 from tracer.store import envelope, measurements
+from tracer.store.alignment import aligned, disagreements
 from tracer.store.blobs import checksum
 from tracer.store.curve_reader import CurveReader, Values
 from tracer.store.curves import Bins
 from tracer.store.damage import compare, reading
 from tracer.store.facts_reader import FactsReader
+from tracer.store.frames import to_frame
 from tracer.store.liveness import is_alive
 from tracer.store.migration import open_tape
 from tracer.store.snapshot import BEFORE_ALL, snapshot
@@ -59,8 +62,15 @@ class Batch:
 class Tape:
     """One recorded run. Belongs to the thread that opened it; several may read one file, also while it is written.
 
-    Raises TapeError where the file is no tape, of an unknown format, or damaged.
+    The path of a run folder opens its lowest rank, with the others in `ranks`: see `RunTape`. Raises TapeError where
+    the file is no tape, of an unknown format, or damaged.
     """
+
+    def __new__(cls, path: str | os.PathLike[str]) -> Self:
+        if cls is not Tape or not os.path.isdir(path):
+            return super().__new__(cls)
+        kind: type[Self] = importlib.import_module("tracer.store.run_tape").RunTape  # which imports this module
+        return super().__new__(kind)
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
@@ -95,6 +105,10 @@ class Tape:
     def __len__(self) -> int:
         """The number of steps seen so far; `refresh` looks for more."""
         return self._n_steps
+
+    def __iter__(self) -> Iterator[Step]:
+        """The steps that were recorded, in order."""
+        yield from (self.step(index) for index in self.table.column("steps").tolist())
 
     @property
     def steps(self) -> Sequence[Step]:
@@ -231,6 +245,43 @@ class Tape:
         with reading(self.path):
             self._rows.extend(self._table, self._n_steps)
         return self._table
+
+    @property
+    def started_ns(self) -> NDArray[np.int64]:
+        """Unix time at which each step of `table` began, (n,)."""
+        with reading(self.path):
+            return self._rows.started_ns(self._n_steps)
+
+    def to_pandas(self) -> Any:
+        """The recorded steps as a `pandas.DataFrame`, indexed by "step": phase, optimizer, level, topology_id and
+        shape_id (categories), duration_secs, started (UTC) and a column for each scalar, NaN where a step has none.
+        Raises UsageError where pandas is not installed."""
+        return to_frame(self)
+
+    @property
+    def ranks(self) -> "Mapping[int, Tape]":
+        """The tapes of a distributed job by rank; of a tape on its own, this one alone."""
+        rank = self.meta.get("rank", "")
+        return {int(rank) if rank.isdecimal() and len(rank) < 10 else 0: self}
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What keeps ranks of a run folder out of `ranks`, a sentence each."""
+        return ()
+
+    @property
+    def other_attempts(self) -> tuple[Path, ...]:
+        """Of a run folder whose job was restarted: the tapes of its other attempts."""
+        return ()
+
+    def aligned(self, name: str) -> Values:
+        """(steps int64 (n,), values float64 (ranks, n)) of one scalar, the ranks as in `ranks`, NaN where one has no
+        value. KeyError where none has."""
+        return aligned(list(self.ranks.values()), name)
+
+    def disagreements(self) -> NDArray[np.int64]:
+        """The steps at which ranks ran different graphs (their topology ids differ), growing."""
+        return disagreements(list(self.ranks.values()))
 
     def find(self, query: str, step: int) -> list[str]:
         """The keys of what a query finds in the graph of a step: "op:relu module:layer3.*". Words about change compare

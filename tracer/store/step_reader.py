@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tracer.model.step_table import NONE, Names, StepTable
 from tracer.store.damage import DamageError
 from tracer.store.recent import Recent
-from tracer.store.snapshot import rows_after, snapshot
+from tracer.store.snapshot import BEFORE_ALL, rows_after, snapshot
 from tracer.store.step_rows import BLOCK_ROWS, STEP_ROWS, Block, StepRow, unpack_block, unpack_step
 from tracer.store.structure_reader import StructureReader
 
@@ -59,6 +59,14 @@ class StepReader:
             columns |= self._ids(columns["structures"], table.names)
         durations = columns.pop("durations")
         table.extend(columns, durations)
+
+    def started_ns(self, end: int) -> NDArray[np.int64]:
+        """When each step below `end` began, (n,)."""
+        with snapshot(self._connection):
+            blocks = [unpack_block(row) for row in rows_after(self._connection, BLOCK_ROWS, BEFORE_ALL, "first")]
+            rows = [unpack_step(row)[0] for row in rows_after(self._connection, STEP_ROWS, BEFORE_ALL)]
+        recent = np.array([row.started_ns for row in rows if row.step < end], np.int64)
+        return np.concatenate([*(block.started_ns[block.indices < end] for block in blocks), recent])
 
     def _block(self, index: int) -> Block | None:
         """The one that a step stands in, if in any."""

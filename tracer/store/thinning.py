@@ -5,8 +5,10 @@ step, every fourth and so on, measurements before graphs; last of all what the u
 """
 
 import json
+import math
 import sqlite3
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tracer.model.keep import Keep
@@ -21,7 +23,7 @@ ENOUGH = 0.75
 """It goes on until no more than this is used, so that it does not begin anew with the next step."""
 
 ALL = 1 << 40
-"""A stride that only step 0 is a multiple of."""
+"""A stride that no step is a multiple of."""
 
 _KINDS = ("measurements", "graphs")
 _MOST_CHANGES = 10_000
@@ -55,6 +57,7 @@ class Thinner:
         self._connection = connection
         self._keep = keep
         self._structures = structures
+        self._limit_bytes = math.inf if keep.max_bytes is None else keep.max_bytes
         self._strides = _Strides([1, 1], [ALL, ALL] if keep.is_selective else [1, 1])
         self._newest = self._swept = -1
         self._structure: int | None = None
@@ -109,24 +112,31 @@ class Thinner:
             self._swept = self._newest
             if self._take_out(0) + self._take_out(1):
                 self._say()
-        limit = self._keep.max_bytes
-        if limit is not None and self._used_bytes() > FULL * limit:
-            self._make_room(ENOUGH * limit)
+        if self._used_bytes() > FULL * self._limit_bytes:
+            self._make_room(ENOUGH * self._limit_bytes)
 
     def _is_due(self) -> bool:
         """To go through all that is kept costs no more than the steps since."""
         return self._newest - self._swept >= max(_LEAST_STEPS, (len(self._measured) + len(self._uses)) // 8)
 
     def _make_room(self, wanted_bytes: float) -> None:
+        """First what is no longer recent, then more, until it is enough or nothing is left that may go."""
+        if self._has_room(range(len(_KINDS)), wanted_bytes):
+            return
         for strides in (self._strides.others, self._strides.asked):
             while min(strides) < ALL:
                 for kind in range(len(_KINDS)):
                     strides[kind] = _doubled(strides[kind], self._newest)
-                    if self._take_out(kind):
-                        self._say()
-                    if self._used_bytes() <= wanted_bytes:
+                    if self._has_room([kind], wanted_bytes):
                         return
-        self._tell_once()
+        if self._used_bytes() > self._limit_bytes:
+            self._tell_once()
+
+    def _has_room(self, kinds: Iterable[int], wanted_bytes: float) -> bool:
+        """Whether there is after these were thinned as the strides say."""
+        if sum([self._take_out(kind) for kind in kinds]):
+            self._say()
+        return self._used_bytes() <= wanted_bytes
 
     def _take_out(self, kind: int) -> int:
         """How many measurements or graphs were."""
@@ -230,7 +240,7 @@ class Thinner:
 
 def _stride(step: int) -> int:
     """The highest power of two that a step is a multiple of."""
-    return step & -step or ALL
+    return step & -step or ALL // 2
 
 
 def _doubled(stride: int, newest: int) -> int:

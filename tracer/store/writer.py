@@ -19,7 +19,7 @@ from tracer.store.backlog import Backlog
 from tracer.store.ending import leave, leave_moved
 from tracer.store.forks import Forkable, abandon
 from tracer.store.mounts import network_file_system
-from tracer.store.new_tape import create
+from tracer.store.new_tape import create, open_log
 from tracer.store.records import EventRecord, Record, StepRecord
 from tracer.store.transactions import Transactions
 from tracer.store.trouble import Trouble
@@ -199,7 +199,7 @@ class Writer(Forkable):
         """Somebody deleted the files beside the tape, which readers need: have SQLite make new ones."""
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.execute("PRAGMA journal_mode=DELETE")
-        self._connection.execute("PRAGMA journal_mode=WAL")
+        open_log(self._connection)
         self._whereabouts.log_renewed()
 
     def _leave(self) -> None:
