@@ -82,7 +82,7 @@ def _places(data: bytes, start: int, head_bytes: int, tree: Tree) -> list[int]:
 
 def _cell(pages: Pages, data: bytes, place: int, kind: int) -> Row:
     size, place = _varint(data, place)
-    rowid = ()
+    rowid: tuple[int, ...] = ()
     if kind == TABLE_LEAF:
         number, place = _varint(data, place)
         rowid = (number - (1 << 64) if number >> 63 else number,)

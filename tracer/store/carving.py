@@ -2,48 +2,47 @@
 on pages that no tree leads to."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
 
 from tracer.store import schema
 from tracer.store.btree import INDEX_LEAF, TABLE_LEAF, Row, Tree, leaf_rows, tree_rows
 from tracer.store.pages import Pages
 from tracer.store.row_checks import is_intact, tables_like
 
-Take = Callable[[str, Row], None]
 Roots = dict[str, int]
 
 
-@dataclass(slots=True)
 class Carving:
-    """What was met: how many rows of each table, how many pages and rows of its tree that are destroyed."""
+    """`version` is the format; once `rows` are through, `n_rows` says how many each table gave, and `n_bad` how many
+    pages and rows of it are destroyed."""
 
-    version: int
-    n_rows: dict[str, int] = field(default_factory=dict)
-    n_bad: dict[str, int] = field(default_factory=dict)
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+        known = _known_schema(pages)
+        self.has_schema = known is not None
+        self.version = _likely_version(pages) if known is None else known[0]
+        self._roots = _usual_roots(self.version) if known is None else known[1]
+        self.n_rows: Counter[str] = Counter()
+        self.n_bad: Counter[str] = Counter()
 
-    def count(self, table: str) -> None:
-        self.n_rows[table] = self.n_rows.get(table, 0) + 1
+    def rows(self) -> Iterator[tuple[str, Row]]:
+        """Each with its table; of those with one key the first counts."""
+        for table, row in self._rows():
+            self.n_rows[table] += 1
+            yield table, row
 
-
-def carve(pages: Pages, take: Take) -> Carving:
-    """Gives each row to `take`; of those with one key the first counts."""
-    version, roots = _known_schema(pages) or (_likely_version(pages), None)
-    carving = Carving(version)
-    known = {1} | _free_pages(pages)
-    for table, root in (roots or _usual_roots(version)).items():
-        tree = Tree()
-        for row in _intact_rows(pages, version, table, root, tree):
-            carving.count(table)
-            take(table, row)
-        carving.n_bad[table] = tree.n_bad
-        known |= tree.pages
-    if roots is None or any(carving.n_bad.values()):
-        for table, row in _stray_rows(pages, version, known):
-            carving.count(table)
-            take(table, row)
-    return carving
+    def _rows(self) -> Iterator[tuple[str, Row]]:
+        known = {1} | _free_pages(self._pages)
+        for table in schema.tables_of(self.version):
+            tree = Tree()
+            for row in _intact_rows(self._pages, self.version, table, self._roots[table], tree):
+                yield table, row
+            self.n_bad[table] = tree.n_bad
+            known |= tree.pages
+        if not self.has_schema or self.n_bad.total():
+            yield from _stray_rows(self._pages, self.version, known)
 
 
 def is_another_database(pages: Pages) -> bool:
@@ -74,8 +73,9 @@ def _likely_version(pages: Pages) -> int:
     """Of a tape whose first page is destroyed, the format of which most is found."""
     counts = {}
     for version in range(schema.FORMAT, 0, -1):
-        trees = (_intact_rows(pages, version, table, root, Tree()) for table, root in _usual_roots(version).items())
-        counts[version] = sum(table != "graph" for rows in trees for table in rows)
+        roots = _usual_roots(version)
+        tables = [table for table in schema.tables_of(version) if table != "graph"]
+        counts[version] = sum(1 for table in tables for _ in _intact_rows(pages, version, table, roots[table], Tree()))
     return max(counts, key=lambda version: counts[version])
 
 
@@ -89,8 +89,6 @@ def _usual_roots(version: int) -> Roots:
 
 
 def _intact_rows(pages: Pages, version: int, table: str, root: int, tree: Tree) -> Iterator[Row]:
-    if table not in schema.tables_of(version):
-        return
     for row in tree_rows(pages, root, INDEX_LEAF if table == "meta" else TABLE_LEAF, tree):
         row = _with_key(row, table)
         if is_intact(version, table, row):
@@ -112,7 +110,8 @@ def _stray_rows(pages: Pages, version: int, known: set[int]) -> Iterator[tuple[s
         for row in leaf_rows(pages, data, 0, Tree()):
             row = (row[0], *row[2:]) if data[0] == TABLE_LEAF else row
             for table in tables_like(version, row)[:1]:
-                if (table == "meta") == (data[0] == INDEX_LEAF):
+                # Values that came late may have been folded since, and newer ones have come.
+                if table != "late" and (table == "meta") == (data[0] == INDEX_LEAF):
                     yield table, row
 
 

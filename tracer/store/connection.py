@@ -94,7 +94,7 @@ def open_read_only(path: Path) -> ReadConnection:
     """A connection whose schema is exactly ours. Raises TapeError with one sentence on anything else."""
     deadline = time.monotonic() + _START_SECS
     while True:
-        file = _checked_file(path)
+        file = checked_file(path)
         has_log = _lstat(_beside(file, "-wal")) is not None
         connection = _open(path, file)
         if has_log or not _has_writer(connection) or time.monotonic() > deadline:
@@ -124,8 +124,9 @@ def _open(path: Path, file: Path) -> ReadConnection:
     return connection
 
 
-def _checked_file(path: Path) -> Path:
-    """The file itself, behind links. It is not opened: to close it would take this process's other locks on it."""
+def checked_file(path: Path) -> Path:
+    """The file itself, behind links. It is not opened: to close it would take this process's other locks on it. Raises
+    TapeError where it is no file, or something else lies where its log should."""
     try:
         facts = os.stat(path)
         file = path.resolve()
@@ -137,6 +138,10 @@ def _checked_file(path: Path) -> Path:
         raise TapeError(f"{path} is not a file; a tape is one file, written by `tapescope run`.")
     if facts.st_size == 0:
         raise TapeError(f"{path} is empty; it is not a tape; a tape is written by `tapescope run`.")
+    for suffix in ("-wal", "-shm"):
+        beside = _lstat(_beside(file, suffix))
+        if beside is not None and not stat.S_ISREG(beside.st_mode):
+            raise TapeError(f"{file}{suffix} is not a file; beside a tape lies its log or nothing of that name.")
     return file
 
 
@@ -146,9 +151,6 @@ def _mode(file: Path) -> str:
     log, index, journal = (_lstat(_beside(file, suffix)) for suffix in ("-wal", "-shm", "-journal"))
     if log is None:
         return _STILL
-    for suffix, facts in (("-wal", log), ("-shm", index)):
-        if facts is not None and not stat.S_ISREG(facts.st_mode):
-            raise TapeError(f"{file}{suffix} is not a file; beside a tape lies its log or nothing of that name.")
     if index is not None and journal is None:
         return _WRITTEN
     return _COPIED if log.st_size else _STILL

@@ -3,6 +3,7 @@
 https://sqlite.org/fileformat2.html says what is where.
 """
 
+import contextlib
 import os
 import struct
 from collections.abc import Iterator
@@ -20,15 +21,13 @@ _SIZES = [1 << power for power in range(9, 17)]
 
 
 class Pages:
-    """Numbered from 1, the file's with those of the log in their place. Raises OSError where the file cannot be read."""
+    """Numbered from 1, the file's with those of the log in their place. Raises OSError where it cannot be read."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb", buffering=0)
         self._log = None
-        try:
+        with contextlib.suppress(OSError):
             self._log = path.with_name(path.name + "-wal").open("rb", buffering=0)
-        except OSError:
-            pass
         self._n_bytes = os.fstat(self._file.fileno()).st_size
         self._frames: dict[int, int] = {}
         head = self._read_at(0, 100)

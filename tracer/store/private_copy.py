@@ -12,7 +12,7 @@ _PIECE_BYTES = 1 << 20
 
 
 class PrivateCopy:
-    """For a tape whose training was killed and whose `-shm` was left behind. Raises TapeError where there is no room."""
+    """For a tape whose training was killed and whose `-shm` is not there. Raises TapeError where there is no room."""
 
     def __init__(self, file: Path) -> None:
         self._folder = tempfile.mkdtemp(prefix="tapescope-")

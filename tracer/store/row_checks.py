@@ -31,7 +31,7 @@ def tables_like(version: int, row: Row) -> list[str]:
 
 def _last_is_crc(row: Row) -> bool:
     *fields, crc = row
-    return checksum(*fields) == crc
+    return bool(checksum(*fields) == crc)
 
 
 def _is(*types: type) -> Callable[[Row], bool]:
@@ -62,7 +62,7 @@ def _summary(row: Row) -> bool:
 
 def _old_structure(row: Row) -> bool:
     *fields, crc, data = row
-    return checksum(*fields) == crc and bool(content(fields[4], fields[1], data))
+    return bool(checksum(*fields) == crc and content(fields[4], fields[1], data))
 
 
 def _old_step(row: Row) -> bool:
@@ -71,7 +71,7 @@ def _old_step(row: Row) -> bool:
 
 def _old_chunk(row: Row) -> bool:
     _, scalar, first, n, crc, data = row
-    return checksum(scalar, first, n, data) == crc and len(data) == 16 * n
+    return bool(checksum(scalar, first, n, data) == crc and len(data) == 16 * n)
 
 
 def _old_statistics(row: Row) -> bool:
