@@ -30,7 +30,7 @@ from tracer.store.blobs import checksum
 from tracer.store.curve_reader import CurveReader, Values
 from tracer.store.curves import Bins
 from tracer.store.damage import compare, reading
-from tracer.store.facts_reader import FactsReader
+from tracer.store.facts_reader import THINNED, FactsReader
 from tracer.store.frames import to_frame
 from tracer.store.liveness import state_of
 from tracer.store.migration import open_tape
@@ -215,9 +215,9 @@ class Tape:
                 compare(checksum(*fields), crc, f"the statistics of step {row.step}")
                 _, layout, size, data = fields
                 return measurements.unpack(self._structures.content("layout", layout), size, data)
-        raise TapeError(
-            f"The statistics of step {row.step} were not recorded{self._because(row.step, 'measurements')}."
-        )
+        reason = self._because(row.step, "measurements")
+        kind = ThinnedError if reason.startswith(f" ({THINNED}") else TapeError
+        raise kind(f"The statistics of step {row.step} were not recorded{reason}.")
 
     def diff(self, before: int, after: int) -> GraphDiff:
         """What differs between the graphs of two steps."""
