@@ -20,6 +20,7 @@ from tracer.errors import ThinnedError
 from tracer.model.records import Pass
 from tracer.model.statistics import Statistics, Table
 from tracer.store import schema
+from tracer.store.blobs import checksum
 from tracer.store.writer import Writer
 
 
@@ -263,6 +264,21 @@ def test_altered_lines_and_numbers_are_refused(statement: str, sentence: str, tm
     alter(tmp_path / "a.tape", statement)
     with pytest.raises(TapeError, match=sentence):
         everything(tmp_path / "a.tape")
+
+
+def test_a_graph_that_leans_on_one_that_leans_itself_is_refused(tmp_path: Path) -> None:
+    """Nothing may send a reader round in circles, though each row by itself is as it should be."""
+    path = write_folded_tape(tmp_path / "a.tape")
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as file:
+        for number, base in ((4, 5), (5, 5)):
+            *fields, _ = file.execute("SELECT * FROM structure WHERE id = ?", (number,)).fetchone()
+            fields[5] = base
+            file.execute("REPLACE INTO structure VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*fields, checksum(*fields)))
+    with Tape(path) as tape:
+        for number in (4, 5):
+            with pytest.raises(TapeError, match="graph 5, which others lean on, leans itself"):
+                tape.structure(number)
+        assert len(tape.structure(6).nodes) == 44
 
 
 GOLDEN = Path(__file__).resolve().parents[1] / "data"
