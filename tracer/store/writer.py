@@ -250,7 +250,9 @@ class Writer(Forkable):
         """The end of the tape, after whatever still waits."""
         while self._backlog.has_work:
             self._backlog.fill_batch()
-            self._transact(self._backlog.batch)
+            error = self._refusal()
+            if error is not None:
+                raise error
             self._backlog.batch_written()
         with self._transactions.transaction(is_synced=True):
             self._appender.write(events)
