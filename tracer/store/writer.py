@@ -138,18 +138,34 @@ class Writer(Forkable):
     def _commit(self) -> bool:
         """Commit some of what waits. What the disk refuses is kept and tried again."""
         self._backlog.fill_batch()
-        try:
-            try:
-                self._transact(self._backlog.batch)
-            except _UNSTORABLE:
-                self._commit_singly()
-        except _REFUSED as error:
+        error = self._refusal()
+        if error is not None and self._has_made_room():
+            error = self._refusal()
+        if error is not None:
             self._trouble.met(error, self._first_waiting())
             return False
         self._backlog.batch_written()
         if self._trouble.is_on:
             self._backlog.batch.append(self._trouble.over(self._backlog.last_step))
         return True
+
+    def _refusal(self) -> Exception | None:
+        """Try to commit the batch; why that is not possible."""
+        try:
+            try:
+                self._transact(self._backlog.batch)
+            except _UNSTORABLE:
+                self._commit_singly()
+        except _REFUSED as error:
+            return error
+        return None
+
+    def _has_made_room(self) -> bool:
+        """On a full disk the log need not grow if what it has can be put into the tape: it begins anew."""
+        with contextlib.suppress(sqlite3.Error):
+            _, n_pages, n_moved = self._connection.execute("PRAGMA wal_checkpoint").fetchone()
+            return bool(n_pages and n_pages == n_moved)
+        return False
 
     def _commit_singly(self) -> None:
         while self._backlog.batch:
@@ -234,7 +250,9 @@ class Writer(Forkable):
         """The end of the tape, after whatever still waits."""
         while self._backlog.has_work:
             self._backlog.fill_batch()
-            self._transact(self._backlog.batch)
+            error = self._refusal()
+            if error is not None:
+                raise error
             self._backlog.batch_written()
         with self._transactions.transaction(is_synced=True):
             self._appender.write(events)
