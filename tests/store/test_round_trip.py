@@ -92,9 +92,7 @@ def parts(graph: nx.MultiDiGraph) -> tuple[object, ...]:
     return nodes, list(graph.nodes), list(graph.edges(keys=True, data=True)), graph.graph
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     graphs=st.lists(structures(), min_size=1, max_size=3),
     scalars=st.lists(st.dictionaries(names, numbers, max_size=4), min_size=1, max_size=4),
