@@ -14,7 +14,7 @@ from tests.gui.conftest import LOG_LINE, record
 from tracer import Event, Tape
 from tracer.model.last_finite import LastFinite
 
-SOON_MSECS = 10_000
+SOON_MSECS = 60_000
 BROKEN = """
 import torch
 from tracer.capture.step_graph import StepGraph

@@ -72,7 +72,7 @@ def tape(tmp_path_factory: pytest.TempPathFactory) -> Tape:
     (folder / "net.py").write_text(SCRIPT)
     path = folder / "net.tape"
     words = ["run", "--headless", "--level", "full", "-o", str(path), str(folder / "net.py")]
-    subprocess.run(tapescope(*words), capture_output=True, timeout=100, check=True)
+    subprocess.run(tapescope(*words), capture_output=True, timeout=240, check=True)
     return Tape(path)
 
 

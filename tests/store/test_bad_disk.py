@@ -85,7 +85,7 @@ writer.close("closed")
 print("trained")
 """
     tape = tmp_path / "a.tape"
-    done = subprocess.run([sys.executable, "-c", code, tape], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code, tape], cwd=ROOT, capture_output=True, text=True, timeout=240)
     assert (done.returncode, done.stdout) == (0, "trained\n"), done.stderr
     assert done.stderr.count("\n") == 1 and done.stderr.startswith(f"tapescope: {tape} cannot be written")
     with Tape(tape) as opened:

@@ -95,9 +95,7 @@ def parts(graph: nx.MultiDiGraph) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("block_steps", [1, schema.BLOCK_STEPS])
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     graphs=st.lists(structures(), min_size=1, max_size=3),
     scalars=st.lists(st.dictionaries(names, numbers, max_size=4), min_size=1, max_size=4),
