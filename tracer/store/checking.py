@@ -10,10 +10,11 @@ from tracer.store.audit import all_rows, audit, recorded_rows
 from tracer.store.connection import open_read_only
 from tracer.store.damage import DamageError, reading
 from tracer.store.facts_reader import FactsReader
+from tracer.store.heading import state_of
 from tracer.store.loss_words import loss_words
 from tracer.store.migration import open_tape
 from tracer.store.row_checks import is_intact
-from tracer.store.salvage import survey
+from tracer.store.salvage import has_damaged_log, survey
 from tracer.store.snapshot import snapshot
 
 
@@ -43,6 +44,8 @@ def _read(path: Path) -> Condition:
             if not is_intact(schema.FORMAT, table, row):
                 raise DamageError(f"a row of {table} is not what was written")
         facts = FactsReader(connection)
+        if state_of(facts.meta()) != "live" and has_damaged_log(path):
+            raise DamageError("the log beside it does not match its checksums")
         found = audit(connection, recorded_rows(facts.meta()))
         words = (*loss_words(connection, found), *_pages(path))
         return Condition(len(found.survey.steps), sum(1 for _ in facts.events()), words)

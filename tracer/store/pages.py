@@ -90,19 +90,19 @@ class Pages:
             return True
         if not self.has_header and page_bytes in _SIZES:
             self.page_bytes = self.usable_bytes = page_bytes
-        sums, is_damaged, open_frames = (first, second), False, {}
+        sums, is_damaged, was_bad, open_frames = (first, second), False, False, {}
         for place in range(_LOG_HEADER_BYTES, size - _FRAME_HEADER_BYTES - page_bytes + 1, 24 + page_bytes):
             self._log.seek(place)
             frame = self._log.read(24 + page_bytes) or b""
             number, n_pages, *own_salts, first, second = struct.unpack(">6I", frame[:24])
             if own_salts != salts:
                 break  # of an earlier use of the log
+            is_damaged = is_damaged or was_bad  # a bad one at the very end was not written wholly
             is_right = _summed(order, frame[24:], _summed(order, frame[:8], sums)) == (first, second)
             sums = first, second
-            if is_right and page_bytes == self.page_bytes:
+            was_bad = not is_right or page_bytes != self.page_bytes
+            if not was_bad:
                 open_frames[number] = place + 24
-            else:
-                is_damaged = True
             if n_pages:
                 self._frames |= open_frames
                 open_frames = {}

@@ -45,6 +45,12 @@ def repair(path: Path, out: Path) -> Salvage:
     return salvage
 
 
+def has_damaged_log(path: Path) -> bool:
+    """Whether the log beside it holds something that SQLite does not read any more."""
+    with _opened(checked_file(path)) as pages:
+        return pages.log_is_damaged
+
+
 def survey(path: Path) -> Salvage:
     """As `repair`, writing nothing."""
     with _salvaged(path) as (_, salvage):
@@ -60,11 +66,15 @@ def _salvaged(path: Path) -> Iterator[tuple[sqlite3.Connection, Salvage]]:
         yield found, salvage
 
 
-def _gathered(file: Path, stack: contextlib.ExitStack) -> tuple[sqlite3.Connection, Salvage]:
+def _opened(file: Path) -> Pages:
     try:
-        pages = stack.enter_context(Pages(file))
+        return Pages(file)
     except OSError as error:
         raise TapeError(f"{file} cannot be read: {error.strerror}.") from None
+
+
+def _gathered(file: Path, stack: contextlib.ExitStack) -> tuple[sqlite3.Connection, Salvage]:
+    pages = stack.enter_context(_opened(file))
     if is_another_database(pages):
         raise TapeError(f"{file} is another program's database, or a tape of a newer format; there is no damage to it.")
     carving = Carving(pages)
