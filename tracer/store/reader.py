@@ -86,7 +86,7 @@ class Tape:
         self._is_checked, self._has_told = is_whole, False
         try:
             with reading(self.path):
-                self._catch_up(tells=False)
+                self._take_in(tells=False)
         except TapeError:
             self._connection.close()
             raise
@@ -338,7 +338,7 @@ class Tape:
             if self._has_told and self._version == self._data_version():
                 return Batch(self._table.since(self._n_told), (), {})
             with snapshot(self._connection):
-                scalars = self._catch_up(tells=self._has_told and with_scalars)
+                scalars = self._take_in(tells=self._has_told and with_scalars)
                 self._rows.extend(self._table, self._n_steps)
                 events = tuple(self._facts.events(self._last_event))
             if with_scalars and not self._has_told:
@@ -347,6 +347,14 @@ class Tape:
         self._last_event = events[-1].id if events else self._last_event
         self._has_told = True
         return Batch(self._table.since(told), events, scalars)
+
+    def catch_up(self) -> None:
+        """Looks for what was appended, and reads none of it until it is asked for; what `refresh` gives, it gives then
+        as well, and all scalars anew."""
+        with reading(self.path):
+            if self._version != self._data_version():
+                self._take_in(tells=False)
+                self._has_told = False
 
     def follow(self) -> Iterator[Step | Event]:
         """Everything recorded, then what is appended, as it comes; ends when the training has."""
@@ -360,7 +368,7 @@ class Tape:
             if not batch:
                 time.sleep(_POLL_SECS)
 
-    def _catch_up(self, *, tells: bool) -> dict[str, Values]:
+    def _take_in(self, *, tells: bool) -> dict[str, Values]:
         """What there is by now; the values that are new, if it `tells`."""
         self._version = self._data_version()
         with snapshot(self._connection):
