@@ -2,6 +2,7 @@
 
 import contextlib
 import subprocess
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from torch import nn
 
 from tracer import Tape, record
 from tracer.capture.recorder import Recorder
+from tracer.cli import info
 from tracer.store import backlog, trouble
 
 Moments = dict[int, Callable[[], object]]
@@ -90,6 +92,8 @@ def test_a_disk_that_was_full_for_a_while_costs_nothing_but_a_line(
     assert line == (
         f"tapescope: {path} cannot be written (database or disk is full); the training goes on, recording waits."
     )
+    info.run(Namespace(tape=path, json=False))
+    assert f"  disk at step {event.step}: {event.data['text']}\n" in capsys.readouterr().out
 
 
 def test_what_does_not_fit_into_memory_meanwhile_is_a_gap(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:

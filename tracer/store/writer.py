@@ -221,16 +221,15 @@ class Writer(Forkable):
     def _leave(self) -> None:
         """The file is not where it was: end the recording, and leave it readable where it is now."""
         place = self._whereabouts.elsewhere()
-        where = "the file was deleted" if place is None else f"the file was moved to {place}"
+        where = "the file is gone" if place is None else f"the file was moved to {place}"
         self._trouble.warn(where, "the training goes on, recording has ended")
-        with contextlib.suppress(sqlite3.Error, OSError):
-            if place is None:
-                self._connection.close()
-            else:
-                self._write_end("closed", self._trouble.ended(f"{where}; recording ended", self._backlog.last_step))
-                leave_moved(self._connection, place)
-            self._whereabouts.remove_log()
         self._is_ended = True
+        try:
+            self._write_end("closed", self._trouble.ended(f"{where}; recording ended", self._backlog.last_step))
+            leave_moved(self._connection, place)
+            self._whereabouts.remove_log()
+        except (*_REFUSED, OSError):  # what was committed is in the log, which stays
+            self._connection.close()
         self._backlog.stop()
 
     def _finish(self, state: str) -> None:
