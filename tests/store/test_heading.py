@@ -15,7 +15,9 @@ from tracer.store.liveness import process_start
 from tracer.store.writer import Writer
 
 
-@pytest.mark.parametrize(("start", "state"), [(process_start(os.getpid()), "live"), ("another", "abrupt")])
+@pytest.mark.parametrize(
+    ("start", "state"), [(process_start(os.getpid()), "live"), ("another", "abrupt")], ids=["live", "abrupt"]
+)
 def test_a_heading_says_what_the_tape_says(tmp_path: Path, start: str, state: str) -> None:
     writer = Writer(tmp_path / "run.tape", META | {"pid": str(os.getpid()), "process_start": start})
     writer.append(step_record(0))
