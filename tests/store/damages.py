@@ -112,7 +112,9 @@ def contents(path: Path) -> Contents:
         found.meta = _or(dict, lambda: tape.meta)
         found.events = _or(dict, lambda: {event.id: event for event in tape.events()})
         for name in _or(list, lambda: tape.scalars):
-            for step, value in _or(list, lambda name=name: list(zip(*map(np.ndarray.tolist, tape.series(name)), strict=True))):  # type: ignore[misc]
+            for step, value in _or(
+                list, lambda name=name: list(zip(*map(np.ndarray.tolist, tape.series(name)), strict=True))
+            ):  # type: ignore[misc]
                 found.values.setdefault(name, {})[step] = value
         for index in range(len(tape)):
             step = _or(lambda: None, lambda index=index: tape.step(index))  # type: ignore[misc]

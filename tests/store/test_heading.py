@@ -17,7 +17,10 @@ from tracer.store.writer import Writer
 
 @pytest.mark.parametrize(
     ("process", "state"),
-    [({"pid": str(os.getpid()), "process_start": process_start(os.getpid())}, "live"), ({"pid": str(os.getpid()), "process_start": "another"}, "abrupt")],
+    [
+        ({"pid": str(os.getpid()), "process_start": process_start(os.getpid())}, "live"),
+        ({"pid": str(os.getpid()), "process_start": "another"}, "abrupt"),
+    ],
 )
 def test_a_heading_says_what_the_tape_says(tmp_path: Path, process: dict[str, str], state: str) -> None:
     writer = Writer(tmp_path / "run.tape", META | process)
