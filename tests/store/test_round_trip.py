@@ -62,11 +62,10 @@ def structures(draw: st.DrawFn) -> Structure:
     rest = (kinds, texts, made_by, maybe, st.integers(0, 3), shapes, texts, texts, st.booleans(), maybe, inside)
     keys = draw(st.lists(names, unique=True, max_size=5))
     nodes = tuple(draw(st.builds(Node, st.just(key), *rest)) for key in keys)
-    ends = st.integers(0, max(len(nodes) - 1, 0))
-    edges = (
-        draw(st.lists(st.builds(Edge, ends, ends, st.integers(0, 9), st.integers(0, 9)), max_size=6)) if nodes else []
-    )
-    return Structure(nodes, tuple(edges), calls, tuple(draw(st.lists(names, max_size=2))), insides)
+    pairs = [(one, other) for other in range(len(nodes)) for one in range(other)]  # a graph without circles
+    flows = draw(st.lists(st.sampled_from(pairs), max_size=6)) if pairs else []
+    edges = tuple(Edge(*pair, draw(st.integers(0, 9)), draw(st.integers(0, 9))) for pair in flows)
+    return Structure(nodes, edges, calls, tuple(draw(st.lists(names, max_size=2))), insides)
 
 
 @st.composite

@@ -7,15 +7,60 @@ from typing import Any
 
 from tracer.model.statistics import Operator, Statistics
 from tracer.model.structure import Edge, Inside, InsideNode, ModuleCall, Node, SourceLine, Structure
+from tracer.store.damage import DamageError
+from tracer.store.parsing import parsed
+from tracer.store.references import check_calls, check_references
 
 Keys = tuple[str, ...]
+Types = dict[str, tuple[type, ...]]
 
-_NODE = tuple("key kind op call module pass_index shapes dtype device opaque parameter inside".split())
-_CALL = ("path", "class_name", "call", "parent", "training", "grad_enabled", "count", "fed_by")
-_EDGE = ("source", "target", "output_nr", "input_nr")
-_INSIDE = ("name", "op", "target", "inputs", "shape", "dtype")
-_LINE = ("file", "line", "function")
-_OPERATOR = ("name", "call", "phase", "grad_enabled", "shapes", "dtype", "device", "flops")
+# The columns of each kind of record, and what their values may be: whoever wrote the tape, no text becomes a number.
+_TEXT, _NUMBER, _FLAG, _NOTHING = str, int, bool, type(None)
+_NODE: Types = {
+    "key": (_TEXT,),
+    "kind": (_TEXT,),
+    "op": (_TEXT,),
+    "call": (_NUMBER, _NOTHING),
+    "module": (_TEXT, _NOTHING),
+    "pass_index": (_NUMBER,),
+    "shapes": (_NUMBER,),
+    "dtype": (_TEXT,),
+    "device": (_TEXT,),
+    "opaque": (_FLAG,),
+    "parameter": (_TEXT, _NOTHING),
+    "inside": (_NUMBER, _NOTHING),
+}
+_CALL: Types = {
+    "path": (_TEXT,),
+    "class_name": (_TEXT,),
+    "call": (_NUMBER,),
+    "parent": (_NUMBER, _NOTHING),
+    "training": (_FLAG,),
+    "grad_enabled": (_FLAG,),
+    "count": (_NUMBER,),
+    "fed_by": (_NUMBER,),
+}
+_EDGE: Types = dict.fromkeys(("source", "target", "output_nr", "input_nr"), (_NUMBER,))
+_INSIDE: Types = {
+    "name": (_TEXT,),
+    "op": (_TEXT,),
+    "target": (_TEXT,),
+    "inputs": (_NUMBER,),
+    "shape": (_NUMBER, _NOTHING),
+    "dtype": (_TEXT,),
+}
+_LINE: Types = {"file": (_TEXT, _NOTHING), "line": (_NUMBER, _NOTHING), "function": (_TEXT, _NOTHING)}
+_OPERATOR: Types = {
+    "name": (_TEXT,),
+    "call": (_TEXT, _NOTHING),
+    "phase": (_TEXT,),
+    "grad_enabled": (_FLAG,),
+    "shapes": (_NUMBER, _NOTHING),
+    "dtype": (_TEXT,),
+    "device": (_TEXT,),
+    "flops": (_NUMBER, _NOTHING),
+}
+_ODD = "a column in it holds what it cannot"
 TABLES = ("calls", "parameters", "nodes")
 # Columns that hold sequences, which JSON gives back as lists; how deep.
 _NESTED = {"shapes": 2, "fed_by": 1, "inputs": 1, "shape": 1}
@@ -43,14 +88,16 @@ def encode_structure(structure: Structure) -> bytes:
 
 def decode_structure(data: bytes) -> Structure:
     """What format 1 did not have yet (data flow between calls, insides) gets the defaults of its records."""
-    content = json.loads(data)
-    return Structure(
+    content = parsed(data)
+    structure = Structure(
         tuple(Node(**row) for row in _records(content["nodes"], _NODE)),
         tuple(Edge(**row) for row in _records(content["edges"], _EDGE)),
         tuple(ModuleCall(**row) for row in _records(content["calls"], _CALL)),
-        tuple(content["unreached"]),
+        _texts(content["unreached"]),
         tuple(_inside(inside) for inside in content.get("insides", ())),
     )
+    check_references(structure)
+    return structure
 
 
 def encode_calls(calls: Sequence[ModuleCall]) -> bytes:
@@ -58,7 +105,9 @@ def encode_calls(calls: Sequence[ModuleCall]) -> bytes:
 
 
 def decode_calls(data: bytes) -> tuple[ModuleCall, ...]:
-    return tuple(ModuleCall(**row) for row in _records(json.loads(data), _CALL))
+    calls = tuple(ModuleCall(**row) for row in _records(parsed(data), _CALL))
+    check_calls(calls)
+    return calls
 
 
 def encode_lines(lines: Sequence[SourceLine | None]) -> bytes:
@@ -67,7 +116,7 @@ def encode_lines(lines: Sequence[SourceLine | None]) -> bytes:
 
 
 def decode_lines(data: bytes) -> tuple[SourceLine | None, ...]:
-    return _lines(json.loads(data))
+    return _lines(parsed(data))
 
 
 def encode_layout(statistics: Statistics) -> bytes:
@@ -85,10 +134,14 @@ def encode_layout(statistics: Statistics) -> bytes:
 def decode_layout(data: bytes) -> tuple[tuple[tuple[str, Keys, Keys], ...], tuple[Operator, ...]]:
     """The name, keys and columns of each table, and the operators. Most steps of a run have the layout of the step
     before, and to decode one takes as long as to draw it."""
-    content = json.loads(data)
+    content = parsed(data)
     operators = tuple(Operator(**row) for row in _records(content["operators"], _OPERATOR))
     tables = content["tables"]
-    return tuple((name, tuple(tables[name]["keys"]), tuple(tables[name]["columns"])) for name in TABLES), operators
+    return tuple((name, _texts(tables[name]["keys"]), _texts(tables[name]["columns"])) for name in TABLES), operators
+
+
+def _texts(values: list[Any]) -> Keys:
+    return tuple(_checked(values, (_TEXT,), 0))
 
 
 def _columns(records: Sequence[Any], names: Iterable[str]) -> dict[str, Any]:
@@ -101,20 +154,30 @@ def _column(values: list[Any]) -> dict[str, list[Any]]:
     return {"values": [value for _, value in distinct], "at": at}
 
 
-def _records(columns: dict[str, Any], names: Iterable[str]) -> list[dict[str, Any]]:
-    """Rows of the columns there are; an older format lacks some of `names`."""
-    known = [name for name in names if name in columns]
-    spread = [_spread(columns[name], _NESTED.get(name, 0)) for name in known]
+def _records(columns: dict[str, Any], types: Types) -> list[dict[str, Any]]:
+    """Rows of the columns there are; an older format lacks some of those in `types`."""
+    known = [name for name in types if name in columns]
+    spread = [_spread(columns[name], types[name], _NESTED.get(name, 0)) for name in known]
     return [dict(zip(known, row, strict=True)) for row in zip(*spread, strict=True)]
 
 
-def _spread(column: dict[str, list[Any]], depth: int) -> list[Any]:
-    values = [_tuple(value, depth) for value in column["values"]]
-    return [values[at] for at in column["at"]]
+def _spread(column: dict[str, list[Any]], types: tuple[type, ...], depth: int) -> list[Any]:
+    values, places = _checked(column["values"], types, depth), column["at"]
+    if min(places, default=0) < 0:
+        raise DamageError("a column in it has less values than it says")
+    return [values[at] for at in places]
 
 
-def _tuple(value: Any, depth: int) -> Any:
-    return value if depth == 0 or value is None else tuple(_tuple(item, depth - 1) for item in value)
+def _checked(values: list[Any], types: tuple[type, ...], depth: int) -> list[Any]:
+    """As they are but for lists, `depth` deep, which become tuples."""
+    if depth:
+        inner = [value if value is None else tuple(_checked(value, types, depth - 1)) for value in values]
+        if type(values) is not list or (None in inner and _NOTHING not in types):
+            raise DamageError(_ODD)
+        return inner
+    if type(values) is not list or not {*map(type, values)} <= {*types}:
+        raise DamageError(_ODD)
+    return values
 
 
 def _line_columns(lines: Sequence[SourceLine | None]) -> dict[str, Any]:
@@ -128,7 +191,8 @@ def _lines(columns: dict[str, Any]) -> tuple[SourceLine | None, ...]:
 
 def _inside(content: dict[str, Any]) -> Inside:
     rows = zip(_records(content["nodes"], _INSIDE), _lines(content["lines"]), strict=True)
-    return Inside(content["title"], tuple(InsideNode(**row, source=line) for row, line in rows))
+    [title] = _texts([content["title"]])
+    return Inside(title, tuple(InsideNode(**row, source=line) for row, line in rows))
 
 
 def _to_json(content: object) -> bytes:
