@@ -78,6 +78,8 @@ class Recorder:
         self._not_finite = NotFinite()
         self._search = self._guard_alone(self._not_finite.search)
         self._ask = self._guard_alone(self._ask_breakpoints)
+        self._end = self._guard(self._end_graph)
+        self._measure = self._guard(self._take_measurements)
 
     def start(self) -> None:
         """Begin the tape and put the hooks in."""
@@ -317,7 +319,7 @@ class Recorder:
         """Put the step that was being formed on the tape, wholly, and begin the next."""
         record = self._put_step(optimizer, phase) if self._early is None else self._put_rest(self._early, phase)
         if self._graph.is_attached:
-            self._guard(self._take_measurements)()
+            self._measure()
         self._append_arrived()
         structure = record.structure
         facts = self._facts(record.scalars, structure, record.evaluated)
@@ -336,7 +338,7 @@ class Recorder:
         level = self._sampling.level if self._measuring.is_attached else "structure"
         self._ended = None
         if self._graph.is_attached:
-            self._guard(self._end_graph)()  # where it fails the step is recorded without its graph
+            self._end()  # where it fails the step is recorded without its graph
         ended = self._ended
         passes = (*([Pass("forward", count=n_evaluations)] if n_evaluations else ()), *self._passes)
         record = StepRecord(
