@@ -19,7 +19,7 @@ from tracer.capture.gradients import StepGradients
 from tracer.capture.guard import guarded
 from tracer.capture.live_changes import LiveChanges
 from tracer.capture.measuring import Measuring
-from tracer.capture.not_finite import NotFinite
+from tracer.capture.not_finite import BadLoss, NotFinite
 from tracer.capture.optimizers import Optimizers
 from tracer.capture.passes import See
 from tracer.capture.place import is_in_optimizer
@@ -166,6 +166,7 @@ class Recorder:
         if self._index:
             self._witness.ended(self._control.unanswered)
         self._append_arrived(wait=True)
+        self._put_bad_loss(self._not_finite.end())
         self._event("closed", state="closed")
         self._writer.close("closed")
         if self._server is not None:
@@ -229,7 +230,7 @@ class Recorder:
         if self._graph.is_attached:
             self._graph.record(roots, kind, self._onlooker(roots, is_bad))
         elif is_bad:
-            self._event("not_finite", **self._not_finite.without_graph(loss))
+            self._put_bad_loss(self._not_finite.without_graph(self._index, loss))
 
     def _onlooker(self, roots: list[torch.Tensor], is_bad: bool) -> See | None:
         """Who is to see the nodes of a backward: nobody in a healthy step that is not measured."""
@@ -373,6 +374,7 @@ class Recorder:
         found = self._not_finite.loss_event(ended, self._graph.line)
         if found is not None:
             self._event("not_finite", **found)
+        self._put_bad_loss(self._not_finite.unexplained())
         self._ended = ended
 
     def _take_measurements(self) -> None:
@@ -413,12 +415,16 @@ class Recorder:
             self._writer.append(ScalarRecord(step, name, value))
             self._control.history.append({name: value})
             if name == "loss":
-                self._not_finite.arrived(value)
+                self._not_finite.arrived(step, value)
         for step, statistics in self._measuring.arrived(wait):
             self._writer.append(StatisticsRecord(step, statistics))
             found = self._not_finite.gradient_event(statistics)
             if found is not None:
                 self._writer.append(EventRecord("not_finite", step, time.time_ns(), found))
+
+    def _put_bad_loss(self, loss: BadLoss | None) -> None:
+        if loss is not None:
+            self.put_event(loss.step, "not_finite", **loss.data)
 
     def _event(self, kind: str, **data: object) -> None:
         self.put_event(self._index, kind, **data)
