@@ -11,6 +11,12 @@ HAS_HOOK = hasattr(torch.autograd.graph, "node_creation_hook")
 needs_hook = pytest.mark.skipif(not HAS_HOOK, reason="this torch has no node_creation_hook")
 
 
+def skip_where_threads_are_not_told(way: str) -> None:
+    """Without the hook, calls on other threads than the training one are not recorded."""
+    if "thread" in way and not HAS_HOOK:
+        pytest.skip("this torch has no node_creation_hook to tell threads apart")
+
+
 def telling_of_nodes(hook: Callable[[Any], None]) -> AbstractContextManager[None]:
     """Inside, each node that autograd makes on this thread is shown to the hook, where this torch can."""
     return torch.autograd.graph.node_creation_hook(hook) if HAS_HOOK else nullcontext()

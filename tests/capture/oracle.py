@@ -15,6 +15,7 @@ from unittest.mock import patch
 import networkx as nx
 import torch
 from torch import nn
+from torch._guards import TracingContext
 from torch.autograd.graph import GradientEdge
 from torch.autograd.variable import Variable
 
@@ -195,7 +196,7 @@ class _Engine:
         return getattr(self._engine, name)
 
     def run_backward(self, roots: Any, *args: Any, accumulate_grad: bool, **kwargs: Any) -> Any:
-        if torch.compiler.is_compiling():  # the compiler derives a backward, of tensors without values
+        if torch.compiler.is_compiling() or TracingContext.try_get():  # a backward derived, of tensors without values
             return self._engine.run_backward(roots, *args, accumulate_grad=accumulate_grad, **kwargs)
         inputs = args[3] if len(args) > 3 else kwargs.get("inputs", ())
         self._oracle.begin_backward(list(roots), accumulate_grad, inputs or ())

@@ -49,7 +49,7 @@ def walk(loss: torch.Tensor) -> tuple[list[str], list[tuple[str, int, str, int]]
 
 def run_demo(name: str, monkeypatch: pytest.MonkeyPatch) -> Run:
     run = Run()
-    backward = torch.Tensor.backward
+    backward = torch.autograd.backward
 
     def spying_backward(loss: torch.Tensor, *args: Any, **kwargs: Any) -> None:
         run.losses.append(loss.item())
@@ -62,7 +62,7 @@ def run_demo(name: str, monkeypatch: pytest.MonkeyPatch) -> Run:
         run.weights = [weight.detach().clone() for group in optimizer.param_groups for weight in group["params"]]
 
     with monkeypatch.context() as patch, ExitStack() as stack:
-        patch.setattr(torch.Tensor, "backward", spying_backward)
+        patch.setattr(torch.autograd, "backward", spying_backward)
         patch.setattr("sys.argv", [name, *SHORT[name]])
         stack.callback(register_optimizer_step_post_hook(keep_weights).remove)
         runpy.run_path(str(DEMOS / f"{name}.py"), run_name="__main__")

@@ -17,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.checkpoint import checkpoint
 
+from tests.capture.node_hook import HAS_HOOK
 from tracer import Tape, record
 from tracer.capture.origin import Origin, find_origin
 
@@ -395,8 +396,9 @@ def test_the_event_names_op_module_call_and_line(tmp_path: Path, level: str) -> 
     assert (event["what"], event["value"], event["origin"]) == ("loss", "inf", "op")
     assert (event["op"], event["module"], event["call"]) == ("LogBackward0", "function", "function#0")
     assert event["node"] == "function#0/LogBackward0:0"
-    assert event["source"]["function"].endswith("spoil")
-    assert event["source"]["line"] == spoil.__code__.co_firstlineno + 1
+    if HAS_HOOK:  # without it, the first step has no lines yet
+        assert event["source"]["function"].endswith("spoil")
+        assert event["source"]["line"] == spoil.__code__.co_firstlineno + 1
     assert len([event for event in events if event["what"] == "loss"]) == 1, "one event for a row of bad steps"
 
 

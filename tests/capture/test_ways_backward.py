@@ -9,6 +9,7 @@ import networkx as nx
 import pytest
 from torch import nn
 
+from tests.capture.node_hook import skip_where_threads_are_not_told
 from tests.capture.oracle import Oracle, check, edge_of
 from tests.capture.test_ways import built, ways
 from tests.capture.ways import Way
@@ -70,6 +71,7 @@ def nodes_below(roots: list[Any]) -> set[Any]:
 
 @ways
 def test_the_computed_order_is_the_one_in_which_the_nodes_ran(way: Way, tmp_path: Path) -> None:
+    skip_where_threads_are_not_told(way.name)
     tape, seen = watched(way, tmp_path, "structure")
     for step, runs in enumerate(seen):
         graph = tape.graph(step)
@@ -90,6 +92,7 @@ def test_the_computed_order_is_the_one_in_which_the_nodes_ran(way: Way, tmp_path
 
 @ways
 def test_the_order_recorded_at_the_level_full_is_the_one_in_which_the_nodes_ran(way: Way, tmp_path: Path) -> None:
+    skip_where_threads_are_not_told(way.name)
     tape, seen = watched(way, tmp_path, "full")
     known = 0
     for step, runs in enumerate(seen):

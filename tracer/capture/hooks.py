@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 import torch.nn.modules.module as _modules
+from torch._guards import TracingContext
 from torch.nn.modules.module import (
     register_module_forward_hook,
     register_module_forward_pre_hook,
@@ -208,6 +209,11 @@ def on_optimizer_steps(before: Callable[..., None], after: Callable[..., None]) 
     return undo
 
 
+def _is_rehearsal() -> bool:
+    """Whether the compiler derives a backward. Torch older than 2.14 does not call all of that compiling."""
+    return _is_compiling() or TracingContext.try_get() is not None
+
+
 def on_backward(before: Callable[..., None], after: Callable[..., None], within: Callable[..., None]) -> Undo:
     """Call `before(roots, kind)` and `after(kind)` around every backward, kind "backward" or "grad".
 
@@ -221,6 +227,8 @@ def on_backward(before: Callable[..., None], after: Callable[..., None], within:
         if _graph_task_id() != -1:
             if kwargs.get("accumulate_grad"):
                 within(list(t_outputs))
+            return original(t_outputs, *args, **kwargs)
+        if _is_rehearsal():
             return original(t_outputs, *args, **kwargs)
         kind = "backward" if kwargs.get("accumulate_grad") else "grad"
         before(list(t_outputs), kind)
