@@ -76,6 +76,64 @@ def test_a_loss_known_when_the_training_is_over_has_its_event() -> None:
     assert watch.end() == BadLoss(3, "nan", is_late=True) and watch.end() is None
 
 
+def convolutions() -> tuple[nn.Module, torch.Tensor]:
+    layers = nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Dropout(0.2), nn.Flatten(), nn.Linear(8 * 36, 5)
+    return nn.Sequential(*layers), torch.randn(8, 3, 8, 8)
+
+
+def perceptron() -> tuple[nn.Module, torch.Tensor]:
+    return nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Dropout(0.2), nn.Linear(32, 5)), torch.randn(64, 16)
+
+
+def train(
+    build: Callable[[], tuple[nn.Module, torch.Tensor]], device: str, is_scaled: bool
+) -> tuple[list[float], list[torch.Tensor]]:
+    """Five steps: the losses, and the model's state with the state of the device's random numbers."""
+    torch.manual_seed(0)
+    model, data = build()
+    model.to(device)
+    x, y = data.to(device), torch.arange(len(data), device=device) % 5
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    scaler = torch.amp.GradScaler(device, enabled=is_scaled)
+    losses = []
+    with torch.backends.cudnn.flags(deterministic=True, benchmark=False):
+        for _ in range(5):
+            optimizer.zero_grad()
+            with torch.autocast(device, dtype=torch.bfloat16, enabled=is_scaled):
+                loss = F.cross_entropy(model(x), y)
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            losses.append(loss.detach())
+    random = torch.cuda.get_rng_state() if device == "cuda" else torch.get_rng_state()
+    state = [value.clone() for value in model.state_dict().values()]
+    return [loss.item() for loss in losses], [*state, random]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("build", [convolutions, perceptron])
+@pytest.mark.parametrize("is_scaled", [False, True])
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_cuda)])
+def test_on_a_device_training_is_bit_equal_and_its_losses_and_nodes_are_told(
+    tmp_path: Path,
+    level: str,
+    build: Callable[[], tuple[nn.Module, torch.Tensor]],
+    is_scaled: bool,
+    device: str,
+) -> None:
+    losses, state = train(build, device, is_scaled)
+    with record(tmp_path / "run.tape", strict=True, level=level):
+        found_losses, found_state = train(build, device, is_scaled)
+
+    assert found_losses == losses
+    assert all(map(torch.equal, found_state, state))
+    tape = Tape(tmp_path / "run.tape")
+    assert tape.series("loss")[1].tolist() == losses
+    devices = {node["device"] for node in tape.graph(4).nodes.values()}
+    assert devices == {"cuda:0" if device == "cuda" else "cpu"}
+    assert (tape.statistics(4) is None) == (level == "structure")
+
+
 def train_on_cuda(spoilt: set[int], n_steps: int = 6) -> None:
     """Batches in `spoilt` have a NaN for a loss, and change no weight."""
     torch.manual_seed(0)
@@ -152,6 +210,7 @@ def graphed_callable() -> tuple[list[float], list[torch.Tensor]]:
 @pytest.mark.parametrize("breakpoints", [(), ("loss_above value=100", "gradient_norm_above value=1e9")])
 @pytest.mark.parametrize("train", [captured, graphed_callable])
 @pytest.mark.filterwarnings("ignore:The CUDA Graph is empty", "ignore:The AccumulateGrad node's stream")
+@pytest.mark.filterwarnings("ignore:Attempting to run cuBLAS, but there was no current CUDA context")
 def test_a_cuda_graph_is_captured_and_replayed_as_without_recording(
     tmp_path: Path,
     level: str,

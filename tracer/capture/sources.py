@@ -44,7 +44,7 @@ class Sources:
     """Notes between `arm` and its undo, tells the lines of a step's nodes, and remembers them by node key."""
 
     def __init__(self, by_node: bool = IS_AVAILABLE) -> None:
-        """`by_node`: by a hook on every node that autograd makes, torch 2.15 or newer. Otherwise by calls of torch's
+        """`by_node`: by a hook on every node that autograd makes, which torch 2.14 has. Otherwise by calls of torch's
         functions."""
         self._by_node = by_node
         self._frames = Frames()

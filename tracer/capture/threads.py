@@ -3,7 +3,7 @@ alone does not tell which thread made a node.
 
 While a module is called on another thread, torch's hook for new nodes leaves in each node's `metadata` which thread
 made it. In the numbering of the step such nodes get a range of their own, far from those of the training thread. Where
-torch has no such hook (before 2.15) calls on other threads are not recorded.
+torch has no such hook (2.11 has none, 2.14 has) calls on other threads are not recorded.
 """
 
 from bisect import bisect_right
