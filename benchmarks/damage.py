@@ -66,7 +66,7 @@ def survey(first: int, n: int, workers: int) -> int:
 class _Worker:
     def __init__(self, first: int, end: int) -> None:
         self.next, self.end = first, end
-        self._said = tempfile.TemporaryFile()
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the worker
         self._at = 0
         self._since = time.monotonic()
         command = [sys.executable, "-m", "benchmarks.damage", "--work", str(first), str(end)]
