@@ -12,7 +12,8 @@ FileId = tuple[int, int]
 
 
 class Whereabouts:
-    """Never opens the file: closing it again would drop the locks that this process has on it (POSIX)."""
+    """Never opens the file: closing it again would drop the locks that this process has on it (POSIX). Files are told
+    apart by their numbers, which no other can have while SQLite holds ours open."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()

@@ -226,8 +226,7 @@ class Writer(Forkable):
         self._is_ended = True
         try:
             self._write_end("closed", self._trouble.ended(f"{where}; recording ended", self._backlog.last_step))
-            leave_moved(self._connection, place)
-            self._whereabouts.remove_log()
+            leave_moved(self._connection, self._whereabouts, place)
         except (*_REFUSED, OSError):  # what was committed is in the log, which stays
             self._connection.close()
         self._backlog.stop()
