@@ -34,7 +34,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.only is not None:
         with tempfile.TemporaryDirectory() as folder:
-            print(Trial(Path(folder)).run(args.only))
+            print(Trial(Path(folder)).run(random.Random(args.only)))
     elif args.work:
         work(*args.work)
     else:
@@ -47,16 +47,17 @@ def survey(first: int, n: int, workers: int) -> int:
     bad: list[str] = []
     pending = [(start, min(start + 500, first + n)) for start in range(first, first + n, 500)]
     running: list[_Worker] = []
-    while pending or running:
-        while pending and len(running) < workers:
-            running.append(_Worker(*pending.pop(0)))
-        for worker in list(running):
-            worker.read(counts, bad)
-            if worker.is_over(counts, bad):
-                running.remove(worker)
-                if worker.next < worker.end:
-                    pending.insert(0, (worker.next, worker.end))
-        time.sleep(0.05)
+    with tempfile.TemporaryDirectory() as folder:
+        while pending or running:
+            while pending and len(running) < workers:
+                running.append(_Worker(*pending.pop(0), Path(folder)))
+            for worker in list(running):
+                worker.read(counts, bad)
+                if worker.is_over(counts, bad):
+                    running.remove(worker)
+                    if worker.next < worker.end:
+                        pending.insert(0, (worker.next, worker.end))
+            time.sleep(0.05)
     for kind, number in sorted(counts.items()):
         print(f"{kind:32} {number:7,}")
     print(*bad[:40], sep="\n")
@@ -64,18 +65,18 @@ def survey(first: int, n: int, workers: int) -> int:
 
 
 class _Worker:
-    def __init__(self, first: int, end: int) -> None:
+    def __init__(self, first: int, end: int, folder: Path) -> None:
         self.next, self.end = first, end
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the worker
-        self._at = 0
+        self._said = folder / f"{first}.txt"
+        self._n_read = 0
         self._since = time.monotonic()
         command = [sys.executable, "-m", "benchmarks.damage", "--work", str(first), str(end)]
-        self._process = subprocess.Popen(command, stdout=self._said, stderr=subprocess.STDOUT)
+        with self._said.open("wb") as said:
+            self._process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
 
     def read(self, counts: Counter[str], bad: list[str]) -> None:
-        self._said.seek(self._at)
-        data = self._said.read()
-        for line in data[: data.rfind(b"\n") + 1].decode(errors="replace").splitlines():
+        lines = self._said.read_text(errors="replace").split("\n")[:-1]
+        for line in lines[self._n_read :]:
             seed, _, said = line.partition(" ")
             if not seed.isdigit():
                 continue
@@ -87,7 +88,7 @@ class _Worker:
             elif float(secs) > HANG_SECS:
                 counts["HUNG"] += 1
                 bad.append(f"{seed} took {secs} s of processor time")
-        self._at += data.rfind(b"\n") + 1
+        self._n_read = len(lines)
 
     def is_over(self, counts: Counter[str], bad: list[str]) -> bool:
         if self._process.poll() is None and time.monotonic() - self._since < _SLOW_SECS:
@@ -101,7 +102,6 @@ class _Worker:
             counts["HUNG" if is_hung else "CRASHED"] += 1
             bad.append(f"{self.next} {'hung' if is_hung else f'crashed, exit code {self._process.returncode}'}")
             self.next += 1
-        self._said.close()
         return True
 
 
@@ -113,7 +113,7 @@ def work(first: int, end: int) -> None:
         for seed in range(first, end):
             before = time.process_time()
             try:
-                outcome = trial.run(seed)
+                outcome = trial.run(random.Random(seed))
             except Exception as error:
                 where = traceback.extract_tb(error.__traceback__)[-1]
                 text = " ".join(str(error).split())[:200]
@@ -136,11 +136,10 @@ class Trial:
             self._whole[name] = damages.contents(self._path)
         self.what = ""
 
-    def run(self, seed: int) -> str:
+    def run(self, chance: random.Random) -> str:
         """ "right", "read in part", "refused"; AssertionError where it is wrong."""
         from tracer import TapeError
 
-        chance = random.Random(seed)
         name, files = chance.choice(self._tapes)
         self.what, files = self._damages.damaged(files, chance)
         self.what = f"{name}, {self.what}"

@@ -53,14 +53,13 @@ class Findings:
     structures: set[int] = field(default_factory=set)
     graphs: set[int] = field(default_factory=set)
     evaluations: set[int] = field(default_factory=set)
-    layouts: set[int] = field(default_factory=set)
     names: set[int] = field(default_factory=set)
     statistics: Runs = field(default_factory=list)
     values: dict[int, Runs] = field(default_factory=dict)
     n_missing: dict[str, int] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        held = (self.structures, self.graphs, self.evaluations, self.layouts, self.names, self.statistics, self.values)
+        held = (self.structures, self.graphs, self.evaluations, self.names, self.statistics, self.values)
         return bool(self.missing_steps or any(held) or any(self.n_missing.values()))
 
 
@@ -149,7 +148,7 @@ def _look_at_statistics(connection: sqlite3.Connection, found: Findings, gaps: l
     way, and where capture failed none came any more."""
     layouts = {row[0] for row in connection.execute("SELECT id FROM layout")}
     rows = connection.execute("SELECT id, layout FROM statistics ORDER BY id").fetchall()
-    found.layouts = {layout for _, layout in rows} - layouts
+    lost = [step for step, layout in rows if layout not in layouts]
     measured = np.array([step for step, _ in rows], np.int64)
     survey = found.survey
     failed = [event.step for event in FactsReader(connection).events() if event.kind == "capture_failed"]
@@ -157,7 +156,7 @@ def _look_at_statistics(connection: sqlite3.Connection, found: Findings, gaps: l
     excused = [(first, last) for first, last, reason in gaps if reason.startswith((THINNED, WITHOUT))]
     expected = survey.steps[survey.is_measured & (survey.steps < end)]
     expected = expected[~within(expected, excused)]
-    found.statistics = runs_of(np.setdiff1d(expected, measured))
+    found.statistics = runs_of(np.append(np.setdiff1d(expected, measured), np.array(lost, np.int64)))
     return measured
 
 

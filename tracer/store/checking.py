@@ -32,7 +32,10 @@ def check(path: Path) -> Condition:
     try:
         return _read(path)
     except TapeError as error:
-        salvage = survey(path)
+        try:
+            salvage = survey(path)
+        except TapeError:
+            raise error from None
         found = salvage.lost or (f"nothing of the run is lost, but {error}",)
         return Condition(salvage.n_steps, salvage.n_events, found)
 

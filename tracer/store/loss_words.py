@@ -22,8 +22,6 @@ def loss_words(connection: sqlite3.Connection, found: Findings) -> Iterator[str]
         yield f"{in_words(runs)}: {what} lost" if what else f"{in_words(runs)}: lost"
     if found.names:
         yield f"{_number(len(found.names), ('name of a scalar', 'names of scalars'))} lost, the values are there"
-    if found.layouts:
-        yield "statistics of some steps: what they are of is lost"
     for table, n in found.n_missing.items():
         if n and table in _COUNTED:
             yield f"{_number(n, _COUNTED[table])} lost"

@@ -10,7 +10,7 @@ from tracer.errors import TapeError, UsageError
 from tracer.store import destination, schema
 from tracer.store.audit import audit, recorded_rows
 from tracer.store.carving import Carving, is_another_database
-from tracer.store.connection import checked_file
+from tracer.store.connection import checked_file, open_read_only
 from tracer.store.damage import reading
 from tracer.store.ending import leave
 from tracer.store.loss_words import loss_words, page_words
@@ -62,7 +62,7 @@ def _salvaged(path: Path) -> Iterator[tuple[sqlite3.Connection, Salvage]]:
     """A database of the present format that holds what is left, as a whole."""
     with contextlib.ExitStack() as stack:
         with reading(path):
-            found, salvage = _gathered(checked_file(path), stack)
+            found, salvage = _gathered(path, stack)
         yield found, salvage
 
 
@@ -73,14 +73,14 @@ def _opened(file: Path) -> Pages:
         raise TapeError(f"{file} cannot be read: {error.strerror}.") from None
 
 
-def _gathered(file: Path, stack: contextlib.ExitStack) -> tuple[sqlite3.Connection, Salvage]:
-    pages = stack.enter_context(_opened(file))
+def _gathered(path: Path, stack: contextlib.ExitStack) -> tuple[sqlite3.Connection, Salvage]:
+    pages = stack.enter_context(_opened(checked_file(path)))
     if is_another_database(pages):
-        raise TapeError(f"{file} is another program's database, or a tape of a newer format; there is no damage to it.")
+        open_read_only(path).close()  # says what it is
     carving = Carving(pages)
     new = stack.enter_context(contextlib.closing(_staged(carving)))
     if not sum(n for table, n in carving.n_rows.items() if table != "graph"):
-        raise TapeError(f"{file} is not a tape, or nothing of it is left.")
+        raise TapeError(f"{path} is not a tape, or nothing of it is left.")
     meta = dict(new.execute("SELECT key, value FROM meta").fetchall())
     recorded = recorded_rows(meta)
     if carving.version < schema.FORMAT:
