@@ -270,12 +270,15 @@ def theme_for(preference: str) -> Theme:
 
 
 def apply_theme(app: QApplication, theme: Theme) -> None:
-    """Dress the whole application: fonts, Fusion, palette, style sheet. Setting it again changes the running app."""
+    """Dress the whole application: fonts, Fusion, palette, style sheet. Setting another changes the running app."""
+    sheet = style_sheet(theme)
+    if app.styleSheet() == sheet:  # to put on the same again takes a third of a second
+        return
     load_fonts()
     app.setStyle(QStyleFactory.create("Fusion"))
     app.setFont(text_font(theme.sizes.text))
     app.setPalette(palette(theme))
-    app.setStyleSheet(style_sheet(theme))
+    app.setStyleSheet(sheet)
 
 
 def palette(theme: Theme) -> QPalette:
