@@ -23,6 +23,7 @@ from tracer.store.private_copy import PrivateCopy
 _MAGIC = b"SQLite format 3\0"
 _START_SECS = 0.2
 _WAIT_SECS = 0.01
+_INDEX_SECS = 0.5
 
 STEPS_BETWEEN_LOOKS = 50_000
 STEPS_AT_LEAST = 2_000_000
@@ -76,8 +77,16 @@ class ReadConnection(sqlite3.Connection):
         self.set_progress_handler(self._look, STEPS_BETWEEN_LOOKS)
 
     def execute(self, *arguments: Any) -> sqlite3.Cursor:
-        self._steps = 0
-        return super().execute(*arguments)
+        """Again where the log's index was just being written: SQLite would mend it, and may not."""
+        deadline = time.monotonic() + _INDEX_SECS
+        while True:
+            self._steps = 0
+            try:
+                return super().execute(*arguments)
+            except sqlite3.OperationalError as error:
+                if not _is_about_index(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(_WAIT_SECS)
 
     def close(self) -> None:
         super().close()
@@ -104,9 +113,20 @@ def open_read_only(path: Path) -> ReadConnection:
 
 
 def _open(path: Path, file: Path) -> ReadConnection:
+    try:
+        return _open_as(_mode(file), path, file)
+    except sqlite3.OperationalError:
+        return _open_as(_COPIED, path, file)  # its writer died as it wrote the log's index
+
+
+def _is_about_index(error: sqlite3.OperationalError) -> bool:
+    """SQLITE_READONLY and its kin: the index of the log would have to be mended, and is only read here."""
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY
+
+
+def _open_as(mode: str, path: Path, file: Path) -> ReadConnection:
     with contextlib.ExitStack() as on_failure:
         copy = None
-        mode = _mode(file)
         if mode == _COPIED:
             copy = PrivateCopy(file)
             on_failure.callback(copy.remove)
@@ -119,6 +139,8 @@ def _open(path: Path, file: Path) -> ReadConnection:
             _harden(connection)
             _check_schema(connection, path)
         except (sqlite3.Error, UnicodeError, MemoryError) as error:
+            if mode == _WRITTEN and isinstance(error, sqlite3.OperationalError) and _is_about_index(error):
+                raise
             raise TapeError(_unreadable(path, error)) from None
         on_failure.pop_all()
     return connection
