@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench bench-graph bench-debug screenshot gallery setup clean
+.PHONY: help run test lint format bench bench-graph bench-debug bench-store screenshot gallery setup clean
 
 help:
 	@echo "make run [ARGS=...]    set up, then start the app (ARGS as for tapescope: demo, run script.py, open run.tape, ...)"
@@ -13,6 +13,7 @@ help:
 	@echo "make bench [ARGS=...]  how fast the window is up, what recording costs, and what its peers do"
 	@echo "make bench-graph       how fast graphs are laid out and drawn, and how still they stand; some 15 minutes"
 	@echo "make bench-debug       breakpoints: what they cost, where they stop, how soon, whether trainings survive; some 30 minutes"
+	@echo "make bench-store       the tape: what appending costs, a million steps, live readers, kills, damage; some 30 minutes"
 	@echo "make screenshot        let the app take the README's picture of itself"
 	@echo "make gallery           record ten models and let the app take pictures of them, light and dark, to docs/gallery"
 	@echo "make clean             remove .venv and every cache"
@@ -56,6 +57,14 @@ bench-graph: setup
 bench-debug: setup
 	$(PYTHON) -m benchmarks.debugging
 	$(PYTHON) -m benchmarks.dead_units
+
+bench-store: setup
+	$(PYTHON) -m benchmarks.store
+	$(PYTHON) -m benchmarks.tail
+	$(PYTHON) -m benchmarks.long_runs
+	$(PYTHON) -m benchmarks.kills
+	$(PYTHON) -m benchmarks.damage
+	$(PYTHON) -m benchmarks.salvage
 
 screenshot: setup
 	@mkdir -p tapescope-out

@@ -22,7 +22,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from tests.control.live import ROOT, TRAINER, Run, training
-from tracer.conditions import condition_names, make_test
+from tracer.conditions import condition_names, fields_of, make_test
 from tracer.control.breakpoints import Breakpoints
 from tracer.model.breakpoints import Breakpoint
 from tracer.model.step_facts import StepFacts
@@ -32,7 +32,9 @@ STEERED = TRAINER.with_name("steered.py")
 CHANGES = [7, 20, 21]
 MOST_CHECK_US, MOST_PAUSE_MS = 5.0, 100.0
 NOTHING = {"module": "nothing.*"}
-EXAMPLES = {
+EXAMPLES: dict[str, dict[str, str | float]] = {
+    "loss_above": {"value": 1e9},
+    "gradient_norm_above": {"value": 1e9},
     "structure_is": {"id": "f"},
     "op_appears": {"op": "Nothing"},
     "module_ran": NOTHING,
@@ -102,7 +104,8 @@ def checks() -> Iterator[str]:
     yield f"asking a function that does nothing: {floor:.2f} us a step"
     worst = 0.0
     for name in condition_names():
-        breakpoint = Breakpoint(1, name, EXAMPLES.get(name, {"value": 1e9} if name.endswith("above") else {}))
+        examples = {field.name: field.default for field in fields_of(name) if field.is_example}
+        breakpoint = Breakpoint(1, name, examples | EXAMPLES.get(name, {}))
         cost = _cost_us(make_test(Breakpoints([breakpoint]).all[0]))
         worst = max(worst, cost)
         yield f"  {name:20} {cost:6.2f} us a step, {cost / floor:5.1f} x the floor"

@@ -105,10 +105,11 @@ def look(path: Path, ended: list[tuple[float, float]], killed: float) -> Outcome
     try:
         with Tape(path) as tape:
             opening_ms = 1e3 * (time.perf_counter() - started)
-            state, n_kept, losses = tape.state, len(tape), tape.series("loss")[1].tolist()
+            state, n_kept, losses = tape.state, len(tape), list[float]()
             if n_kept:
                 tape.graph(-1)
-    except (TapeError, KeyError) as error:
+                losses = tape.series("loss")[1].tolist()
+    except TapeError as error:
         return Outcome(str(error))
     if len(losses) != n_kept or losses[: len(ended)] != [loss for _, loss in ended[:n_kept]]:
         return Outcome(f"{path.name} does not hold the losses of the training.")

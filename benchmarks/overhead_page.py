@@ -13,7 +13,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "overhead.md"
 
 _PAGE = """# What recording costs
 
-Written by `make bench` (`python -m benchmarks.overhead --write`) on {day}:
+Written by `python -m benchmarks.overhead --write` (`make bench`) on {day}:
 {machine}, {threads}.
 
 Each figure is in milliseconds a step: the median of the differences between alternating blocks of bare and of
@@ -37,10 +37,10 @@ a list of events, anomaly mode tracebacks; none of them keeps every step.
 """
 
 
-def write(figures: list[str], threads: int) -> None:
+def write(page: Path, figures: list[str], threads: int) -> None:
     """Put the figures of one run on the page; steps that it did not measure keep theirs."""
-    found = {**_on_the_page(), **sections(figures)}
-    PAGE.write_text(
+    found = {**_on(page), **sections(figures)}
+    page.write_text(
         _PAGE.format(
             day=date.today().isoformat(),
             machine=machine(),
@@ -72,17 +72,18 @@ def bars_of(found: Sections) -> list[str]:
     return [f"{step}: {line[4:]}" for step, lines in found.items() for line in lines if line.startswith("  > ")]
 
 
-def _on_the_page() -> Sections:
-    text = PAGE.read_text() if PAGE.exists() else ""
+def _on(page: Path) -> Sections:
+    text = page.read_text() if page.exists() else ""
     return sections(text.partition("## Figures")[2].replace("```", "").splitlines())
 
 
 def machine() -> str:
-    """The processor, the system, Python and torch."""
+    """The processor, the accelerator, the system, Python and torch."""
     lines = subprocess.run(["lscpu"], capture_output=True, text=True, check=False).stdout.splitlines()
     facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
     processor = facts.get("Model name") or platform.processor() or platform.machine()
+    accelerator = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
     return (
-        f"{os.cpu_count()} cores of {processor}, {platform.system()}, Python {platform.python_version()}, "
+        f"{os.cpu_count()} cores of {processor}{accelerator}, {platform.system()}, Python {platform.python_version()}, "
         f"torch {torch.__version__}"
     )

@@ -1,7 +1,7 @@
 """The training steps to measure on: small and large, fixed and long, the same each time (seed 1)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -17,6 +17,10 @@ class TrainingStep:
     inputs: Tensor
     target: Tensor
     optimizer: optim.Optimizer
+
+    @property
+    def device(self) -> torch.device:
+        return self.inputs.device
 
     def forward(self) -> Tensor:
         self.optimizer.zero_grad()
@@ -94,10 +98,12 @@ STEPS: dict[str, Callable[[], TrainingStep]] = {
 }
 
 
-def make_step(name: str) -> TrainingStep:
-    """The step of that name, with equal weights and data at every call."""
+def make_step(name: str, device: str = "cpu") -> TrainingStep:
+    """The step of that name, with equal weights and data at every call and on every device."""
     torch.manual_seed(1)
-    return STEPS[name]()
+    step = STEPS[name]()
+    step.model.to(device)
+    return replace(step, inputs=step.inputs.to(device), target=step.target.to(device))
 
 
 def _training_step(model: nn.Module, inputs: Tensor) -> TrainingStep:

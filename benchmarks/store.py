@@ -39,6 +39,7 @@ COLUMNS = ("mean", "std", "min", "max")
 SCALARS = tuple("loss lr grad_norm accuracy throughput temperature entropy kl value_loss reward".split())
 LONG_STEPS = 1_000_000
 N_STEPS_READ, POINTS = 300, 2000
+BURST = 2_000  # what the queue takes without dropping graphs
 HOLD_LOCK = """
 import sqlite3, sys, time
 held = sqlite3.connect(sys.argv[1], isolation_level=None)
@@ -68,8 +69,9 @@ def measure_appending(folder: Path) -> None:
     idle = cpu_of(lambda: paced(RATE, SECONDS, lambda index: None))
     records = Records()
     floor = cpu_of(lambda: write_plainly(folder / "floor.db", records)) - idle
+    took: list[float] = []
     with recording(folder / "a.tape") as writer:
-        took, cpu = [], cpu_of(lambda: paced(RATE, SECONDS, lambda index: took.append(records.append(writer, index))))
+        cpu = cpu_of(lambda: paced(RATE, SECONDS, lambda index: took.append(records.append(writer, index))))
     report_appending("appending a step with measurements", took)
     n = len(took)
     ours = (cpu - idle) / n * 1e6
@@ -80,8 +82,8 @@ def measure_appending(folder: Path) -> None:
     )
     with recording(folder / "b.tape") as writer:
         paced(RATE, 0.5, lambda index: records.append(writer, index))
+        took.clear()
         with locked(folder / "b.tape"):
-            took = []
             paced(RATE, STALL_SECONDS - 1, lambda index: took.append(records.append(writer, 1000 + index)))
     report_appending("the same while the disk stands still", took)
 
@@ -94,7 +96,7 @@ class Records:
         self._graph = structure_record(1000)
         nothing = Table((), (), np.empty((0, 0)))
         tables = (Table(KEYS, COLUMNS, rng.normal(size=(1000, 4)).astype("f4").astype("f8")) for _ in range(32))
-        self._measured = [Statistics(nothing, nothing, (), np.empty(0), nodes=table) for table in tables]
+        self._measured = [Statistics(nothing, nothing, table, (), np.empty(0)) for table in tables]
         self._values = rng.normal(size=(997, len(SCALARS))).tolist()
 
     def append(self, writer: Writer, index: int) -> float:
@@ -136,8 +138,8 @@ def write_long(folder: Path, n_steps: int) -> Path:
     cpu = time.process_time()
     rng = np.random.default_rng(0)
     with recording(path) as writer:
-        for first in range(0, n_steps, 10_000):
-            values = rng.normal(size=(10_000, len(SCALARS))).astype("f4").astype("f8").tolist()
+        for first in range(0, n_steps, BURST):
+            values = rng.normal(size=(BURST, len(SCALARS))).astype("f4").astype("f8").tolist()
             for index, row in enumerate(values[: n_steps - first], first):
                 writer.append(
                     replace(demo[index % len(demo)], index=index, scalars=dict(zip(SCALARS, row, strict=True)))
@@ -152,7 +154,7 @@ def write_long(folder: Path, n_steps: int) -> Path:
 def record_demo(folder: Path) -> list[StepRecord]:
     """What the MLP demo gave the writer, but for its scalars."""
     path = folder / "demo.tape"
-    command = ["main.py", "run", "--headless", "-o", str(path), "assets/demos/mnist_mlp.py", "--steps", "40"]
+    command = ["main.py", "run", "--headless", "--max-steps", "40", "-o", str(path), "assets/demos/mnist_mlp.py"]
     subprocess.run([sys.executable, *command], cwd=ROOT, check=True, capture_output=True)
     with Tape(path) as tape:
         numbers = tape.table.column("structures").tolist()

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.store import SCALARS, paced, recording, report
+from benchmarks.store import BURST, SCALARS, paced, recording, report
 from tests.store.samples import step_record, structure_record
 from tracer import Tape
 
@@ -45,7 +45,7 @@ def measure(path: Path, n_steps: int) -> None:
     with recording(path) as writer:
         for index in range(n_steps):
             writer.append(step_record(index, graph, ended=0.0, **others))
-            if index % 10_000 == 0:
+            if index % BURST == 0:
                 writer.flush(60)
         writer.flush(60)
         command = [sys.executable, "-m", "benchmarks.tail", "--read", str(path)]

@@ -4,6 +4,7 @@ The layout is that of the union, so going from step to step moves nothing; it is
 modules are open, and then starts from the one before. Whatever several steps share is made once.
 """
 
+from collections import deque
 from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ from tracer.layout import Layout, LayoutCache, lay_out
 from tracer.model.call_tree import call_tree
 from tracer.model.focus import Focus, focused_on
 from tracer.model.statistics import Statistics
+from tracer.model.step_table import StepTable
 from tracer.model.union import Union
 from tracer.model.view_builder import ViewOptions, build_view, default_open
 
@@ -49,9 +51,15 @@ class Drafter:
     """Draws steps of one tape, in the thread that made it."""
 
     def __init__(
-        self, tape: Tape, cancelled: Callable[[], bool], progress: Callable[[float], None] | None = None
+        self,
+        tape: Tape,
+        cancelled: Callable[[], bool],
+        progress: Callable[[float], None] | None = None,
+        steps_read: deque[StepTable] | None = None,
     ) -> None:
+        """`steps_read` gets what another thread reads of the tape's steps, which saves reading them here."""
         self._tape = tape
+        self._steps_read = steps_read
         self._cancelled = cancelled
         self._progress = progress
         self._graphs = StepGraphs(tape)
@@ -71,7 +79,7 @@ class Drafter:
     def draw(self, question: Question) -> Drawing:
         """Raises TapeError where the step's graph was not recorded, `tracer.layout.Cancelled` when no longer wanted."""
         self._is_outdated = False
-        self._foresight.note(self._tape.refresh().steps)
+        self._catch_up()
         self._foresee(foresight.FORESEEN_AT_ONCE)
         step = self._tape.step(question.step)
         before = self._compared(question)
@@ -136,6 +144,14 @@ class Drafter:
 
     def _fit_against(self, fitted: Fit, before: nx.MultiDiGraph) -> Fit:
         return self._fits.get((fitted, before), lambda: fit_against(fitted, set(before)))
+
+    def _catch_up(self) -> None:
+        if self._steps_read is None:
+            self._foresight.note(self._tape.refresh(with_scalars=False).steps)
+            return
+        self._tape.catch_up()
+        while self._steps_read:
+            self._foresight.note(self._steps_read.popleft())
 
     def _known_calls(self) -> frozenset[str]:
         if not self._calls:

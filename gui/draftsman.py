@@ -1,6 +1,7 @@
 """The thread that draws: takes the latest question, answers it with a finished scene, then with why it differs."""
 
 import time
+from collections import deque
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QThread, Signal
@@ -11,6 +12,7 @@ from gui.mailbox import Mailbox
 from tracer import Tape
 from tracer.errors import TapeError
 from tracer.layout import Cancelled
+from tracer.model.step_table import StepTable
 
 LONG_SECS = 0.2
 """A drawing that takes longer says how far it is."""
@@ -33,9 +35,15 @@ class Draftsman(QThread):
         super().__init__(parent)
         self._path = tape
         self._asked: Mailbox[Question] = Mailbox()
+        self._steps_read: deque[StepTable] = deque()
         self._given_up: Question | None = None
         self._started = 0.0
         self._has_told = False
+
+    def note(self, steps: StepTable) -> None:
+        """Takes in what was read of the tape's steps, before any of these is asked for."""
+        if steps:
+            self._steps_read.append(steps)
 
     def ask(self, question: Question) -> None:
         self._asked.put(question)
@@ -55,7 +63,7 @@ class Draftsman(QThread):
             return
         try:
             with Tape(self._path) as tape:
-                drafter = Drafter(tape, self._is_unwanted, self._tell)
+                drafter = Drafter(tape, self._is_unwanted, self._tell, self._steps_read)
                 while question is not None:
                     self._answer(drafter, question)
                     question = question if self._has_better(drafter) else self._asked.take()

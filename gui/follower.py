@@ -12,9 +12,12 @@ from gui.portions import portions
 from tracer import Batch, Tape
 from tracer.errors import TapeError
 from tracer.model.last_finite import last_finite
+from tracer.model.step_table import StepTable
 
 POLL_SECS = 0.02
 PATIENCE_SECS = 1.0
+SHORT_STEPS = 10_000
+"""Of no more than so many steps all scalars are read at once."""
 
 
 class Follower(QThread):
@@ -79,11 +82,15 @@ class Follower(QThread):
 
     def _follow(self, tape: Tape) -> None:
         self.opened.emit(dict(tape.meta))
+        has_sent_scalars = len(tape) <= SHORT_STEPS
         while not self._is_finishing.is_set():
             # The state is read before the rest: what was added before the run ended is then in this batch.
             state = tape.state
-            batch = tape.refresh()
+            batch = tape.refresh(with_scalars=has_sent_scalars)
             self._send(batch)
+            if not has_sent_scalars:
+                self._send_scalars(tape)
+                has_sent_scalars = True
             self.state_read.emit(state)
             self._trace(tape, batch)
             if state != "live":
@@ -99,6 +106,12 @@ class Follower(QThread):
                     found = last_finite(tape, event)
                     if found is not None:
                         self.last_finite_found.emit(event.id, found)
+
+    def _send_scalars(self, tape: Tape) -> None:
+        """All there are as of the last refresh, one after another: the first is drawn before the last is read."""
+        for name in sorted(tape.scalars, key=lambda name: name != "loss"):
+            if not self._is_finishing.is_set():
+                self._send(Batch(StepTable(), (), {name: tape.series(name)}))
 
     def _send(self, batch: Batch) -> None:
         if any(event.kind == "exception" for event in batch.events):

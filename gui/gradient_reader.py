@@ -74,7 +74,7 @@ class GradientReader(QThread):
     def _follow(self, tape: Tape) -> None:
         while not self._is_finishing.is_set():
             state = tape.state
-            self._queue(tape.refresh().steps)
+            self._queue(tape.refresh(with_scalars=False).steps)
             is_live = state == "live"
             if self._read(tape, is_live) or not self._told_at:
                 self._tell(is_complete=True)

@@ -6,9 +6,8 @@ from typing import Any
 from gui import format as fmt
 from gui.failures import MOST_CHARS_WITH_ROOM, failure_headline, failure_key
 from tracer import Event
+from tracer.model.not_finite import unsearched_text
 from tracer.model.source_paths import short_path
-
-UNSEARCHED = "the graph of this step was not recorded"
 
 LEADING = ("not_finite", "exception")
 """Kinds of incidents that have a place in the graph of their step."""
@@ -24,7 +23,7 @@ def headline(event: Event) -> str:
         return _failure(event)
     value, what = _value(event.data), event.data.get("what", "loss")
     if _is_unsearched(event.data):
-        return f"The {what} of step {fmt.count(event.step)} is {value}; {UNSEARCHED}"
+        return f"The {what} of step {fmt.count(event.step)} is {value}; {unsearched_text(event.data)}"
     where = origin_place(event.data)
     at = _line_text(event.data.get("source"), "")
     return f"The {what} of step {fmt.count(event.step)} is {value}: first {where}{_left_behind(event)}{at}"
@@ -35,7 +34,7 @@ def origin_text(event: Event, folder: str = "", source: Mapping[str, Any] | None
     if event.kind == "exception":
         return failure_headline(event, MOST_CHARS_WITH_ROOM)
     if _is_unsearched(event.data):
-        return f"{_value(event.data)} in the {event.data.get('what', 'loss')}; {UNSEARCHED}"
+        return f"{_value(event.data)} in the {event.data.get('what', 'loss')}; {unsearched_text(event.data)}"
     at = _line_text(event.data.get("source") or source, folder)
     return f"First value that is not finite: {_value(event.data)} {origin_place(event.data)}{_left_behind(event)}{at}"
 

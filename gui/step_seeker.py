@@ -61,7 +61,7 @@ class StepSeeker(QThread):
 
     def _answer(self, tape: Tape, search: StepSearch, query: Query) -> None:
         """Raises TapeError where the tape is damaged; the next query then opens it anew."""
-        tape.refresh()
+        tape.catch_up()
         try:
             answer = FoundSteps(query, search.find(query), len(tape))
         except QueryError as error:

@@ -218,6 +218,8 @@ class Workbench(QObject):
     def _on_batch(self, batch: Batch) -> None:
         if not self._is_current:
             return
+        if self._draftsman is not None:
+            self._draftsman.note(batch.steps)
         self.session.append(batch)
         if batch:
             self._look_again()
@@ -333,8 +335,6 @@ class Workbench(QObject):
     def _show_tape(self, path: Path, is_live: bool, script: str) -> None:
         self._looks_left = 0
         self._drawn = None
-        self.session.open(path, follows_live=is_live)
-        self.breakpoints.open(script)
         self._draftsman = Draftsman(path, self)
         self._draftsman.drawn.connect(self._on_drawn)
         self._draftsman.explained.connect(self._on_explained)
@@ -349,6 +349,9 @@ class Workbench(QObject):
         self._follower.last_finite_found.connect(self._on_last_finite)
         self._follower.failed.connect(self._on_tape_failed)
         self._follower.start()
+        # Meanwhile: what the first tape needs of the window takes as long as to read a long one.
+        self.session.open(path, follows_live=is_live)
+        self.breakpoints.open(script)
 
     def _show_kept_output(self, tape: Path) -> None:
         """The output of a run started in the app lies beside its tape."""

@@ -1,4 +1,4 @@
-"""What every test gets: an offscreen Qt, settings of its own, and a check that it leaves no thread behind."""
+"""What every test gets: an offscreen Qt, settings of its own, time, and a check that it leaves no thread behind."""
 
 import gc
 import os
@@ -7,16 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
-
-# These machines are shared: how long an example takes says nothing.
-settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("shared machine")
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")  # no pool that outlives a test
+os.environ["OMP_NUM_THREADS"] = "1"  # bit-equal sums, and no threads spinning against those of the tests beside
 
-THREAD_GRACE_SECS = 5.0
+# The same examples each time, however busy the machine; --hypothesis-profile=default looks for new ones.
+hypothesis_settings.register_profile(
+    "steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("steady")
+
+THREAD_GRACE_SECS = 60.0
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -3,14 +3,15 @@
 from pathlib import Path
 
 import pytest
+import torch
 from torch.nn.modules import module
 
 import tracer
 from benchmarks.bars import verdicts
 from benchmarks.cost import Cost, confidence_interval, summarize
 from benchmarks.instruments import INSTRUMENTS, Recording, count_nodes
-from benchmarks.overhead import measure
-from benchmarks.overhead_page import bars_of, figures_of, sections
+from benchmarks.overhead import main, measure
+from benchmarks.overhead_page import bars_of, figures_of, sections, write
 from benchmarks.steps import make_step
 
 
@@ -94,3 +95,28 @@ def test_recording_is_on_only_between_on_and_off(tmp_path: Path) -> None:
         step.run()
 
     assert len(tracer.Tape(tmp_path / "run.tape")) == 1
+
+
+def test_figures_go_to_the_page_asked_for_and_steps_of_another_device_stay(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    write(page, ["MLP on cuda: 16 nodes", "  structure  bare 1", "  > claim: met (1)"], threads=1)
+    write(page, ["MLP: 16 nodes", "  structure  bare 2"], threads=1)
+
+    text = page.read_text()
+    assert text.index("MLP on cuda: claim: met (1)") < text.index("MLP on cuda: 16 nodes") < text.index("MLP: 16 nodes")
+
+
+@pytest.mark.parametrize("device", ["nonsense", "meta"])
+def test_a_device_that_is_not_there_is_refused(device: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--device", device, "MLP"])
+    assert f"this machine, or this torch, has no device '{device}'" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_a_step_on_cuda_is_that_of_the_cpu() -> None:
+    here, there = make_step("MLP"), make_step("MLP", "cuda")
+
+    assert torch.equal(here.inputs, there.inputs.cpu())
+    assert all(map(torch.equal, here.model.state_dict().values(), there.model.cpu().state_dict().values()))
+    assert there.device.type == "cuda"

@@ -1,4 +1,4 @@
-"""What tests of capture share: one thread, no mode left behind, and a training compared with the oracle."""
+"""What tests of capture share: no mode left behind, and a training compared with the oracle."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,15 +11,6 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 from tests.capture.oracle import Oracle, check
 from tracer import Tape, record
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Bit-equal sums, and no threads spinning against each other on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True)

@@ -94,7 +94,7 @@ def train(model: nn.Module, losses: Sequence[tuple[object, torch.Tensor]]) -> tu
             return [(step.topology_id, step.shape_id, tape.graph(step.index)) for step in tape.steps], built
 
 
-quick = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @quick

@@ -20,6 +20,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
+from tests.capture.node_hook import needs_hook, telling_of_nodes
 from tests.capture.ways import WAYS, Way
 from tracer import Tape, record
 from tracer.capture import hooks
@@ -439,6 +440,7 @@ class Scaled(torch.autograd.Function):
         return grad * ctx.saved_tensors[1], None
 
 
+@needs_hook
 def test_saved_bytes_are_those_that_autograd_packs() -> None:
     model, data = Sorted(), torch.ones(3, 6)
     packed: dict[Any, dict[int, int]] = {}
@@ -455,7 +457,7 @@ def test_saved_bytes_are_those_that_autograd_packs() -> None:
             packed[node._sequence_nr()] = dict(waiting)
             waiting.clear()
 
-    with saved_tensors_hooks(pack, lambda tensor: tensor), torch.autograd.graph.node_creation_hook(made):
+    with saved_tensors_hooks(pack, lambda tensor: tensor), telling_of_nodes(made):
         loss = model(data)
     numbers = sorted(packed)
     expected = [sum(packed[number].values()) for number in numbers]

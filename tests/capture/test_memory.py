@@ -13,11 +13,11 @@ from unittest.mock import patch
 
 import pytest
 import torch
-from torch.autograd.graph import node_creation_hook
 from torch.autograd.variable import Variable
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 import tracer.capture.recorder  # noqa: F401  it makes a node as it is imported
+from tests.capture.node_hook import telling_of_nodes
 from tests.capture.ways import WAYS, Way
 from tracer import record
 from tracer.options import LEVELS
@@ -59,7 +59,7 @@ def noted(references: list[weakref.ref[Any]]) -> Iterator[None]:
 
     with (
         patch.object(Variable, "_execution_engine", Noting()),
-        node_creation_hook(note_node),
+        telling_of_nodes(note_node),
         ExitStack() as hooks,
     ):
         hooks.callback(register_module_forward_pre_hook(note_tensors).remove)

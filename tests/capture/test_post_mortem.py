@@ -2,7 +2,6 @@
 
 import gc
 import sys
-import time
 import weakref
 from collections import OrderedDict, namedtuple
 from collections.abc import Callable
@@ -280,14 +279,11 @@ def test_a_chain_of_twenty_thousand_nodes_is_no_trouble(place: str, tmp_path: Pa
             raise ValueError(hooked.shape)
         hidden.sum().backward()
 
-    began = time.monotonic()
     with end(tmp_path / "x.tape", run) as tape:
-        secs = time.monotonic() - began
         (event,) = tape.events("exception")
         assert tape.steps[0].phase == "partial" and len(tape.graph(0)) > 20_000
         if place == "backward":
             assert event.data["node"] == "SinBackward0:5000" and event.data["is_certain"]
-    assert secs < 15
 
 
 class Unprintable(Exception):

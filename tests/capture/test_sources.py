@@ -19,15 +19,14 @@ import pytest
 import torch
 from torch import nn
 
+from tests.capture.node_hook import HAS_HOOK, needs_hook
 from tracer import Tape, record
 from tracer.capture.guard import guarded
 from tracer.capture.node_creation import on_node_creation
 from tracer.capture.sources import Sources
 from tracer.model.structure import SourceLine
 
-has_hook = hasattr(torch.autograd.graph, "node_creation_hook")
 unused = itertools.count()
-needs_hook = pytest.mark.skipif(not has_hook, reason="this torch has no node_creation_hook")
 
 HELPER = """
     import torch
@@ -392,7 +391,7 @@ class Training:
     """Steps whose nodes have the keys given, each node made on a line of its own."""
 
     def __init__(self) -> None:
-        self.sources = Sources(by_node=has_hook)
+        self.sources = Sources(by_node=HAS_HOOK)
         self.sources.request()  # without the hook, the second step would be the first armed
         self.armed: list[bool] = []
 

@@ -755,6 +755,7 @@ def test_rows_queued_on_an_accelerator_are_those_of_the_cpu() -> None:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype")
 def test_on_cuda_nothing_waits_for_the_device(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = Convolutions().cuda()

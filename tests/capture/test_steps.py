@@ -272,6 +272,7 @@ def test_an_exception_is_noted_and_goes_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype")
 def test_on_a_gpu_losses_arrive_without_a_synchronisation(tmp_path: Path) -> None:
     model = nn.Linear(256, 256, device="cuda")
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)

@@ -106,7 +106,7 @@ def test_a_tape_without_graphs_has_no_nodes_to_find(capsys: pytest.CaptureFixtur
 
 def test_the_command_finds_as_the_shell_calls_it(tape: Path) -> None:
     words = [sys.executable, "main.py", "find", str(tape), "steps where changed"]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=240)
     assert (done.returncode, done.stdout, done.stderr) == (0, "3\n", "")
-    shown = subprocess.run([*words[:3], "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60).stdout
+    shown = subprocess.run([*words[:3], "--help"], cwd=ROOT, capture_output=True, text=True, timeout=240).stdout
     assert "'steps where module:layer4 did not run'" in shown

@@ -38,7 +38,7 @@ def spoilt(tmp_path_factory: pytest.TempPathFactory) -> Path:
     script, tape = folder / "net.py", folder / "net.tape"
     script.write_text(SCRIPT)
     words = ("run", "--headless", "--level", "statistics", "-o", str(tape), str(script))
-    subprocess.run(command(*words), check=True, timeout=60, capture_output=True)
+    subprocess.run(command(*words), check=True, timeout=240, capture_output=True)
     return tape
 
 

@@ -33,7 +33,7 @@ def train(n, model=model):
 def outcome(words: Sequence[str], folder: Path, **options: object) -> tuple[bytes, bytes, int]:
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": ""}
     done = subprocess.run(
-        [sys.executable, *words], cwd=folder, capture_output=True, timeout=60, env=environment, **options
+        [sys.executable, *words], cwd=folder, capture_output=True, timeout=240, env=environment, **options
     )  # type: ignore[call-overload]
     return done.stdout, without_addresses(done.stderr), done.returncode
 

@@ -32,7 +32,7 @@ class Run:
     def __init__(self, path: Path, process: subprocess.Popen[str]) -> None:
         self.tape = self._begun(path, process)
         self._items = self.tape.follow()
-        self.client = connect(path, timeout_secs=10)
+        self.client = connect(path, timeout_secs=60)
 
     def _begun(self, path: Path, process: subprocess.Popen[str]) -> Tape:
         while True:

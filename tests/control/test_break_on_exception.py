@@ -56,7 +56,7 @@ def test_a_client_finds_it_alive_and_lets_it_end(goes_on: bool, tmp_path: Path) 
         else:
             run.client.terminate()
         assert run.next_event("closed")
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=240)
     assert out == "at exit\n"
     assert process.returncode == (1 if goes_on else 130)
     assert err.endswith("(3x5 and 2x1)\n") if goes_on else err == ""
@@ -66,7 +66,7 @@ def test_a_client_finds_it_alive_and_lets_it_end(goes_on: bool, tmp_path: Path) 
 
 def test_with_nobody_it_goes_on_after_the_grace(tmp_path: Path) -> None:
     with failing(tmp_path, "--break-on-exception") as process:
-        out, err = process.communicate(timeout=90)
+        out, err = process.communicate(timeout=240)
     assert (process.returncode, out) == (1, "at exit\n") and err.startswith("Traceback") and "tracer/" not in err
     with Tape(tmp_path / "run.tape") as tape:
         assert [event.kind for event in tape.events()] == ["started", "exception", "stopped", "continued", "closed"]
@@ -85,7 +85,7 @@ def test_held_it_says_how_to_look_and_how_to_continue(tmp_path: Path) -> None:
         )
         done = subprocess.run([sys.executable, "main.py", "continue", str(path)], cwd=ROOT, capture_output=True)
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=240)
     assert (process.returncode, out) == (1, "at exit\n") and err.startswith("Traceback")
 
 
@@ -98,7 +98,7 @@ def test_control_c_ends_the_wait(tmp_path: Path) -> None:
         run.next_event("stopped")
         os.kill(process.pid, signal.SIGINT)
         assert run.next_event("closed")
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=240)
     assert process.returncode == -signal.SIGINT and err.endswith("KeyboardInterrupt\n")
     with Tape(path) as tape:
         assert tape.state == "closed"
@@ -128,13 +128,13 @@ except RuntimeError as error:
         assert run.next_event("stopped").data["reason"] == "exception"
         run.client.continue_()
         assert run.next_event("closed")
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=240)
     assert (process.returncode, out, err) == (0, "caught True\nat exit\n", "")
 
 
 def test_without_the_option_it_does_not_wait(tmp_path: Path) -> None:
     with failing(tmp_path) as process:
-        process.communicate(timeout=60)
+        process.communicate(timeout=240)
         ended = time.time_ns()
     with Tape(tmp_path / "run.tape") as tape:
         (event,) = tape.events("exception")

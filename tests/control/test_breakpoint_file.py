@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.control.live import ROOT, TRAINER, Run, training
+from tracer import Tape
 from tracer.breakpoint_file import numbered, remember, remembered, running_script, script_key
 from tracer.conditions import breakpoint_of
 from tracer.model.breakpoints import Breakpoint
@@ -77,9 +78,10 @@ def test_a_run_that_expects_the_app_has_them_from_the_first_step_and_another_has
         for step in (1, 2):
             assert run.next_event("stopped").step == step
             run.client.continue_()
-        process.communicate(timeout=60)
+        process.communicate(timeout=240)
         listed = run.tape.events("breakpoints")[0].data["breakpoints"]
         assert [(each["id"], each["fields"]["step"]) for each in listed] == [(1, 1), (2, 2)]
-    with training(alone, n_steps=5, script=STEERED) as process, closing(Run(alone, process)) as run:
-        process.communicate(timeout=60)
-        assert run.tape.events("breakpoints") == []
+    with training(alone, n_steps=5, script=STEERED) as process:
+        process.communicate(timeout=240)
+    with Tape(alone) as tape:
+        assert len(tape) == 5 and tape.events("breakpoints") == []

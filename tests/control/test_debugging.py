@@ -45,7 +45,7 @@ def steered(path: Path) -> Iterator[tuple[Run, "subprocess.Popen[str]"]]:
 
 
 def output_of(process: "subprocess.Popen[str]") -> str:
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
     return out
 
@@ -191,7 +191,7 @@ def test_changes_that_make_no_sense_are_refused_in_words(
 def test_log_messages_are_written_to_terminal_and_tape_and_stop_nothing(path: Path, untraced: str) -> None:
     word = "every_n n=25 log='at {step}: {lr}'"
     with training(path, "--break", word, n_steps=60, script=STEERED) as process:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=240)
     assert (process.returncode, out, err) == (
         0,
         untraced,
@@ -238,7 +238,7 @@ def test_the_command_line_sets_and_lists_breakpoints(path: Path) -> None:
 
 def test_a_bad_breakpoint_on_the_command_line_is_bad_usage(path: Path) -> None:
     with training(path, "--break", "moon phase=full") as process:
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=240)
     assert process.returncode == 2
     assert err.startswith("tapescope: There is no condition 'moon'; choose one of ")
     assert not path.exists()
@@ -317,7 +317,7 @@ def test_hostile_messages_of_a_trusted_client_never_hurt_the_training(path: Path
         run.client.terminate()
         run.client.wait_for_answer()
         run.next_event("closed")
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=240)
     assert (process.returncode, out) == (130, "cleaned up\n")
     assert "Traceback" not in err
 

@@ -88,17 +88,17 @@ def start() -> Iterator[Start]:
     for trainee, thread in started:
         trainee.is_over = True
         trainee.control.obey("continue")
-        thread.join(5)
+        thread.join(60)
 
 
 def test_next_runs_exactly_one_step_each_time(start: Start) -> None:
     trainee = start()
     trainee.control.obey("pause")
-    assert trainee.has_stopped.acquire(timeout=5)
+    assert trainee.has_stopped.acquire(timeout=60)
     before = trainee.n_steps
     for _ in range(200):
         trainee.control.obey("next")
-        assert trainee.has_stopped.acquire(timeout=5)
+        assert trainee.has_stopped.acquire(timeout=60)
     assert trainee.n_steps == before + 200
     assert trainee.stops == ["pause", *["step"] * 200]
 
@@ -107,30 +107,30 @@ def test_the_last_client_going_lets_a_paused_training_go_on_after_the_grace(star
     trainee = start(grace_secs=0.05)
     trainee.control.attach()
     trainee.control.obey("pause")
-    assert trainee.has_stopped.acquire(timeout=5)
+    assert trainee.has_stopped.acquire(timeout=60)
     trainee.control.detach()
     assert not trainee.has_continued.acquire(timeout=0.5)  # one is left
     trainee.control.detach()
-    assert trainee.has_continued.acquire(timeout=5)
+    assert trainee.has_continued.acquire(timeout=60)
 
 
 def test_on_hold_it_waits_and_says_how_to_go_on(start: Start, capfd: pytest.CaptureFixture[str]) -> None:
     trainee = start("hold", grace_secs=0.01)
     trainee.control.obey("pause")
-    assert trainee.has_stopped.acquire(timeout=5)
+    assert trainee.has_stopped.acquire(timeout=60)
     trainee.control.detach()
     assert not trainee.has_continued.acquire(timeout=0.8)
     trainee.control.obey("continue")
-    assert trainee.has_continued.acquire(timeout=5)
+    assert trainee.has_continued.acquire(timeout=60)
     assert capfd.readouterr().err == "tapescope: paused and nobody is attached. To go on: ring the bell\n"
 
 
 def test_terminate_ends_also_a_paused_training(start: Start) -> None:
     trainee = start()
     trainee.control.obey("pause")
-    assert trainee.has_stopped.acquire(timeout=5)
+    assert trainee.has_stopped.acquire(timeout=60)
     trainee.control.obey("terminate")
-    assert trainee.has_continued.acquire(timeout=5)
+    assert trainee.has_continued.acquire(timeout=60)
     trainee.is_over = True
     while trainee.exit_code is None and threading.active_count() > 1:
         threading.Event().wait(0.01)
@@ -143,16 +143,16 @@ def step_is(step: int, number: int = 1, **more: Any) -> Breakpoint:
 
 def test_a_breakpoint_stops_before_the_optimizer_and_a_step_from_there_ends_at_the_next_step(start: Start) -> None:
     trainee = start(breakpoints=[step_is(20)])
-    assert trainee.has_stopped.acquire(timeout=5)
+    assert trainee.has_stopped.acquire(timeout=60)
     assert (trainee.n_steps, trainee.stops, trainee.texts) == (20, ["early", "breakpoint"], ["this is step 20"])
     assert trainee.hits == [(1, "before the optimizer", True)]
     trainee.control.obey("next")
-    assert trainee.has_stopped.acquire(timeout=5)
+    assert trainee.has_stopped.acquire(timeout=60)
     assert trainee.n_steps == 21
     assert trainee.stops == ["early", "breakpoint", "step"]
     trainee.control.set_breakpoints([step_is(21), step_is(22, 2)])  # where it stands it stopped already
     trainee.control.obey("continue")
-    assert trainee.has_stopped.acquire(timeout=5)
+    assert trainee.has_stopped.acquire(timeout=60)
     assert (trainee.n_steps, trainee.texts[-1]) == (22, "this is step 22")
 
 
@@ -166,12 +166,12 @@ def test_with_nobody_attached_a_breakpoint_leaves_word_and_does_not_stop(start: 
 
 def test_the_first_stop_waits_for_a_client_that_is_expected(start: Start) -> None:
     trainee = start(attached=False, grace_secs=0.01, breakpoints=[step_is(20)], is_expected=True)
-    assert trainee.has_stopped.acquire(timeout=5)
+    assert trainee.has_stopped.acquire(timeout=60)
     assert not trainee.has_continued.acquire(timeout=0.5)
     trainee.control.attach()
     assert not trainee.has_continued.acquire(timeout=0.5)
     trainee.control.detach()
-    assert trainee.has_continued.acquire(timeout=5)  # from now on it is not expected any more
+    assert trainee.has_continued.acquire(timeout=60)  # from now on it is not expected any more
 
 
 def test_hit_conditions_one_shots_and_disabled_ones(start: Start) -> None:
@@ -185,7 +185,7 @@ def test_hit_conditions_one_shots_and_disabled_ones(start: Start) -> None:
     )
     stopped_at = []
     for _ in range(3):
-        assert trainee.has_stopped.acquire(timeout=5)
+        assert trainee.has_stopped.acquire(timeout=60)
         stopped_at.append(trainee.n_steps)
         trainee.control.obey("continue")
     assert stopped_at == [10, 30, 60]
@@ -205,28 +205,28 @@ def test_a_list_that_makes_no_sense_changes_nothing(start: Start) -> None:
 def test_what_stays_keeps_its_hits_and_what_is_new_begins_anew(start: Start) -> None:
     trainee = start()
     trainee.control.obey("pause")
-    assert trainee.has_stopped.acquire(timeout=5)
+    assert trainee.has_stopped.acquire(timeout=60)
     first = Breakpoint(1, "every_n", {"n": 1}, hit_condition="% 4")
     trainee.control.set_breakpoints([first])
     begun = trainee.n_steps
     trainee.control.obey("continue")
-    assert trainee.has_stopped.acquire(timeout=5)
+    assert trainee.has_stopped.acquire(timeout=60)
     assert trainee.n_steps == begun + 4
     trainee.control.set_breakpoints([first, Breakpoint(2, "every_n", {"n": 1}, hit_condition="3")])
     trainee.control.obey("continue")
-    assert trainee.has_stopped.acquire(timeout=5)
+    assert trainee.has_stopped.acquire(timeout=60)
     assert trainee.n_steps == begun + 7
     trainee.control.obey("continue")
-    assert trainee.has_stopped.acquire(timeout=5)
+    assert trainee.has_stopped.acquire(timeout=60)
     assert trainee.n_steps == begun + 8
 
 
 def test_continue_until_stops_once_and_leaves_the_breakpoints_alone(start: Start) -> None:
     trainee = start(breakpoints=[step_is(10_000_000)])
     trainee.control.obey("pause")
-    assert trainee.has_stopped.acquire(timeout=5)
+    assert trainee.has_stopped.acquire(timeout=60)
     trainee.control.obey("continue", Breakpoint(0, "every_n", {"n": 50}))
-    assert trainee.has_stopped.acquire(timeout=5)
+    assert trainee.has_stopped.acquire(timeout=60)
     assert trainee.n_steps % 50 == 0 and trainee.stops[-1] == "breakpoint"
     assert trainee.control.breakpoints == (step_is(10_000_000),)
     assert trainee.lists == []
@@ -237,7 +237,7 @@ def test_continue_until_stops_once_and_leaves_the_breakpoints_alone(start: Start
 def test_wishes_are_granted_while_the_training_waits(start: Start) -> None:
     trainee = start()
     trainee.control.obey("pause")
-    assert trainee.has_stopped.acquire(timeout=5)
+    assert trainee.has_stopped.acquire(timeout=60)
     granted = threading.Event()
 
     def wish(witness: Any) -> None:

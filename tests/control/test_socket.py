@@ -183,7 +183,7 @@ def test_only_a_private_file_is_taken_for_an_endpoint(server: ControlServer, tmp
 
 def test_what_a_killed_training_left_is_swept_by_the_next(control: Noted, own_folder: Path) -> None:
     code = "import os; from tracer.control import endpoint; endpoint.listen(); os.kill(os.getpid(), 9)"
-    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).resolve().parents[2], timeout=30)
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).resolve().parents[2], timeout=240)
     assert len(list(own_folder.iterdir())) == 2
     first, second = ControlServer(control), ControlServer(control)
     assert {path.stem for path in own_folder.iterdir()} == {first.file.stem, second.file.stem}

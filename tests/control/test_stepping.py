@@ -47,7 +47,7 @@ def test_a_training_is_paused_stepped_continued_and_terminated(path: Path) -> No
         run.next_event("stopped")
         run.client.terminate()
         assert run.next_event("closed")
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=240)
         assert (process.returncode, out, err) == (130, "cleaned up\n", "")
     with pytest.raises(ControlError, match=r"^The training that wrote .*run\.tape has ended\.$"):
         connect(path)
@@ -59,7 +59,7 @@ def test_control_c_ends_a_paused_training_as_it_does_any(path: Path) -> None:
         run.next_event("stopped")
         run.close()
         os.kill(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=240)
     assert process.returncode == -signal.SIGINT
     assert out == "cleaned up\n"
     assert err.endswith("KeyboardInterrupt\n") and str(ROOT / "tracer") not in err and err.startswith("Traceback")
@@ -100,7 +100,7 @@ def test_the_level_of_a_running_training_is_changed_and_shows_on_the_tape(path: 
         run.client.terminate()
         assert run.next_event("closed")
         run.client.close()
-        process.communicate(timeout=30)
+        process.communicate(timeout=240)
 
 
 def test_a_level_that_does_not_exist_is_refused_in_words(path: Path) -> None:

@@ -3,6 +3,7 @@
 import gc
 import subprocess
 from collections.abc import Iterator
+from functools import partialmethod
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from gui.settings import Settings
 from gui.windows.main_window import MainWindow
 from gui.workbench import Workbench
 from tracer.launch import command as tapescope
+
+PATIENCE_MSECS = 60_000
 
 SENTENCES = """
 import torch
@@ -82,7 +85,7 @@ def record(folder: Path, name: str, script_text: str, *options: str) -> Path:
     script, tape = folder / f"{name}.py", folder / f"{name}.tape"
     script.write_text(script_text)
     words = ["run", "--headless", *options, "-o", str(tape), str(script)]
-    done = subprocess.run(tapescope(*words), capture_output=True, timeout=60)
+    done = subprocess.run(tapescope(*words), capture_output=True, timeout=240)
     assert tape.is_file(), done.stderr.decode()
     return tape
 
@@ -118,6 +121,18 @@ def garbage_collected_here() -> Iterator[None]:
     yield
     gc.collect()
     gc.enable()
+
+
+class PatientBot(QtBot):
+    """Waits for up to a minute where it is not told how long: a busy machine takes its time."""
+
+    waitSignal = partialmethod(QtBot.waitSignal, timeout=PATIENCE_MSECS)
+    waitUntil = partialmethod(QtBot.waitUntil, timeout=PATIENCE_MSECS)
+
+
+@pytest.fixture
+def qtbot(qapp: QApplication, request: pytest.FixtureRequest) -> QtBot:
+    return PatientBot(request)
 
 
 @pytest.fixture

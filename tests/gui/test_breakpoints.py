@@ -168,7 +168,7 @@ def test_the_bar_over_the_graph_is_for_stops_that_nobody_asked_for(
 ) -> None:
     window.commands.open_path(recorded_tape)
     session, bar, pill = window.workbench.session, window.graph.stop, window.findChild(RunPill)
-    qtbot.waitUntil(lambda: session.run_state == "ended", timeout=10_000)
+    qtbot.waitUntil(lambda: session.run_state == "ended")
     shown = []
     for reason in ("step", "exception", "pause", "breakpoint"):
         data = {"reason": reason, "text": "ValueError: no data", "moment": "after the step", "breakpoints": [1]}
@@ -193,7 +193,7 @@ def test_what_the_tape_before_had_still_to_say_comes_too_late(
     before = window.workbench.findChildren(Follower)[-1]
     window.commands.open_path(thinned_tape)
     session = window.workbench.session
-    qtbot.waitUntil(lambda: session.run_state == "ended", timeout=10_000)
+    qtbot.waitUntil(lambda: session.run_state == "ended")
     before.batch_read.emit(Batch(NO_STEPS, (Event(90, "stopped", 3, 0, {"reason": "breakpoint"}),), {}))
     before.state_read.emit("abrupt")
     assert (session.run_state, session.stop_reason) == ("ended", "")
@@ -205,7 +205,7 @@ def test_a_right_click_selects_what_is_under_it_and_asks_for_its_menu(
 ) -> None:
     window.commands.open_path(recorded_tape)
     session, canvas = window.workbench.session, window.graph.canvas
-    qtbot.waitUntil(lambda: session.drawing is not None and canvas.scene is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: session.drawing is not None and canvas.scene is not None)
     canvas.select("output#0")
     canvas.zoom_to_selection()
     canvas.select("")
@@ -362,7 +362,7 @@ def test_breakpoints_of_a_recorded_tape_are_for_the_next_run(
 def test_a_box_of_the_graph_becomes_a_breakpoint(qtbot: QtBot, window: MainWindow, recorded_tape: Path) -> None:
     window.commands.open_path(recorded_tape)
     session, actions, book = window.workbench.session, window.actions_, window.workbench.breakpoints
-    qtbot.waitUntil(lambda: session.drawing is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: session.drawing is not None)
     book.clear()
     session.select("output#0")
     texts = [action.text() for action in window.debugging.menu.menu().actions()]

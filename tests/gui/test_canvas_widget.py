@@ -230,7 +230,7 @@ def test_an_animation_ends_with_the_picture_of_the_new_layout(qtbot: QtBot, canv
     assert moving != still
     canvas.set_scene(scene_of(small_layout()), animate=False)
     canvas.set_scene(scene_of(small_layout(is_open=True)), animate=True)
-    qtbot.waitUntil(lambda: picture(canvas) == still, timeout=2_000)
+    qtbot.waitUntil(lambda: picture(canvas) == still)
 
 
 def test_arrow_keys_walk_from_the_loss_along_links(qtbot: QtBot, canvas: GraphCanvas) -> None:

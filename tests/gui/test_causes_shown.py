@@ -22,7 +22,7 @@ from gui.windows.why_line import FRAME_PX, SHARE, SPACE_PX
 from tracer import Cause, Tape
 from tracer.model.structure import SourceLine
 
-SOON_MSECS = 5000
+SOON_MSECS = 60_000
 LINE = SourceLine("/home/me/run/nets/net.py", 14, "Net.forward")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gui.canvas.camera import Camera
@@ -169,7 +169,6 @@ def test_what_differs_is_told_once_each_from_top_to_bottom(drawings: dict[tuple[
     assert len(places) == len(keys) == len(set(keys)) > 3 and places == sorted(places)
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(min_size=1), unique=True, min_size=1), st.data())
 def test_walking_on_visits_every_difference_and_back_is_the_way_back(keys: list[str], data: st.DataObject) -> None:
     start = data.draw(st.sampled_from(keys))
@@ -228,7 +227,6 @@ SIDE = st.integers(1, 4_000)
 CAMERAS = st.builds(Camera, st.floats(-1e4, 1e4), st.floats(-1e4, 1e4), st.floats(0.01, 8.0))
 
 
-@settings(deadline=None)
 @given(CAMERAS, st.tuples(SIDE, SIDE), st.tuples(SIDE, SIDE))
 def test_views_of_different_sizes_share_their_middle_and_zoom(
     camera: Camera, size: tuple[int, int], other: tuple[int, int]

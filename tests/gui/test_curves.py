@@ -14,7 +14,7 @@ from tracer.model.view import Box, Link, View
 PIECES = 16
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.one_of(views(), crowded_views()))
 def test_no_curve_crosses_a_box_or_a_frame_it_does_not_belong_to(view: View) -> None:
     layout = lay_out(view)
@@ -23,7 +23,7 @@ def test_no_curve_crosses_a_box_or_a_frame_it_does_not_belong_to(view: View) -> 
     assert_lines_avoid_boxes(layout, lines, np.repeat(curves.link, PIECES))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(crowded_views())
 def test_no_curve_leaves_the_extent_by_which_it_is_found(view: View) -> None:
     curves = curves_of(lay_out(view))
@@ -33,7 +33,7 @@ def test_no_curve_leaves_the_extent_by_which_it_is_found(view: View) -> None:
         assert (ends <= curves.high[:, None] + NEAR).all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.one_of(views(), crowded_views()))
 def test_every_arrow_head_touches_its_box_and_the_curve_ends_behind_it(view: View) -> None:
     layout = lay_out(view)

@@ -96,7 +96,7 @@ def scalars(qtbot: QtBot, appearance: Appearance, tmp_path) -> tuple[Session, Sc
     session.open(tmp_path / "run.tape", follows_live=False)
     numbers = np.arange(100)
     session.append(Batch(table_of(100 * "a"), (), {"loss": (numbers, 1 / (1.0 + numbers))}))
-    qtbot.waitUntil(lambda: dock.strip._span.last > 90, timeout=2000)
+    qtbot.waitUntil(lambda: dock.strip._span.last > 90)
     return session, dock
 
 
@@ -118,7 +118,7 @@ def test_strip_and_plot_share_their_steps(scalars: tuple[Session, ScalarsDock]) 
 def test_checking_a_scalar_adds_its_plot(qtbot: QtBot, scalars: tuple[Session, ScalarsDock]) -> None:
     session, dock = scalars
     session.append(Batch(NO_STEPS, (), {"lr": (np.arange(100), np.full(100, 0.1))}))
-    qtbot.waitUntil(lambda: dock.model.rowCount() == 2, timeout=1000)
+    qtbot.waitUntil(lambda: dock.model.rowCount() == 2)
     dock.model.setData(dock.model.index(1), Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
     assert list(dock.stack.plots) == ["loss", "lr"]
 
@@ -187,7 +187,7 @@ def test_console_is_bounded(qtbot: QtBot, appearance: Appearance) -> None:
 def opened(qtbot: QtBot, window: MainWindow, recorded_tape) -> MainWindow:
     """The window on the recorded tape, its first step drawn."""
     window.workbench.open_tape(recorded_tape)
-    qtbot.waitUntil(lambda: window.workbench.session.drawing is not None, timeout=5000)
+    qtbot.waitUntil(lambda: window.workbench.session.drawing is not None)
     qtbot.waitUntil(lambda: len(window.modules.model) > 0 and len(window.inspector.model.blocks) > 0)
     return window
 
@@ -227,11 +227,11 @@ def test_selecting_a_node_inside_a_closed_module_marks_the_module(opened: MainWi
 def test_changes_are_counted_against_the_step_shown_before(qtbot: QtBot, opened: MainWindow) -> None:
     session = opened.workbench.session
     session.next_change()
-    qtbot.waitUntil(lambda: session.drawing.step.index == session.step, timeout=5000)
+    qtbot.waitUntil(lambda: session.drawing.step.index == session.step)
     diff = session.drawing.diff
     assert diff
     opened.changes.raise_()
-    qtbot.waitUntil(lambda: bool(opened.changes.model.blocks), timeout=2000)
+    qtbot.waitUntil(lambda: bool(opened.changes.model.blocks))
     listed = {row.key for block in opened.changes.model.blocks for row in block.rows if row.key}
     assert listed == diff.added | diff.removed | set(diff.changed)
 
@@ -240,10 +240,10 @@ def test_a_followed_run_is_compared_with_the_step_directly_before(qtbot: QtBot, 
     session = opened.workbench.session
     last = len(session.timeline) - 1
     session.follow_live(True)
-    qtbot.waitUntil(lambda: session.drawing.step.index == last, timeout=5000)
+    qtbot.waitUntil(lambda: session.drawing.step.index == last)
     assert session.drawing.question.compared_step == last - 1
     session.go_to(1)
-    qtbot.waitUntil(lambda: session.drawing.step.index == 1, timeout=5000)
+    qtbot.waitUntil(lambda: session.drawing.step.index == 1)
     assert session.drawing.question.compared_step == last
 
 
@@ -257,10 +257,10 @@ def test_nothing_moves_while_the_union_is_the_same(qtbot: QtBot, opened: MainWin
     session = opened.workbench.session
     for number in range(len(session.timeline)):
         session.go_to(number)
-        qtbot.waitUntil(lambda: session.drawing.step.index == session.step, timeout=5000)
+        qtbot.waitUntil(lambda: session.drawing.step.index == session.step)
     layout = session.drawing.scene.layout
     session.first()
-    qtbot.waitUntil(lambda: session.drawing.step.index == 0, timeout=5000)
+    qtbot.waitUntil(lambda: session.drawing.step.index == 0)
     assert session.drawing.scene.layout is layout
 
 
@@ -288,7 +288,7 @@ def test_left_and_right_in_a_tree_fold_rows_and_keep_the_step(qtbot: QtBot, open
 def test_revealing_a_hidden_op_goes_to_what_is_drawn_around_it(qtbot: QtBot, opened: MainWindow) -> None:
     session = opened.workbench.session
     session.toggle_call("cell#0")
-    qtbot.waitUntil(lambda: "cell#0" in session.drawing.open_calls, timeout=5000)
+    qtbot.waitUntil(lambda: "cell#0" in session.drawing.open_calls)
     hidden = next(key for key in session.drawing.graph if key.startswith("cell#0/TBackward"))
     session.reveal(hidden)
     assert opened.graph.canvas.selected_key == "cell#0"

@@ -24,7 +24,7 @@ from tracer import Tape
 from tracer.errors import TapeError
 from tracer.layout import Cancelled
 
-SOON_MSECS = 10_000
+SOON_MSECS = 60_000
 
 
 @pytest.fixture

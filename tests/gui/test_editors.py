@@ -16,7 +16,7 @@ from gui.windows.main_window import MainWindow
 from tests.gui.conftest import LOG_LINE
 from tracer.errors import UsageError
 
-SOON_MSECS = 10_000
+SOON_MSECS = 60_000
 
 
 @pytest.fixture

@@ -127,7 +127,7 @@ def test_a_pure_inference_is_drawn(inference_tape: Path) -> None:
 def test_a_link_of_a_pass_is_described_as_data_flow(qtbot: QtBot, window: MainWindow, inference_tape: Path) -> None:
     window.workbench.open_tape(inference_tape)
     session = window.workbench.session
-    qtbot.waitUntil(lambda: session.drawing is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: session.drawing is not None)
     window.graph.canvas.select_link(0)
     finding = find(session)
     assert (finding.title, finding.subtitle) == ("Data flow", "0 (no grad) → 1.0 (no grad)")
@@ -139,9 +139,9 @@ def test_a_forward_only_call_is_found_by_inspector_and_module_tree(
 ) -> None:
     window.workbench.open_tape(validated_tape)
     session = window.workbench.session
-    qtbot.waitUntil(lambda: session.step == 0 and session.drawing is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: session.step == 0 and session.drawing is not None)
     session.go_to(2)
-    qtbot.waitUntil(lambda: session.drawing is not None and session.drawing.question.step == 2, timeout=20_000)
+    qtbot.waitUntil(lambda: session.drawing is not None and session.drawing.question.step == 2)
     session.select("head#0~")
     finding = find(session)
     rows = {fact.name: fact.value for section in finding.sections for fact in section.facts}
@@ -160,8 +160,8 @@ def test_the_action_hides_forward_only_calls_and_is_remembered(
 ) -> None:
     window.workbench.open_tape(validated_tape)
     session = window.workbench.session
-    qtbot.waitUntil(lambda: session.drawing is not None, timeout=20_000)
-    with qtbot.waitSignal(session.drawing_changed, timeout=20_000):
+    qtbot.waitUntil(lambda: session.drawing is not None)
+    with qtbot.waitSignal(session.drawing_changed):
         window.actions_["forward_only"].trigger()
     assert session.drawing is not None
     assert "#0~" not in {box.key for box in session.drawing.scene.boxes}
@@ -176,14 +176,14 @@ def test_a_compiled_node_opens_in_a_window_that_goes_with_its_tape(
 ) -> None:
     window.workbench.open_tape(record(tmp_path, "compiled", COMPILED))
     session = window.workbench.session
-    qtbot.waitUntil(lambda: session.drawing is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: session.drawing is not None)
     assert session.drawing is not None
     box = next(box for box in session.drawing.scene.boxes if box.trait == OPAQUE)
     assert box.can_open
     session.select(box.key)
     window.actions_["toggle_call"].trigger()
     (shown,) = window.graph.insides
-    qtbot.waitUntil(lambda: shown.canvas.scene is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: shown.canvas.scene is not None)
     assert shown.canvas.scene is not None
     assert [box.title for box in shown.canvas.scene.boxes if box.kind == "op"] == ["linear", "relu", "linear"]
     window.workbench.close_tape()
@@ -194,7 +194,7 @@ def test_a_compiled_node_opens_in_a_window_that_goes_with_its_tape(
 def inside(qtbot: QtBot, appearance: Appearance, window: MainWindow) -> Iterator[InsideWindow]:
     shown = InsideWindow(compiled_linear(), "Net · CompiledFunction", appearance, window)
     shown.show()
-    qtbot.waitUntil(lambda: shown.canvas.scene is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: shown.canvas.scene is not None)
     yield shown
     shown.close()
 
@@ -210,7 +210,7 @@ def test_the_inside_is_drawn_and_a_selected_node_described(inside: InsideWindow)
 
 def test_parameters_inside_can_be_hidden(qtbot: QtBot, inside: InsideWindow) -> None:
     inside.parameters.trigger()
-    qtbot.waitUntil(lambda: inside.canvas.scene is not None and len(inside.canvas.scene.boxes) == 5, timeout=20_000)
+    qtbot.waitUntil(lambda: inside.canvas.scene is not None and len(inside.canvas.scene.boxes) == 5)
 
 
 def test_the_inside_follows_the_theme(inside: InsideWindow, appearance: Appearance) -> None:

@@ -46,7 +46,7 @@ def test_new_cycles_are_collected_in_the_thread_of_the_collector(qtbot: QtBot, c
         make_knots(gc.get_threshold()[0] // 10)
         return reference() is None
 
-    qtbot.waitUntil(is_collected, timeout=5000)
+    qtbot.waitUntil(is_collected)
     assert threads == [threading.get_ident()]
 
 
@@ -65,4 +65,4 @@ def test_everything_is_looked_at_once_the_app_rests(
 ) -> None:
     monkeypatch.setattr(garbage, "DUE_OBJECTS", garbage.MOST_YOUNG)
     first = make_knots(3 * garbage.MOST_YOUNG)  # what earlier tests leave to be deleted counts against it
-    qtbot.waitUntil(lambda: first() is None, timeout=10_000)
+    qtbot.waitUntil(lambda: first() is None)

@@ -297,7 +297,7 @@ def test_a_live_tape_is_read_as_it_grows(qtbot: QtBot, tmp_path: Path) -> None:
                 reader.read.connect(seen.append)
                 reader.start()
                 qtbot.waitUntil(lambda: bool(seen))
-    qtbot.waitUntil(lambda: bool(seen) and seen[-1].n_read == 6, timeout=10_000)
+    qtbot.waitUntil(lambda: bool(seen) and seen[-1].n_read == 6)
     assert reader is not None
     reader.finish()
     assert seen[-1].is_complete and seen[-1].modules.norms.names == ("",)

@@ -14,7 +14,7 @@ from gui.settings import Settings
 from gui.windows.main_window import MainWindow
 from tracer.launch import command as tapescope
 
-SOON_MSECS = 10_000
+SOON_MSECS = 60_000
 
 
 def wait_for_drawing(qtbot: QtBot, window: MainWindow) -> None:

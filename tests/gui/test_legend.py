@@ -29,7 +29,7 @@ from tracer.layout import lay_out
 from tracer.model.statistics import Statistics
 from tracer.model.view import Box, View
 
-SOON_MSECS = 20_000
+SOON_MSECS = 60_000
 NODES = measured(nodes={LINEAR: (1e-3, 1.0), RELU: (2e-3, 2.0), ADDMM: (5e-4, 4.0), MUL: (1e-4, 8.0)})
 
 

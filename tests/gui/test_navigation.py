@@ -19,7 +19,7 @@ from tests.gui.conftest import record
 from tracer.model.call_keys import call_keys
 from tracer.model.focus import BOTH, DOWNSTREAM
 
-SOON_MSECS = 10_000
+SOON_MSECS = 60_000
 
 NESTED = """
 import torch

@@ -43,7 +43,7 @@ def test_following_is_throttled_and_catches_up(qtbot: QtBot, session: Session) -
     session.append(steps("aaa"))
     session.append(steps("aaa", first=3))
     assert session.step == 2
-    qtbot.waitUntil(lambda: session.step == 5, timeout=1000)
+    qtbot.waitUntil(lambda: session.step == 5)
 
 
 def test_going_to_a_step_stops_following(session: Session) -> None:

@@ -20,7 +20,7 @@ from gui.windows.main_window import MainWindow
 from tests.gui.conftest import SENTENCES, record
 from tracer import Tape
 
-SOON_MSECS = 10_000
+SOON_MSECS = 60_000
 CELL_LINE = SENTENCES.split("\n").index("            state = self.cell(self.embedding(word[None]), state)") + 1
 OUTPUT_LINE = CELL_LINE + 1
 

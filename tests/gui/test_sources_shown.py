@@ -18,7 +18,7 @@ from tests.gui.conftest import LOG_LINE, SPOILT
 from tracer.model.source_paths import short_path
 from tracer.source_file import MAX_FILE_BYTES
 
-SOON_MSECS = 10_000
+SOON_MSECS = 60_000
 TEXT = "import os\n\n\ndef f(x):\n    y = x\n    if y:\n        y = 2\n    return y\n\n\nf(1)\n"
 
 

@@ -18,7 +18,7 @@ from gui.tables import Content
 from gui.windows.main_window import MainWindow
 from tracer import Tape
 
-SOON_MSECS = 10_000
+SOON_MSECS = 60_000
 NAN = math.nan
 
 

@@ -22,7 +22,7 @@ from tests.store.samples import META, step_record, structure_record
 from tracer import Tape
 from tracer.store.writer import Writer
 
-SOON_MSECS = 10_000
+SOON_MSECS = 60_000
 
 
 def open_tape(qtbot: QtBot, window: MainWindow, path: Path, count: int) -> None:

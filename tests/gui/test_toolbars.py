@@ -11,7 +11,7 @@ from gui.windows.main_window import MainWindow
 from gui.windows.menus import FILE_TOOLS
 from gui.windows.run_pill import RunPill
 
-SOON_MSECS = 10_000
+SOON_MSECS = 60_000
 
 
 @pytest.fixture

@@ -32,8 +32,6 @@ def line_of(comment: str) -> int:
 def tapes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Tape]]:
     """The tape of a training, recorded when first asked for."""
     folder, made = tmp_path_factory.mktemp("causes"), dict[str, Tape]()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
 
     def tape(name: str) -> Tape:
         if name not in made:
@@ -42,7 +40,6 @@ def tapes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
         return made[name]
 
     yield tape
-    torch.set_num_threads(threads)
     for each in made.values():
         each.close()
 

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.store.samples import META, compiled_record, step_record, structure_record
+from tests.store.samples import META, Recording, compiled_record, step_record, structure_record
 from tracer import QueryError, Tape
+from tracer.errors import ThinnedError
 from tracer.launch import command as tapescope
+from tracer.model.keep import Keep
 from tracer.model.query import parse
 from tracer.model.step_search import StepSearch, step_ranges
 from tracer.model.structure import ModuleCall, SourceLine
@@ -70,7 +72,7 @@ def tape(tmp_path_factory: pytest.TempPathFactory) -> Tape:
     (folder / "net.py").write_text(SCRIPT)
     path = folder / "net.tape"
     words = ["run", "--headless", "--level", "full", "-o", str(path), str(folder / "net.py")]
-    subprocess.run(tapescope(*words), capture_output=True, timeout=100, check=True)
+    subprocess.run(tapescope(*words), capture_output=True, timeout=240, check=True)
     return Tape(path)
 
 
@@ -234,6 +236,21 @@ def test_a_growing_tape_is_searched_on_and_known_structures_are_not_tested_again
         tape.refresh()
         assert search.find(parse("steps where source:net.py")).tolist() == [4]
         assert tape.find_steps("not op:mul").tolist() == [2]
+
+
+def test_of_a_graph_that_was_thinned_out_nothing_is_claimed(tmp_path: Path) -> None:
+    gone, kept = structure_record(2), structure_record(3, "head")
+    with Recording(tmp_path / "a.tape", Keep(last=5)) as recording:
+        for step in range(120):
+            recording.write(step_record(step, gone if 0 < step < 4 else kept, loss=float(step)))
+    with Tape(tmp_path / "a.tape") as tape:
+        with pytest.raises(ThinnedError, match=r"The graph of step 2 was thinned out to keep the tape small; its ids,"):
+            tape.graph(2)
+        assert tape.find_steps("module:fc").tolist() == []
+        assert tape.find_steps("not module:head").tolist() == []
+        assert tape.find_steps("loss < 5 (module:fc or loss < 3)").tolist() == [0, 1, 2]
+        assert tape.find_steps("not (loss < 3 module:head)").tolist() == list(range(3, 120))
+        assert tape.find_steps("changed").tolist() == [1, 4]
 
 
 def test_forward_only_passes_count_as_calls(tmp_path: Path) -> None:

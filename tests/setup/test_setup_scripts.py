@@ -36,7 +36,7 @@ def machine(tmp_path: Path) -> Machine:
             program.chmod(0o755)
         command = ["/bin/sh", str(SCRIPTS / script), *arguments]
         environment = {"PATH": str(programs), "HOME": str(tmp_path)}
-        return subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=30)
+        return subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=240)
 
     return run
 

@@ -1,14 +1,30 @@
 """Records to write in tests: small structures, steps with scalars, tapes of them."""
 
+import contextlib
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
+from typing import Self
+from unittest.mock import patch
 
 import numpy as np
 
+from tracer.model.keep import Keep
 from tracer.model.records import Pass
 from tracer.model.statistics import Operator, Statistics, Table
 from tracer.model.structure import Edge, Inside, InsideNode, ModuleCall, Node, SourceLine, Structure
-from tracer.store.records import EventRecord, SourceRecord, StatisticsRecord, StepRecord, StructureRecord
+from tracer.store import schema
+from tracer.store.appender import Appender
+from tracer.store.new_tape import create
+from tracer.store.records import (
+    EventRecord,
+    Record,
+    ScalarRecord,
+    SourceRecord,
+    StatisticsRecord,
+    StepRecord,
+    StructureRecord,
+)
 from tracer.store.writer import Writer
 
 META = {"state": "live", "pid": "0", "process_start": "", "command": "train.py", "control": ""}
@@ -100,4 +116,64 @@ def write_rich_tape(path: Path) -> Path:
     writer.append(StatisticsRecord(2, statistics()))
     writer.append(EventRecord("stopped", 3, 5_000, {"reason": "pause"}))
     writer.close("closed")
+    return path
+
+
+class Recording:
+    """Writes in the caller's thread, each call one transaction; `with` closes the tape."""
+
+    def __init__(self, path: Path, keep: Keep | None = None) -> None:
+        self.connection = create(path, META)
+        self._appender = Appender(self.connection, keep)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.execute("BEGIN IMMEDIATE")
+        self._appender.write_end("closed")
+        self.connection.execute("COMMIT")
+        self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with contextlib.suppress(sqlite3.Error):  # a reader is still there
+            self.connection.execute("PRAGMA journal_mode=DELETE")
+        self.connection.close()
+
+    def lose(self, step: int, reason: str) -> None:
+        """Note that a step was not recorded."""
+        self._appender.write_gaps([(step, reason)])
+
+    def write(self, *records: Record) -> None:
+        self.connection.execute("BEGIN IMMEDIATE")
+        self._appender.write(records)
+        self.connection.execute("COMMIT")
+        self._appender.committed()
+
+
+N_FOLDED = 140
+
+
+def write_folded_tape(path: Path) -> Path:
+    """A closed tape of all that comes with many steps: blocks and chunks, values that came late or again, structures
+    that lean on others, graphs and measurements that were thinned out. The rest is as in `write_rich_tape`."""
+    plain, compiled = structure_record(2), compiled_record()
+    leaning = [structure_record(40 + k, "cell") for k in range(4)]
+    gone = structure_record(5, "gone")
+    call = ModuleCall("fc", "Linear", 0, None, False, False)
+    with patch.multiple(schema, BLOCK_STEPS=32, YOUNG_STEPS=16), Recording(path, Keep(last=30)) as recording:
+        for index in range(N_FOLDED):
+            known = (plain, compiled) if index < 20 else (gone,) if index < 80 else (plain, compiled, *leaning)
+            graph = known[index % len(known)]
+            step = step_record(index, graph, loss=1 / (index + 1), lr=0.1 if index % 50 else float("nan"))
+            step = replace(step, level="statistics", evaluated=(call,) if index % 3 else ())
+            if index == 70:
+                step = replace(step, structure=None, scalars={"loss": -0.0, "extra": float("inf")})
+            if index != 33:  # it was lost
+                recording.write(step, StatisticsRecord(index, statistics(index)))
+            if index % 5 == 4:
+                recording.write(ScalarRecord(index - 3, "late", float(index)), ScalarRecord(index - 1, "loss", 0.5))
+            if index % 60 == 59:
+                recording.write(ScalarRecord(2, "late", -float(index)), EventRecord("note", index, 5_000, {"n": index}))
+        lines = (SourceLine("train.py", 7, "Net.forward") for _ in plain.structure.nodes)
+        recording.write(SourceRecord(plain, tuple(lines)))
+        recording.lose(33, "it could not be stored")
     return path

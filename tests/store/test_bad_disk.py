@@ -1,9 +1,12 @@
 """A disk that is full or slow, a process that is killed: the training never notices, the tape says what is missing."""
 
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import pytest
 from tests.store.samples import META, step_record, structure_record
 from tracer import Tape, TapeError
 from tracer.store import backlog, trouble
+from tracer.store import writer as writing
 from tracer.store.records import EventRecord, ScalarRecord
 from tracer.store.writer import Writer
 
@@ -67,13 +71,13 @@ def test_a_disk_that_stays_full_leaves_a_tape_that_opens(tmp_path: Path, monkeyp
 
 def test_a_limit_on_file_size_ends_the_recording_but_not_the_program(tmp_path: Path) -> None:
     code = """
-import resource, signal, sys
+import os, resource, signal, sys
 from pathlib import Path
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 from tests.store.samples import META, step_record, structure_record
 from tracer.store.writer import Writer
 writer = Writer(Path(sys.argv[1]), META)
-resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_FSIZE, (os.path.getsize(sys.argv[1]) + 60_000, resource.RLIM_INFINITY))
 for index in range(150):
     writer.append(step_record(index, structure_record(200, f"layer{index}"), loss=1.0))
     writer._trouble.has_warned or writer.flush(0.05)
@@ -81,7 +85,7 @@ writer.close("closed")
 print("trained")
 """
     tape = tmp_path / "a.tape"
-    done = subprocess.run([sys.executable, "-c", code, tape], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code, tape], cwd=ROOT, capture_output=True, text=True, timeout=240)
     assert (done.returncode, done.stdout) == (0, "trained\n"), done.stderr
     assert done.stderr.count("\n") == 1 and done.stderr.startswith(f"tapescope: {tape} cannot be written")
     with Tape(tape) as opened:
@@ -176,3 +180,71 @@ def test_a_folder_that_is_not_there_is_said_in_one_sentence(tmp_path: Path) -> N
         TapeError, match=r"^Cannot create the tape .*/a\.tape: .*\. Choose a place that can be written\.$"
     ):
         Writer(tmp_path / "none" / "a.tape", META)
+
+
+def test_a_file_that_another_program_locks_holds_nobody_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trouble, "RETRY_SECS", 0.01)
+    writer = Writer(tmp_path / "a.tape", META)
+    writer._connection.execute("PRAGMA busy_timeout=10")
+    writer.append(step_record(0, None, loss=0.0))
+    assert writer.flush()
+    with contextlib.closing(sqlite3.connect(tmp_path / "a.tape", isolation_level=None)) as locking:
+        locking.execute("BEGIN IMMEDIATE")
+        writer.append(step_record(1, None, loss=1.0))
+        assert not writer.flush(0.1)
+        writer.close("closed")
+        locking.execute("ROLLBACK")
+    with Tape(tmp_path / "a.tape") as tape:
+        assert tape.series("loss")[1].tolist() == [0]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("a.tape cannot be written (database is locked); the training goes on, recording waits.")
+
+
+def test_a_disk_that_does_not_answer_is_left_to_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "CLOSE_SECS", 0.05)
+    monkeypatch.setattr(writing, "_GRACE_SECS", 0.05)
+    answers = threading.Event()
+    writer = Writer(tmp_path / "a.tape", META)
+    writer.append(step_record(0, None, loss=0.0))
+    assert writer.flush()
+    writer._connection.set_progress_handler(lambda: 0 if answers.wait() else 1, 1)
+    for index in range(1, 10):
+        writer.append(step_record(index, None, loss=float(index)))
+    writer.close("closed")
+    assert capsys.readouterr().err == (
+        f"tapescope: {tmp_path}/a.tape cannot be written (the disk does not answer); what was recorded last may be "
+        "missing.\n"
+    )
+    with Tape(tmp_path / "a.tape") as tape:
+        assert len(tape) == 1
+    answers.set()  # and so it did, in the end
+    writer._thread.join()
+    with Tape(tmp_path / "a.tape") as tape:
+        assert tape.state == "closed"
+        missing = [step for first, last, _ in tape.gaps for step in range(first, last + 1)]
+        assert [*range(len(tape)), *missing] == [*range(10)]
+
+
+def test_a_program_ends_although_its_disk_does_not_answer(tmp_path: Path) -> None:
+    code = """
+import sys, threading
+from pathlib import Path
+from tests.store.samples import META, step_record
+from tracer.store import writer as writing
+writing.CLOSE_SECS = writing._GRACE_SECS = 0.1
+writer = writing.Writer(Path(sys.argv[1]), META)
+writer.append(step_record(0, None, loss=0.0))
+assert writer.flush()
+writer._connection.set_progress_handler(lambda: threading.Event().wait(), 1)
+writer.append(step_record(1, None, loss=1.0))
+writer.close("closed")
+"""
+    tape = tmp_path / "a.tape"
+    done = subprocess.run([sys.executable, "-c", code, tape], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and done.stderr.count("\n") == 1, done.stderr
+    with Tape(tape) as opened:
+        assert len(opened) == 1

@@ -1,46 +1,86 @@
 """Files that are no tapes, or not any more: one clear sentence, never a wrong value, a crash or a wait."""
 
 import contextlib
+import math
 import os
 import random
 import sqlite3
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import networkx as nx
+import numpy as np
 import pytest
 
-from tests.store.samples import META, step_record, write_rich_tape, write_tape
+from tests.store.samples import META, N_FOLDED, step_record, write_folded_tape, write_rich_tape, write_tape
 from tracer import Tape, TapeError
+from tracer.errors import ThinnedError
+from tracer.model.records import Pass
+from tracer.model.statistics import Statistics, Table
 from tracer.store import schema
+from tracer.store.blobs import checksum
 from tracer.store.writer import Writer
 
 
-@pytest.fixture(scope="module")
-def intact(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return write_rich_tape(tmp_path_factory.mktemp("tape") / "a.tape").read_bytes()
+@pytest.fixture(scope="module", params=[write_rich_tape, write_folded_tape])
+def intact(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    written: Path = request.param(tmp_path_factory.mktemp("tape") / "a.tape")
+    return written.read_bytes()
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Instead of what a step has: nothing is said, which is never wrong."""
+
+    sentence: str
 
 
 def everything(path: Path) -> list[Any]:
     """All that a tape can say, except its own path."""
     with Tape(path) as tape:
-        said: list[Any] = [tape.meta, tape.state, tape.gaps, tape.events()]
-        table = tape.refresh().steps
+        said: list[Any] = [tape.meta, tape.state, tape.gaps, tape.events(), len(tape)]
+        batch = tape.refresh()
+        table = batch.steps
         said += [table.durations.tolist(), *(table.column(name).tolist() for name in table.DTYPES)]
         said += [table.texts(name) for name in table.NAMED]
-        said += [tape.scalars, *([array.tolist() for array in tape.series(name)] for name in tape.scalars)]
-        for step in tape.steps:
-            graph = tape.graph(step.index)
-            for node in graph.nodes.values():
-                node["inside"] = None if node["inside"] is None else nx.node_link_data(node["inside"], edges="edges")
-            said += [step, dict(graph.nodes(data=True)), list(graph.edges(keys=True, data=True)), graph.graph]
-            measured = tape.statistics(step.index)
-            if measured is not None:
-                tables = measured.calls, measured.parameters, measured.nodes
-                said += [(table.keys, table.columns, repr(table.values.tolist())) for table in tables]
-                said += [measured.operators, measured.operator_secs.tolist()]
+        said += [tape.scalars, list(batch.scalars)]
+        for name in tape.scalars:
+            said += map(repr, (bytes(array) for pair in (tape.series(name), batch.scalars[name]) for array in pair))
+            said += map(repr, (array.tolist() for points in (10, 10_000) for array in tape.curve(name, points=points)))
+            said += [repr(tape.envelope(name, 5, 99, 9).means.tolist())]
+        for index in range(len(tape)):
+            said += about_step(tape, index)
         return said
+
+
+def about_step(tape: Tape, index: int) -> list[Any]:
+    said: list[Any] = []
+    for ask in (tape.step, tape.lines_digest, tape.graph, tape.statistics):
+        try:
+            said.append(plain(ask(index)))
+        except TapeError as error:
+            if "was not recorded" not in str(error) and "thinned" not in str(error):
+                raise
+            said.append(Refused(str(error)))
+    return said
+
+
+def plain(found: Any) -> Any:
+    """What can be compared, NaN included."""
+    if isinstance(found, nx.MultiDiGraph):
+        for node in found.nodes.values():
+            node["inside"] = None if node["inside"] is None else nx.node_link_data(node["inside"], edges="edges")
+        return dict(found.nodes(data=True)), list(found.edges(keys=True, data=True)), found.graph
+    if isinstance(found, Statistics):
+        tables = [(table.keys, table.columns, repr(table.values.tolist())) for table in found_tables(found)]
+        return tables, found.operators, found.operator_secs.tolist()
+    return repr(found)
+
+
+def found_tables(found: Statistics) -> tuple[Table, ...]:
+    return found.calls, found.parameters, found.nodes
 
 
 def make_missing(path: Path) -> None:
@@ -137,13 +177,15 @@ def test_any_name_of_a_file_will_do(name: str | bytes, tmp_path: Path) -> None:
 
 
 def assert_right_or_refused(path: Path, expected: list[Any]) -> bool:
-    """True where it was refused."""
+    """True where it was refused, or a part of it."""
     try:
-        assert everything(path) == expected
+        found = everything(path)
     except TapeError as error:
         assert "\n" not in str(error)
         return True
-    return False
+    pairs = list(zip(found, expected, strict=True))
+    assert all(one == other or isinstance(one, Refused) for one, other in pairs)
+    return any(one != other for one, other in pairs)
 
 
 def test_a_tape_cut_anywhere_is_right_or_refused(intact: bytes, tmp_path: Path) -> None:
@@ -161,19 +203,19 @@ def test_flipped_bits_never_make_a_wrong_value(intact: bytes, tmp_path: Path) ->
     path.write_bytes(intact)
     expected, chance, refused = everything(path), random.Random(7), 0
     used = [at for at in range(len(intact)) if any(intact[max(0, at - 8) : at + 8])]  # most of a small tape is empty
-    for _ in range(400):
+    for _ in range(150):
         damaged = bytearray(intact)
         damaged[chance.choice(used)] ^= 1 << chance.randrange(8)
         path.write_bytes(damaged)
         refused += assert_right_or_refused(path, expected)
-    assert refused > 300
+    assert refused > 100
 
 
 def test_bytes_overwritten_with_noise_never_make_a_wrong_value(intact: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.tape"
     path.write_bytes(intact)
     expected, chance = everything(path), random.Random(8)
-    for _ in range(60):
+    for _ in range(40):
         damaged, at, n = bytearray(intact), chance.randrange(len(intact)), chance.choice([2, 40, 5000])
         damaged[at : at + n] = chance.randbytes(len(damaged[at : at + n]))
         path.write_bytes(damaged)
@@ -222,6 +264,21 @@ def test_altered_lines_and_numbers_are_refused(statement: str, sentence: str, tm
     alter(tmp_path / "a.tape", statement)
     with pytest.raises(TapeError, match=sentence):
         everything(tmp_path / "a.tape")
+
+
+def test_a_graph_that_leans_on_one_that_leans_itself_is_refused(tmp_path: Path) -> None:
+    """Nothing may send a reader round in circles, though each row by itself is as it should be."""
+    path = write_folded_tape(tmp_path / "a.tape")
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as file:
+        for number, base in ((4, 5), (5, 5)):
+            *fields, _ = file.execute("SELECT * FROM structure WHERE id = ?", (number,)).fetchone()
+            fields[5] = base
+            file.execute("REPLACE INTO structure VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*fields, checksum(*fields)))
+    with Tape(path) as tape:
+        for number in (4, 5):
+            with pytest.raises(TapeError, match="graph 5, which others lean on, leans itself"):
+                tape.structure(number)
+        assert len(tape.structure(6).nodes) == 44
 
 
 GOLDEN = Path(__file__).resolve().parents[1] / "data"
@@ -273,6 +330,48 @@ def test_the_golden_tape_of_format_2_reads_as_ever() -> None:
         assert measured.parameters.column("grad_norm").tolist()[0] == 2.0
         assert [(item.name, item.flops) for item in measured.operators] == [("aten.mm.default", 16)]
         assert measured.operator_secs.tolist() == [0.125]
+
+
+def test_the_golden_tape_of_format_3_reads_as_ever() -> None:
+    nan = float("nan")
+    with Tape(GOLDEN / "format-3.tape") as tape:
+        assert tape.state == "closed" and len(tape) == N_FOLDED and tape.scalars == ["loss", "lr", "late", "extra"]
+        known = [index for index in range(N_FOLDED) if index != 33]
+        assert tape.table.column("steps").tolist() == known
+        loss = {index: 0.5 if index % 5 == 3 else 1 / (index + 1) for index in range(N_FOLDED)} | {70: -0.0}
+        assert_series(tape, "loss", loss)
+        assert_series(tape, "lr", {index: 0.1 if index % 50 else nan for index in known if index != 70})
+        late = {index: index + 3.0 for index in range(1, N_FOLDED, 5)} | {2: -119.0}
+        assert_series(tape, "late", late)
+        assert_series(tape, "extra", {70: float("inf")})
+        assert (33, 33, "it could not be stored") in tape.gaps
+        assert [(event.step, event.data) for event in tape.events("note")] == [(59, {"n": 59}), (119, {"n": 119})]
+        for step in tape:
+            expected = {name: some[step.index] for name, some in (("loss", loss), ("late", late)) if step.index in some}
+            assert expected.items() <= step.scalars.items()
+            assert step.passes == (Pass("backward", 0.5),) and step.started_ns == 1_000 + step.index
+        with pytest.raises(TapeError, match="Step 33 was not recorded \\(it could not be stored"):
+            tape.step(33)
+        with pytest.raises(ThinnedError, match="The graph of step 50 was thinned out to keep the tape small"):
+            tape.graph(50)
+        with pytest.raises(ThinnedError, match="measurements are kept of none"):
+            tape.statistics(50)
+        assert tape.step(50).shape_id == "shape-5-gone" and tape.step(70).shape_id == ""
+        assert [len(tape.graph(index)) for index in range(134, N_FOLDED)] == [42, 43, 44, 45, 4, 3]
+        measured = tape.statistics(139)
+        assert measured is not None and measured.calls.row("fc#0") == {"mean": 139.0, "nans": 0.0}
+        op = "fc#0/MulBackward0:0"
+        assert [tape.graph(index).nodes[op]["source"] for index in (0, 138)] == 2 * [
+            {"file": "train.py", "line": 7, "function": "Net.forward"}
+        ]
+        assert [len(tape.graph(index).graph["module_calls"]) for index in (137, 138)] == [2, 1]
+
+
+def assert_series(tape: Tape, name: str, expected: dict[int, float]) -> None:
+    steps, values = tape.series(name)
+    assert steps.tolist() == sorted(expected)
+    np.testing.assert_array_equal(values, [expected[step] for step in sorted(expected)])
+    assert math.copysign(1, values[0]) == math.copysign(1, expected[int(steps[0])])
 
 
 def test_golden_tapes_reach_up_to_the_present_format() -> None:

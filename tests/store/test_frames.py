@@ -1,6 +1,9 @@
 """A tape as a pandas data frame, checked against the steps read one by one."""
 
+import contextlib
+import sqlite3
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +12,7 @@ import pytest
 
 from tests.store.samples import META, step_record, structure_record, write_rich_tape
 from tracer import Tape, UsageError
+from tracer.store import schema
 from tracer.store.records import ScalarRecord
 from tracer.store.writer import Writer
 
@@ -39,6 +43,24 @@ def test_a_frame_says_what_the_steps_say(tape_path: Path) -> None:
         assert row["started"].value == step.started_ns and str(row["started"].tz) == "UTC"
         for column, name in (("loss", "loss"), ("accuracy", "accuracy"), ("phase (scalar)", "phase")):
             np.testing.assert_equal(row[column], step.scalars.get(name, np.nan))
+
+
+def test_old_steps_stand_in_the_frame_as_new_ones_do(tmp_path: Path) -> None:
+    writer, graphs = Writer(tmp_path / "run.tape", META), [structure_record(2), structure_record(3)]
+    n_steps = 2 * schema.BLOCK_STEPS + schema.YOUNG_STEPS
+    for index in range(n_steps):
+        writer.append(replace(step_record(index, graphs[index % 2], loss=index / 7), started_ns=index * 1_000))
+        if index % 1_000 == 0:
+            assert writer.flush(30)
+    writer.close("closed")
+    with contextlib.closing(sqlite3.connect(tmp_path / "run.tape")) as file:
+        assert file.execute("SELECT count(*) FROM block").fetchone()[0] >= 1
+    with Tape(tmp_path / "run.tape") as tape:
+        frame, steps = tape.to_pandas(), list(tape)
+        assert frame.index.tolist() == [step.index for step in steps] == list(range(n_steps))
+        assert tape.started_ns.tolist() == [step.started_ns for step in steps]
+        assert frame["topology_id"].tolist() == [step.topology_id for step in steps]
+        assert frame["loss"].tolist() == [step.scalars["loss"] for step in steps]
 
 
 def test_a_frame_can_be_changed_without_changing_the_tape(tape_path: Path) -> None:

@@ -16,14 +16,10 @@ from tracer.store.writer import Writer
 
 
 @pytest.mark.parametrize(
-    ("process", "state"),
-    [
-        ({"pid": str(os.getpid()), "process_start": process_start(os.getpid())}, "live"),
-        ({"pid": str(os.getpid()), "process_start": "another"}, "abrupt"),
-    ],
+    ("start", "state"), [(process_start(os.getpid()), "live"), ("another", "abrupt")], ids=["live", "abrupt"]
 )
-def test_a_heading_says_what_the_tape_says(tmp_path: Path, process: dict[str, str], state: str) -> None:
-    writer = Writer(tmp_path / "run.tape", META | process)
+def test_a_heading_says_what_the_tape_says(tmp_path: Path, start: str, state: str) -> None:
+    writer = Writer(tmp_path / "run.tape", META | {"pid": str(os.getpid()), "process_start": start})
     writer.append(step_record(0))
     assert writer.flush()
     heading = read_heading(writer.path)

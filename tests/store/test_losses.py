@@ -33,7 +33,7 @@ def test_two_threads_lose_nothing_between_them() -> None:
     is_over = threading.Event()
 
     def take() -> None:
-        while losses or not is_over.is_set():
+        while not is_over.is_set() or losses:  # in this order
             steps = losses.next(1_000)
             losses.written(len(steps))
             taken.extend(step for step, _ in steps)

@@ -160,7 +160,7 @@ def test_one_commit_a_second_is_synced_and_none_waits_for_longer(
                 return bool(connection.execute("PRAGMA synchronous").fetchone()[0] == FULL)
 
         synced = []
-        for now in (100.0, 100.4, 100.9, 101.0, 101.5):
+        for now in (100.0, 100.4, 100.9, 101.0, 101.5):  # noqa: B007 - the clock
             synced.append(commit())
             assert not mine.is_sync_due
         assert synced == [True, False, False, True, False]

@@ -69,7 +69,7 @@ def test_a_deleted_file_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFix
     end(writer)
     assert list(tmp_path.iterdir()) == []
     assert capsys.readouterr().err == (
-        f"tapescope: {tmp_path}/a.tape cannot be written (the file was deleted); the training goes on, recording has "
+        f"tapescope: {tmp_path}/a.tape cannot be written (the file is gone); the training goes on, recording has "
         "ended.\n"
     )
 

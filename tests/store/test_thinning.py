@@ -108,14 +108,14 @@ def test_the_steps_that_changed_the_structure_stay(tmp_path: Path) -> None:
 
 
 def test_a_budget_thins_measurements_first_and_never_scalars(tmp_path: Path) -> None:
-    whole = measured_tape(tmp_path / "whole.tape", None, 2, 6000)
+    whole = measured_tape(tmp_path / "whole.tape", None, 2, 4000)
     budget = whole.stat().st_size // 2
-    with Tape(measured_tape(tmp_path / "a.tape", Keep(budget), 2, 6000)) as tape:
-        check_what_is_never_thinned(tape, 6000)
+    with Tape(measured_tape(tmp_path / "a.tape", Keep(budget), 2, 4000)) as tape:
+        check_what_is_never_thinned(tape, 4000)
         assert tape.path.stat().st_size <= budget
-        steps = range(0, 6000, 97)
+        steps = range(0, 4000, 97)
         assert all(len(tape.graph(index)) == 22 for index in steps)
-        assert tape.statistics(5998) is not None
+        assert tape.statistics(3998) is not None
         assert any("measurements are kept of every" in reason for _, _, reason in tape.gaps)
 
 

@@ -5,12 +5,13 @@ from math import sqrt
 
 import torch
 
-from tracer.capture.aside import aside, numbers_of
+from tracer.capture.aside import aside, is_recorded, numbers_of
 from tracer.capture.names import Names
 
 
 class StepGradients:
-    """Reads each once, when asked. To be used while the step's gradients stand."""
+    """Reads each once, when asked. To be used while the step's gradients stand; tells of none while a CUDA graph is
+    captured, for there they have no values."""
 
     def __init__(self, names: Names) -> None:
         self._names = names
@@ -27,7 +28,7 @@ class StepGradients:
 
     def _read(self) -> dict[str, float | None]:
         if self._norms is None:
-            self._norms = _norms(self._names.living_parameters())
+            self._norms = {} if is_recorded() else _norms(self._names.living_parameters())
         return self._norms
 
 

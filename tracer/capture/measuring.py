@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tracer.capture.aside import aside
+from tracer.capture.aside import aside, is_recorded
 from tracer.capture.calls import CallLog
 from tracer.capture.hooks import Undo
 from tracer.capture.probe import Draft, Guard, Keys, Late, OperatorDraft, Probe
@@ -92,17 +92,18 @@ class Measuring:
         return spans
 
     def take(self, step: int, keys: Keys) -> None:
-        """End the measured step and detach. To be called before the call log is cleared: `keys` reads its positions."""
-        if self._attached:
+        """End the measured step and detach. To be called before the call log is cleared: `keys` reads its positions.
+        A step taken down for a CUDA graph has no numbers."""
+        if self._attached and not is_recorded():
             drafts: Drafts = []
             for each in list(self._attached):
                 each.take(keys, drafts)
             self._under_way.append(_UnderWay(step, drafts))
-            self.detach()
+        self.detach()
 
     def arrived(self, wait: bool = False) -> Iterator[tuple[int, Statistics]]:
         """(step, its statistics) of those that are complete, in order; with `wait` of all."""
-        while self._under_way and (wait or self._under_way[0].is_here()):
+        while self._under_way and not is_recorded() and (wait or self._under_way[0].is_here()):
             first = self._under_way.pop(0)
             yield first.step, first.statistics()
 

@@ -1,8 +1,12 @@
-"""The event that says where a NaN or an Inf came from. Finite steps cost one comparison."""
+"""The event that says where a NaN or an Inf came from. Finite steps cost one comparison.
+
+The loss on an accelerator is known a step late, when its graph is gone: the next step's graph is searched. Where that
+one is healthy again the event has no origin, and stands at the step whose loss it was.
+"""
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -16,13 +20,28 @@ from tracer.model.structure import SourceLine
 Lines = Callable[[str], SourceLine | None]
 
 
+@dataclass(frozen=True, slots=True)
+class BadLoss:
+    """A loss that is not finite, whose graph was not captured or, where `is_late`, could not be searched in time."""
+
+    step: int
+    value: str
+    is_late: bool = False
+
+    @property
+    def data(self) -> dict[str, object]:
+        """That of the event."""
+        return {"what": "loss", "value": self.value, "origin": None, **({"late": True} if self.is_late else {})}
+
+
 class NotFinite:
     """Notices the first step of a row of steps whose loss, or whose gradients, are not finite."""
 
     def __init__(self) -> None:
         self._has_bad_loss = False
         self._has_bad_gradients = False
-        self._is_late = False
+        self._late: BadLoss | None = None
+        self._unexplained: BadLoss | None = None
         self._origin: Origin | None = None
         self._evidence = Evidence()
 
@@ -32,25 +51,37 @@ class NotFinite:
         if isinstance(loss, float):
             before, self._has_bad_loss = self._has_bad_loss, not math.isfinite(loss)
             return self._has_bad_loss and not before
-        return self._is_late
+        return self._late is not None
 
-    def arrived(self, loss: float) -> None:
+    def arrived(self, step: int, loss: float) -> None:
         """The value of a loss on an accelerator, a step late: the next graph is searched."""
         before, self._has_bad_loss = self._has_bad_loss, not math.isfinite(loss)
-        self._is_late = self._has_bad_loss and not before
+        if self._has_bad_loss and not before:
+            self._late = BadLoss(step, _value(loss), is_late=True)
 
     def search(self, loss: torch.Tensor, nodes: Sequence[Any], suspects: Sequence[range]) -> None:
-        self._is_late = False
+        late, self._late = self._late, None
         self._evidence = Evidence()
         self._origin = find_origin(loss, nodes, suspects)
         if self._origin is not None:
             self._evidence = gather(loss, nodes, self._origin.number)
+        else:
+            self._unexplained = late
 
-    def without_graph(self, loss: object) -> dict[str, object]:
-        """The data of a "not_finite" event for a step whose graph is not captured. `loss` is as in `is_new`."""
-        self._is_late = False
-        value = "inf" if isinstance(loss, float) and math.isinf(loss) else "nan"
-        return {"what": "loss", "value": value, "origin": None}
+    def without_graph(self, step: int, loss: object) -> BadLoss:
+        """The loss that is not finite where the graph of this step is not captured. `loss` is as in `is_new`."""
+        late, self._late = self._late, None
+        return late or BadLoss(step, _value(loss))
+
+    def unexplained(self) -> BadLoss | None:
+        """A loss that was not finite on an accelerator, and no graph tells why. To be asked once that was searched."""
+        unexplained, self._unexplained = self._unexplained, None
+        return unexplained
+
+    def end(self) -> BadLoss | None:
+        """The same where no step follows any more."""
+        late, self._late = self._late, None
+        return late
 
     def loss_event(self, step: EndedStep, line: Lines) -> dict[str, object] | None:
         """The data of a "not_finite" event for the origin found in this step."""
@@ -109,3 +140,7 @@ def _input(taken: Taken, step: EndedStep) -> dict[str, object]:
 def _seen(seen: Seen) -> dict[str, object]:
     values = None if seen.values is None else asdict(seen.values)
     return {"shape": list(seen.shape), "dtype": seen.dtype, "values": values}
+
+
+def _value(loss: object) -> str:
+    return "inf" if isinstance(loss, float) and math.isinf(loss) else "nan"

@@ -19,7 +19,7 @@ from tracer.capture.gradients import StepGradients
 from tracer.capture.guard import guarded
 from tracer.capture.live_changes import LiveChanges
 from tracer.capture.measuring import Measuring
-from tracer.capture.not_finite import NotFinite
+from tracer.capture.not_finite import BadLoss, NotFinite
 from tracer.capture.optimizers import Optimizers
 from tracer.capture.passes import See
 from tracer.capture.place import is_in_optimizer
@@ -82,6 +82,8 @@ class Recorder:
         self._not_finite = NotFinite()
         self._search = self._guard_alone(self._not_finite.search)
         self._ask = self._guard_alone(self._ask_breakpoints)
+        self._end = self._guard(self._end_graph)
+        self._measure = self._guard(self._take_measurements)
 
     def start(self) -> None:
         """Begin the tape and put the hooks in."""
@@ -168,6 +170,7 @@ class Recorder:
         if self._index:
             self._witness.ended(self._control.unanswered)
         self._append_arrived(wait=True)
+        self._put_bad_loss(self._not_finite.end())
         self._event("closed", state="closed")
         self._writer.close("closed")
         if self._server is not None:
@@ -231,7 +234,7 @@ class Recorder:
         if self._graph.is_attached:
             self._graph.record(roots, kind, self._onlooker(roots, is_bad))
         elif is_bad:
-            self._event("not_finite", **self._not_finite.without_graph(loss))
+            self._put_bad_loss(self._not_finite.without_graph(self._index, loss))
 
     def _onlooker(self, roots: list[torch.Tensor], is_bad: bool) -> See | None:
         """Who is to see the nodes of a backward: nobody in a healthy step that is not measured."""
@@ -321,7 +324,7 @@ class Recorder:
         """Put the step that was being formed on the tape, wholly, and begin the next."""
         record = self._put_step(optimizer, phase) if self._early is None else self._put_rest(self._early, phase)
         if self._graph.is_attached:
-            self._guard(self._take_measurements)()
+            self._measure()
         self._append_arrived()
         structure = record.structure
         facts = self._facts(record.scalars, structure, record.evaluated)
@@ -340,7 +343,7 @@ class Recorder:
         level = self._sampling.level if self._measuring.is_attached else "structure"
         self._ended = None
         if self._graph.is_attached:
-            self._guard(self._end_graph)()  # where it fails the step is recorded without its graph
+            self._end()  # where it fails the step is recorded without its graph
         ended = self._ended
         passes = (*([Pass("forward", count=n_evaluations)] if n_evaluations else ()), *self._passes)
         record = StepRecord(
@@ -375,6 +378,7 @@ class Recorder:
         found = self._not_finite.loss_event(ended, self._graph.line)
         if found is not None:
             self._event("not_finite", **found)
+        self._put_bad_loss(self._not_finite.unexplained())
         self._ended = ended
 
     def _take_measurements(self) -> None:
@@ -415,12 +419,16 @@ class Recorder:
             self._writer.append(ScalarRecord(step, name, value))
             self._control.history.append({name: value})
             if name == "loss":
-                self._not_finite.arrived(value)
+                self._not_finite.arrived(step, value)
         for step, statistics in self._measuring.arrived(wait):
             self._writer.append(StatisticsRecord(step, statistics))
             found = self._not_finite.gradient_event(statistics)
             if found is not None:
                 self._writer.append(EventRecord("not_finite", step, time.time_ns(), found))
+
+    def _put_bad_loss(self, loss: BadLoss | None) -> None:
+        if loss is not None:
+            self.put_event(loss.step, "not_finite", **loss.data)
 
     def _event(self, kind: str, **data: object) -> None:
         self.put_event(self._index, kind, **data)

@@ -1,11 +1,14 @@
 """Numbers of a step. Those on the CPU are read at once; those on an accelerator are copied without waiting and read
-later."""
+later. While a CUDA graph is captured they are left alone: they have no values, and to ask for any would break the
+capture."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensor
+
+from tracer.capture.aside import is_recorded
 
 Number = float | torch.Tensor
 
@@ -50,7 +53,10 @@ class StepScalars:
 
     def so_far(self, whose: str | None = None) -> "SoFar":
         """What `take` would give now, read as it is asked for."""
-        return SoFar(self._known(whose))
+        numbers = self._known(whose)
+        if is_recorded():
+            numbers = {name: number for name, number in numbers.items() if not _is_far(number)}
+        return SoFar(numbers)
 
     def _known(self, whose: str | None) -> dict[str, Number]:
         numbers = dict(self._numbers)
@@ -63,11 +69,13 @@ class StepScalars:
         return numbers
 
     def read(self, name: str, step: int, number: Number) -> float | None:
-        """The number as a float; None if it is on its way and `arrived` will tell."""
+        """The number as a float; None if it is on its way and `arrived` will tell, or has no value yet."""
         if not isinstance(number, torch.Tensor):
             return float(number)
         if number.device.type == "cpu":
             return float(number.item())
+        if is_recorded():
+            return None
         copy = torch.empty((), dtype=number.dtype, pin_memory=number.device.type == "cuda")
         copy.copy_(number.detach().reshape(()), non_blocking=True)
         arrived = torch.Event(number.device.type)
@@ -77,7 +85,7 @@ class StepScalars:
 
     def arrived(self, wait: bool = False) -> Iterator[tuple[str, int, float]]:
         """(name, step, value) of the copies that are complete; with `wait` of all."""
-        while self._copies and (wait or self._copies[0].arrived.query()):
+        while self._copies and not is_recorded() and (wait or self._copies[0].arrived.query()):
             copy = self._copies.pop(0)
             copy.arrived.synchronize()
             yield copy.name, copy.step, float(copy.value.item())
@@ -104,7 +112,7 @@ class SoFar(Mapping[str, float]):
 
 
 def loss_of(roots: list[torch.Tensor]) -> Number | None:
-    """The value of a backward's root where it is one real number: a float, or a copy on the accelerator."""
+    """The value of a backward's root where it is one real number, if it is there: a float, or a copy on its device."""
     if len(roots) != 1 or not isinstance(roots[0], torch.Tensor) or roots[0].numel() != 1:
         return None
     loss = roots[0]
@@ -113,7 +121,11 @@ def loss_of(roots: list[torch.Tensor]) -> Number | None:
     if loss.is_cpu:
         value = loss.item()
         return None if isinstance(value, complex) else float(value)
-    return None if loss.is_complex() else loss.detach().clone()
+    return None if loss.is_complex() or is_recorded() else loss.detach().clone()
+
+
+def _is_far(number: Number) -> bool:
+    return isinstance(number, torch.Tensor) and not number.is_cpu
 
 
 def learning_rates(optimizer: torch.optim.Optimizer) -> dict[str, Number]:

@@ -39,8 +39,8 @@ class Root:
 @dataclass(frozen=True, slots=True)
 class Walk:
     """One traversal. `nodes` are alive autograd nodes in order from the roots, `numbers` their sequence numbers
-    relative to a base (`LEAF_NUMBER` for AccumulateGrad, which has none), `roots` the positions of the roots' nodes;
-    `key` is the same for equal walks."""
+    relative to a base (`LEAF_NUMBER` for what has none, AccumulateGrad above all), `roots` the positions of the roots'
+    nodes; `key` is the same for equal walks."""
 
     nodes: list[Any]
     numbers: list[int]
@@ -100,6 +100,8 @@ class Walker:
         numbers = [LEAF_NUMBER] * len(nodes)
         for at in outline.ops:
             numbers[at] = nodes[at]._sequence_nr() - base
+        for at in outline.named:
+            numbers[at] = min(numbers[at], LEAF_NUMBER)  # an Error node has none either, seen in torch 2.11
         get = self._leaf_codes.get
         leaves = [nodes[at].variable for at in outline.leaves]
         codes = [get(id(leaf)) for leaf in leaves]

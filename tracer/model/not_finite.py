@@ -46,13 +46,20 @@ class Operand:
     values: Values | None
 
 
+def unsearched_text(data: Mapping[str, Any]) -> str:
+    """Why an event has no origin, in words."""
+    if data.get("late"):
+        return "an accelerator tells it a step late, and the graph of the next step shows no cause"
+    return "the graph of this step was not recorded"
+
+
 def origin_text(data: Mapping[str, Any]) -> str:
     """Where a NaN or an Inf came from, in words."""
     value = {"nan": "NaN", "inf": "Inf"}.get(str(data.get("value")), "not finite")
     if data.get("what") == "gradient":
         return f"{value} in the gradient of {data.get('parameter')}"
     if data.get("origin") is None:
-        return f"{value} in the loss; the graph of this step was not recorded"
+        return f"{value} in the loss; {unsearched_text(data)}"
     call = str(data.get("call") or "")
     op = f"{data.get('op')} in {'the model itself' if call.startswith('#') else call or 'no module'}"
     left = f"parameter {data.get('parameter')}, as the update before left it, taken by {op}"

@@ -52,7 +52,8 @@ class Event:
     Kinds, and what `data` has:
     started (level, every), level (level, every, before), closed (state), evaluated (passes, modules),
     not_finite (what: "loss" or "gradient", value, origin: "op", "parameter", "input" or None, node, op, module, call,
-    parameter, source; inputs and output as in `tracer/model/not_finite.py`), capture_failed (hook, traceback),
+    parameter, source; inputs and output as in `tracer/model/not_finite.py`; without an origin, late: the loss was known
+    when its graph was gone), capture_failed (hook, traceback),
     exception (see below);
     stopped (reason: "pause", "step", "breakpoint" or "exception", text, breakpoints: their ids, moment, optimizers: the
     name of each, and of each of its groups the hyperparameters and n_parameters), continued,

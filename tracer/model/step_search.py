@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tracer.errors import QueryError, TapeError
+from tracer.errors import QueryError, TapeError, ThinnedError
 from tracer.model.comparing import compared, is_so
 from tracer.model.matching import test_of
 from tracer.model.query import (
@@ -58,7 +58,8 @@ class StepSource(Protocol):
 
 
 class StepSearch:
-    """Answers queries about the steps of one tape, also while it grows: what many steps share is tested once.
+    """Answers queries about the steps of one tape, also while it grows: what many steps share is tested once. Of a step
+    whose graph was thinned out it finds only what holds whatever that graph was.
 
     What is asked of nodes side by side, as in `op:relu -module:layer4`, has to hold of one node; where all of it is
     negative, as in `not op:relu`, no node may be so.
@@ -67,7 +68,8 @@ class StepSearch:
     def __init__(self, source: StepSource, is_wanted: Callable[[], bool] = lambda: True) -> None:
         self._source = source
         self._is_wanted = is_wanted
-        self._answers: dict[Expression, dict[object, bool]] = {}
+        self._answers: dict[Expression, dict[object, bool | None]] = {}
+        self._has_unknown = self._takes_unknown = False
         self._indexes: dict[Content, SearchIndex] = {}
 
     def find(self, query: Query) -> Ints:
@@ -78,7 +80,12 @@ class StepSearch:
         steps: Ints = self._source.table.column("steps").astype(np.int64)
         if query.expression is None:
             return steps[:0]
-        return steps[self._where(query.expression)]
+        self._has_unknown = self._takes_unknown = False
+        found = self._where(query.expression)
+        if self._has_unknown:
+            self._takes_unknown = True
+            found &= self._where(query.expression)
+        return steps[found]
 
     def forget(self) -> None:
         """Lets go of the answers to earlier queries."""
@@ -146,15 +153,24 @@ class StepSearch:
         for at, pair in enumerate(pairs.tolist()):
             content = pair // width - 1, pair % width - 1
             key = (content, self._digest(content)) if has_lines else content
-            if key not in answers:
+            if answers.get(key) is None:
                 if not self._is_wanted():
                     break
                 if has_lines:
                     self._indexes.pop(content, None)
-                answers[key] = content != (NONE, NONE) and test(content)
-            found[at] = answers[key]
+                answers[key] = content != (NONE, NONE) and self._tested(test, content)
+            answer = answers[key]
+            self._has_unknown |= answer is None
+            found[at] = self._takes_unknown if answer is None else answer
         answered: Bools = found[rows.reshape(-1)]
         return answered
+
+    def _tested(self, test: Callable[[Content], bool], content: Content) -> bool | None:
+        """None where its graph was thinned out."""
+        try:
+            return test(content)
+        except ThinnedError:
+            return None
 
     def _measured(self, expression: Expression) -> Bools:
         """The steps in which it holds of something measured; each has numbers of its own."""
@@ -174,7 +190,7 @@ class StepSearch:
                 if answer is None:
                     continue
                 answers[step] = answer
-            found[row] = answers[step]
+            found[row] = bool(answers[step])
         return found
 
     def _holds(self, expression: Expression, step: int, content: Content) -> bool | None:

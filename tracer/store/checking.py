@@ -10,7 +10,7 @@ from tracer.store.audit import all_rows, audit, recorded_rows
 from tracer.store.connection import open_read_only
 from tracer.store.damage import DamageError, reading
 from tracer.store.facts_reader import FactsReader
-from tracer.store.heading import state_of
+from tracer.store.liveness import state_of
 from tracer.store.loss_words import loss_words
 from tracer.store.migration import open_tape
 from tracer.store.row_checks import is_intact

@@ -15,12 +15,16 @@ def leave(connection: sqlite3.Connection) -> None:
         connection.close()
 
 
-def leave_moved(connection: sqlite3.Connection, to: Path) -> None:
-    """Of a file that was moved to `to` without its log. Under its old name another tape may lie by now, whose log
-    `journal_mode=DELETE` would remove: only a connection that was opened where the file is may do that."""
+def leave_moved(connection: sqlite3.Connection, to: Path | None) -> None:
+    """Of a file that was moved to `to` without its log, nobody knows where to if that is None. Under its old name
+    another tape may lie by now, whose log `journal_mode=DELETE` would remove: only a connection that was opened where
+    the file is may do that."""
     try:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        is_busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     finally:
         connection.close()
-    with contextlib.closing(sqlite3.connect(to)) as there:
-        there.execute("PRAGMA journal_mode=DELETE")
+    if is_busy:
+        raise sqlite3.OperationalError("a reader is still there")
+    if to is not None:
+        with contextlib.closing(sqlite3.connect(to)) as there:
+            there.execute("PRAGMA journal_mode=DELETE")

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -46,3 +47,11 @@ def _is_alive_on_windows(pid: int) -> bool:
         return bool(kernel.WaitForSingleObject(handle, 0) == still_running)
     finally:
         kernel.CloseHandle(handle)
+
+
+def state_of(meta: Mapping[str, str]) -> str:
+    """Of a tape: "live" (its process runs), "closed" (it ended properly), "abrupt" (its process is gone)."""
+    state = meta.get("state", "closed")
+    if state != "live":
+        return state
+    return "live" if is_alive(int(meta["pid"]), meta["process_start"]) else "abrupt"

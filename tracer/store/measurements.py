@@ -50,7 +50,7 @@ class _Columns:
 
     def __init__(self, content: bytes, n: int, is_shuffled: bool) -> None:
         if len(content) < n:
-            raise DamageError("stored measurements are shorter than they claim")
+            raise DamageError("measurements in it are shorter than they claim")
         self._letters = iter(content[:n].decode("ascii"))
         self._content = content
         self._start = n

@@ -30,9 +30,9 @@ from tracer.store.blobs import checksum
 from tracer.store.curve_reader import CurveReader, Values
 from tracer.store.curves import Bins
 from tracer.store.damage import compare, reading
-from tracer.store.facts_reader import FactsReader
+from tracer.store.facts_reader import THINNED, FactsReader
 from tracer.store.frames import to_frame
-from tracer.store.liveness import is_alive
+from tracer.store.liveness import state_of
 from tracer.store.migration import open_tape
 from tracer.store.snapshot import BEFORE_ALL, snapshot
 from tracer.store.step_reader import StepReader
@@ -86,7 +86,7 @@ class Tape:
         self._is_checked, self._has_told = is_whole, False
         try:
             with reading(self.path):
-                self._catch_up(tells=False)
+                self._take_in(tells=False)
         except TapeError:
             self._connection.close()
             raise
@@ -124,11 +124,8 @@ class Tape:
     @property
     def state(self) -> str:
         """One of "live" (the training runs), "closed" (it ended properly), "abrupt" (its process is gone)."""
-        meta = self.meta
-        if meta.get("state") != "live":
-            return meta.get("state", "closed")
         with reading(self.path):
-            return "live" if is_alive(int(meta["pid"]), meta["process_start"]) else "abrupt"
+            return state_of(self._facts.meta())
 
     @property
     def scalars(self) -> list[str]:
@@ -218,9 +215,9 @@ class Tape:
                 compare(checksum(*fields), crc, f"the statistics of step {row.step}")
                 _, layout, size, data = fields
                 return measurements.unpack(self._structures.content("layout", layout), size, data)
-        raise TapeError(
-            f"The statistics of step {row.step} were not recorded{self._because(row.step, 'measurements')}."
-        )
+        reason = self._because(row.step, "measurements")
+        kind = ThinnedError if reason.startswith(f" ({THINNED}") else TapeError
+        raise kind(f"The statistics of step {row.step} were not recorded{reason}.")
 
     def diff(self, before: int, after: int) -> GraphDiff:
         """What differs between the graphs of two steps."""
@@ -341,7 +338,7 @@ class Tape:
             if self._has_told and self._version == self._data_version():
                 return Batch(self._table.since(self._n_told), (), {})
             with snapshot(self._connection):
-                scalars = self._catch_up(tells=self._has_told and with_scalars)
+                scalars = self._take_in(tells=self._has_told and with_scalars)
                 self._rows.extend(self._table, self._n_steps)
                 events = tuple(self._facts.events(self._last_event))
             if with_scalars and not self._has_told:
@@ -350,6 +347,14 @@ class Tape:
         self._last_event = events[-1].id if events else self._last_event
         self._has_told = True
         return Batch(self._table.since(told), events, scalars)
+
+    def catch_up(self) -> None:
+        """Looks for what was appended, and reads none of it until it is asked for; what `refresh` gives, it gives then
+        as well, and all scalars anew."""
+        with reading(self.path):
+            if self._version != self._data_version():
+                self._take_in(tells=False)
+                self._has_told = False
 
     def follow(self) -> Iterator[Step | Event]:
         """Everything recorded, then what is appended, as it comes; ends when the training has."""
@@ -363,7 +368,7 @@ class Tape:
             if not batch:
                 time.sleep(_POLL_SECS)
 
-    def _catch_up(self, *, tells: bool) -> dict[str, Values]:
+    def _take_in(self, *, tells: bool) -> dict[str, Values]:
         """What there is by now; the values that are new, if it `tells`."""
         self._version = self._data_version()
         with snapshot(self._connection):

@@ -90,8 +90,10 @@ class StructureReader:
         _, digest, _, _, size, base, is_kept = _checked(row and row[:-1], number)
         if not is_kept:
             return None
-        if row[-1] is None or (is_base and base is not None):
+        if row[-1] is None:
             raise DamageError(f"the content of graph {number} is missing")
+        if is_base and base is not None:
+            raise DamageError(f"graph {number}, which others lean on, leans itself")
         return content(size, digest, row[-1], b"" if base is None else self._base(base))
 
     def _base(self, number: int) -> bytes:

@@ -33,7 +33,7 @@ class Whereabouts:
         self._ids |= {suffix: _file_id(self._beside(suffix)) for suffix in SUFFIXES[1:]}
 
     def elsewhere(self) -> Path | None:
-        """Where the tape lies now; None where it was deleted, or the system does not tell (not Linux)."""
+        """Where the tape lies now; None where it was deleted, and where the system does not tell (not Linux)."""
         with contextlib.suppress(OSError):
             for descriptor in os.listdir(_DESCRIPTORS):
                 with contextlib.suppress(OSError):  # the one that lists them is gone

@@ -138,18 +138,34 @@ class Writer(Forkable):
     def _commit(self) -> bool:
         """Commit some of what waits. What the disk refuses is kept and tried again."""
         self._backlog.fill_batch()
-        try:
-            try:
-                self._transact(self._backlog.batch)
-            except _UNSTORABLE:
-                self._commit_singly()
-        except _REFUSED as error:
+        error = self._refusal()
+        if error is not None and self._has_made_room():
+            error = self._refusal()
+        if error is not None:
             self._trouble.met(error, self._first_waiting())
             return False
         self._backlog.batch_written()
         if self._trouble.is_on:
             self._backlog.batch.append(self._trouble.over(self._backlog.last_step))
         return True
+
+    def _refusal(self) -> Exception | None:
+        """Try to commit the batch; why that is not possible."""
+        try:
+            try:
+                self._transact(self._backlog.batch)
+            except _UNSTORABLE:
+                self._commit_singly()
+        except _REFUSED as error:
+            return error
+        return None
+
+    def _has_made_room(self) -> bool:
+        """On a full disk the log need not grow if what it has can be put into the tape: it begins anew."""
+        with contextlib.suppress(sqlite3.Error):
+            _, n_pages, n_moved = self._connection.execute("PRAGMA wal_checkpoint").fetchone()
+            return bool(n_pages and n_pages == n_moved)
+        return False
 
     def _commit_singly(self) -> None:
         while self._backlog.batch:
@@ -205,16 +221,15 @@ class Writer(Forkable):
     def _leave(self) -> None:
         """The file is not where it was: end the recording, and leave it readable where it is now."""
         place = self._whereabouts.elsewhere()
-        where = "the file was deleted" if place is None else f"the file was moved to {place}"
+        where = "the file is gone" if place is None else f"the file was moved to {place}"
         self._trouble.warn(where, "the training goes on, recording has ended")
-        with contextlib.suppress(sqlite3.Error, OSError):
-            if place is None:
-                self._connection.close()
-            else:
-                self._write_end("closed", self._trouble.ended(f"{where}; recording ended", self._backlog.last_step))
-                leave_moved(self._connection, place)
-            self._whereabouts.remove_log()
         self._is_ended = True
+        try:
+            self._write_end("closed", self._trouble.ended(f"{where}; recording ended", self._backlog.last_step))
+            leave_moved(self._connection, place)
+            self._whereabouts.remove_log()
+        except (*_REFUSED, OSError):  # what was committed is in the log, which stays
+            self._connection.close()
         self._backlog.stop()
 
     def _finish(self, state: str) -> None:
@@ -234,7 +249,9 @@ class Writer(Forkable):
         """The end of the tape, after whatever still waits."""
         while self._backlog.has_work:
             self._backlog.fill_batch()
-            self._transact(self._backlog.batch)
+            error = self._refusal()
+            if error is not None:
+                raise error
             self._backlog.batch_written()
         with self._transactions.transaction(is_synced=True):
             self._appender.write(events)

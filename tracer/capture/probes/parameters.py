@@ -176,9 +176,15 @@ def _copies(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     copies: dict[int, torch.Tensor] = {}
     for at in _groups(tensors):
         originals = [tensors[place] for place in at]
-        copy = _copies_in_one if originals[0].is_cpu else torch._foreach_clone
+        copy = _copies_in_one if originals[0].is_cpu else _copies_on_device
         copies.update(zip(at, copy(originals), strict=True))
     return [copies[place] for place in range(len(tensors))]
+
+
+def _copies_on_device(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    copies = list(map(torch.empty_like, tensors))  # torch._foreach_clone is not in every torch: not in 2.11
+    torch._foreach_copy_(copies, list(tensors))
+    return copies
 
 
 def _copies_in_one(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
