@@ -1,6 +1,7 @@
 """Tapes to be damaged, ways to damage them, and what a damaged tape may still say: the truth, or less."""
 
 import random
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -79,6 +80,10 @@ def killed_tape(path: Path) -> Files:
 def all_tapes(folder: Path) -> dict[str, Files]:
     old = {f"format {version}": {"": (GOLDEN / f"format-{version}.tape").read_bytes()} for version in (1, 2)}
     return {"closed": closed_tape(folder / "c.tape"), "killed": killed_tape(folder / "k.tape"), **old}
+
+
+def tempfile_folder() -> str:
+    return tempfile.gettempdir()
 
 
 def write(path: Path, files: Files) -> None:
