@@ -1,5 +1,7 @@
 """Showing texts of a tape as they are: Qt takes what looks like HTML for it, and loads the pictures it names."""
 
+from html import escape
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QWidget
 
@@ -15,4 +17,6 @@ class PlainLabel(QLabel):
 def plain_tip(text: str) -> str:
     """For a tooltip, which cannot be told that its text is plain."""
     text = text[:_MOST_CHARS]
-    return Qt.convertFromPlainText(text) if Qt.mightBeRichText(text) else text
+    if not Qt.mightBeRichText(text):
+        return text
+    return f"<p>{escape(text)}</p>".replace("\n", "<br>")
