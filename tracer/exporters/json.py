@@ -35,8 +35,8 @@ def export(tape: Tape, step: int, out: Path) -> None:
 
 
 def to_json(content: object, indent: int) -> str:
-    """JSON that any parser reads, and that steers no terminal: not finite numbers become "NaN", "Infinity", "-Infinity",
-    as in protobuf's JSON."""
+    """JSON that any parser reads and that steers no terminal; not finite numbers become "NaN", "Infinity", "-Infinity",
+    as in protobuf's."""
     try:
         text = json.dumps(content, indent=indent, allow_nan=False)
     except ValueError:

@@ -49,7 +49,7 @@ def _read(path: Path) -> Condition:
         facts = FactsReader(connection)
         if state_of(facts.meta()) != "live" and has_damaged_log(path):
             raise DamageError("the log beside it does not match its checksums")
-        found = audit(connection, recorded_rows(facts.meta()))
+        found = audit(connection, facts.meta(), recorded_rows(facts.meta()))
         words = (*loss_words(connection, found), *_pages(path))
         return Condition(len(found.survey.steps), sum(1 for _ in facts.events()), words)
 

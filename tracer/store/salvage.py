@@ -93,7 +93,7 @@ def _gathered(path: Path, stack: contextlib.ExitStack) -> tuple[sqlite3.Connecti
         recover(new, carving.digests())
     drop_copies(new)
     rebuild_summaries(new)
-    found = audit(new, recorded)
+    found = audit(new, meta, recorded)
     for scalar, runs in lost_values.items():
         found.values.setdefault(scalar, []).extend(runs)
     found.n_missing["values"] = found.n_missing.get("values", 0) + n_lost
