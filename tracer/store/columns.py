@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tracer.store.blobs import deflated, inflated
 from tracer.store.damage import DamageError
+from tracer.store.parsing import parsed
 
 MAX_PACKED_BYTES = 16 << 20
 
@@ -37,7 +38,7 @@ def unpack(size: int, data: bytes) -> tuple[Any, list[Array]]:
     `size` says, which is at most `MAX_PACKED_BYTES`."""
     content = inflated(size, data, most=MAX_PACKED_BYTES)
     start = _HEAD_BYTES + int.from_bytes(content[:_HEAD_BYTES], "little")
-    header, kinds = json.loads(content[_HEAD_BYTES:start])
+    header, kinds = parsed(content[_HEAD_BYTES:start])
     arrays = []
     for kind, n in kinds:
         end = start + n * np.dtype(_DTYPES[kind]).itemsize
