@@ -66,6 +66,14 @@ def test_columns_come_back_bit_for_bit(given_columns: list[tuple[str, list[Any]]
     assert [array.dtype for array in found] == [array.dtype for array in arrays]
 
 
+def test_columns_of_another_kind_are_refused() -> None:
+    size, data = columns.pack(None, [np.arange(3), np.array([0.5, 0.1])])
+    assert [len(array) for array in columns.unpack(size, data, "id")[1]] == [3, 2]
+    for kinds in ("di", "i", "idd", "ii", ""):
+        with pytest.raises(TapeError, match="of other kinds than they should be"):
+            columns.unpack(size, data, kinds)
+
+
 def test_what_is_float32_is_kept_as_such() -> None:
     rng = np.random.default_rng(0)
     wide, narrow = rng.normal(size=2000), rng.normal(size=2000).astype("f4").astype("f8")

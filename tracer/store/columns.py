@@ -15,7 +15,7 @@ MAX_PACKED_BYTES = 16 << 20
 
 _HEAD_BYTES = 4
 # How a column is kept: int64 as differences; float64, as float32 where that is exact.
-_DTYPES = {"i": "<i8", "d": "<f8", "f": "<f4"}
+_DTYPES: dict[str, np.dtype[Any]] = {"i": np.dtype("<i8"), "d": np.dtype("<f8"), "f": np.dtype("<f4")}
 _LEVEL = 1  # of zlib: more costs three times the time and saves a few per cent
 
 Array = NDArray[Any]
@@ -33,15 +33,18 @@ def pack(header: object, arrays: Sequence[Array]) -> tuple[int, bytes]:
     return len(content), deflated(content, level=_LEVEL)
 
 
-def unpack(size: int, data: bytes) -> tuple[Any, list[Array]]:
-    """What was packed. Raises DamageError, ValueError and their like on anything else; never takes more memory than
-    `size` says, which is at most `MAX_PACKED_BYTES`."""
+def unpack(size: int, data: bytes, kinds: str | None = None) -> tuple[Any, list[Array]]:
+    """What was packed: an array for each letter of `kinds`, where it is given, "i" for int64 and "d" for float64.
+    Raises DamageError, ValueError and their like on anything else; never takes more memory than `size` says, which is
+    at most `MAX_PACKED_BYTES`."""
     content = inflated(size, data, most=MAX_PACKED_BYTES)
     start = _HEAD_BYTES + int.from_bytes(content[:_HEAD_BYTES], "little")
-    header, kinds = parsed(content[_HEAD_BYTES:start])
+    header, kept = parsed(content[_HEAD_BYTES:start])
+    if kinds is not None and "".join(kind for kind, _ in kept).replace("f", "d") != kinds:
+        raise DamageError("columns in it are of other kinds than they should be")
     arrays = []
-    for kind, n in kinds:
-        end = start + n * np.dtype(_DTYPES[kind]).itemsize
+    for kind, n in kept:
+        end = start + n * _DTYPES[kind].itemsize
         if n < 0 or end > size:
             raise DamageError("columns in it are longer than their bytes")
         arrays.append(_widened(kind, content[start:end]))
@@ -78,5 +81,5 @@ def unshuffled(data: bytes, dtype: np.dtype[Any]) -> Array:
 
 
 def _widened(kind: str, data: bytes) -> Array:
-    array = unshuffled(data, np.dtype(_DTYPES[kind]))
-    return np.cumsum(array.astype(np.int64)) if kind == "i" else array.astype(np.float64)
+    array = unshuffled(data, _DTYPES[kind])
+    return array.astype(np.int64).cumsum() if kind == "i" else array.astype(np.float64)

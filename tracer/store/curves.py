@@ -48,7 +48,7 @@ class Summary:
 
     def bins(self) -> Bins:
         """Raises DamageError, ValueError and their like where they are damaged."""
-        _, arrays = columns.unpack(self.size, self.packed)
+        _, arrays = columns.unpack(self.size, self.packed, "iiddd")
         bins = Bins(*arrays)
         if any(len(array) != -(-self.n // schema.BIN_VALUES) for array in arrays):
             raise DamageError("the summary of a curve has not the length it claims")
@@ -66,8 +66,8 @@ def unpack_chunk(row: Row) -> tuple[Ints, Floats]:
     number, n, size, crc, data = row
     if checksum(number, n, size, data) != crc:
         raise DamageError("a piece of a curve does not match its checksum")
-    _, (steps, values) = columns.unpack(size, data)
-    if not len(steps) == len(values) == n or not 0 < n <= MOST_VALUES or np.any(np.diff(steps) <= 0):
+    _, (steps, values) = columns.unpack(size, data, "id")
+    if not len(steps) == len(values) == n or not 0 < n <= MOST_VALUES or (steps[1:] <= steps[:-1]).any():
         raise DamageError("a piece of a curve has not the length it claims")
     return steps, values
 

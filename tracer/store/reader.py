@@ -360,7 +360,7 @@ class Tape:
         """Everything recorded, then what is appended, as it comes; ends when the training has."""
         while True:
             is_live = self.state == "live"
-            batch = self.refresh()
+            batch = self.refresh(with_scalars=False)
             yield from (self.step(index) for index in batch.steps.column("steps").tolist())
             yield from batch.events
             if not batch and not is_live:

@@ -63,10 +63,11 @@ class StepReader:
     def started_ns(self, end: int) -> NDArray[np.int64]:
         """When each step below `end` began, (n,)."""
         with snapshot(self._connection):
-            blocks = [unpack_block(row) for row in rows_after(self._connection, BLOCK_ROWS, BEFORE_ALL, "first")]
+            blocks = map(unpack_block, rows_after(self._connection, BLOCK_ROWS, BEFORE_ALL, "first"))
+            parts = [block.started_ns[block.indices < end] for block in blocks]
             rows = [unpack_step(row)[0] for row in rows_after(self._connection, STEP_ROWS, BEFORE_ALL)]
         recent = np.array([row.started_ns for row in rows if row.step < end], np.int64)
-        return np.concatenate([*(block.started_ns[block.indices < end] for block in blocks), recent])
+        return np.concatenate([*parts, recent])
 
     def _block(self, index: int) -> Block | None:
         """The one that a step stands in, if in any."""

@@ -166,12 +166,13 @@ def unpack_block(row: Row) -> Block:
     first, last, n, size, crc, data = row
     if checksum(first, last, n, size, data) != crc:
         raise DamageError(f"the block of steps from {first} on does not match its checksum")
-    header, arrays = columns.unpack(size, data)
+    header, arrays = columns.unpack(size, data, "iiiiiiiiid")
     fields: list[Any] = [*arrays, {name: tuple(header[name]) for name in _NAMES}]
     block = Block(*fields)
     if not 0 < n <= MOST_STEPS or any(len(array) != n for array in arrays[:-1]):
         raise DamageError(f"the block of steps from {first} on has columns of different lengths")
-    if (int(block.indices[0]), int(block.indices[-1])) != (first, last) or np.any(np.diff(block.indices) <= 0):
+    indices = block.indices
+    if (indices[0], indices[-1]) != (first, last) or (indices[1:] <= indices[:-1]).any():
         raise DamageError(f"the block of steps from {first} on holds others")
     return block
 
