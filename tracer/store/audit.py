@@ -215,7 +215,7 @@ def _look_at_steps(found: Findings, gaps: list[tuple[int, int, str]], measured: 
 
 
 def _look_at_counts(connection: sqlite3.Connection, found: Findings, recorded: dict[str, int]) -> None:
-    for table in ("event", "gap", "source", "structure", "evaluation", "scalar"):
+    for table in ("event", "gap", "late", "source", "structure", "evaluation", "scalar"):
         if table in recorded:
             (n,) = connection.execute(f"SELECT count(*) FROM {table} WHERE rowid >= {BEFORE_ALL}").fetchone()
             found.n_missing[table] = max(recorded[table] - n, 0)
