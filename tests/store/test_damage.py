@@ -79,7 +79,7 @@ def test_an_intact_tape_is_found_intact(tmp_path: Path, rich: bytes) -> None:
         condition = check(path)
         assert not condition.damage
         with Tape(path) as tape:
-            assert (condition.n_steps, condition.n_events) == (len(tape), len(tape.events()))
+            assert (condition.n_steps, condition.n_events) == (len(tape.table), len(tape.events()))
 
 
 def test_a_tape_that_is_being_written_is_found_intact(tmp_path: Path) -> None:
