@@ -8,6 +8,9 @@ import pytest
 
 from main import main
 from tests.gui.test_hostile_names import NAMES, hostile_tape
+from tests.store.samples import META, step_record, structure_record
+from tracer.store.records import EventRecord
+from tracer.store.writer import Writer
 from tracer.terminal import clean, say
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,3 +55,25 @@ def test_commands_write_through_one_place() -> None:
                 if isinstance(node, ast.Call) and ast.unparse(node.func) == "print":
                     said = ast.unparse(node.args[0])
                     assert said.startswith("to_json(") or file.name in ("run.py", "app.py"), f"{file}: {said}"
+
+
+KINDS = "exception capture_failed not_finite level evaluated hit stopped breakpoints hyperparameter trainable refused"
+KEYS = (
+    "reason text type message source made_at place frames hook traceback node call parameter what origin inputs output "
+    "value op level every passes modules breakpoints log optimizer group name before after parameters error step kind "
+    "shape dtype moment acted attended hits"
+)
+ODD = ([], {}, 5, None, "x", [5], {"a": []}, [["x"]], {"file": 5, "line": "x"}, [{"file": 5}], [{"name": 3}], True)
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_events_of_odd_types_are_told_as_far_as_they_go(odd: object, tmp_path: Path) -> None:
+    path = tmp_path / "a.tape"
+    writer = Writer(path, META)
+    writer.append(step_record(0, structure_record(), loss=1.0))
+    for kind in KINDS.split():
+        writer.append(EventRecord(kind, 0, 1, dict.fromkeys(KEYS.split(), odd)))
+    writer.close("closed")
+    for command in ("info", "nan", "check", "break"):
+        assert main([command, str(path)]) in (0, 2)
+    assert main(["info", str(path), "--json"]) == 0

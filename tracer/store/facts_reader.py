@@ -7,6 +7,7 @@ from tracer.model.records import Event
 from tracer.store import schema
 from tracer.store.blobs import checksum
 from tracer.store.damage import DamageError, compare
+from tracer.store.event_types import of_its_types
 from tracer.store.parsing import parsed
 from tracer.store.snapshot import BEFORE_ALL, rows_after
 
@@ -47,7 +48,7 @@ class FactsReader:
             content = parsed(data)
             if not isinstance(content, dict):
                 raise DamageError(f"event {number} does not hold what it should")
-            yield Event(number, kind, step, time_ns, content)
+            yield Event(number, kind, step, time_ns, of_its_types(content))
 
     def gaps(self) -> list[tuple[int, int, str]]:
         """(first, last, reason), the first one first."""
