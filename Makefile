@@ -64,6 +64,7 @@ bench-store: setup
 	$(PYTHON) -m benchmarks.long_runs
 	$(PYTHON) -m benchmarks.kills
 	$(PYTHON) -m benchmarks.damage
+	$(PYTHON) -m benchmarks.salvage
 
 screenshot: setup
 	@mkdir -p tapescope-out

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from tracer.errors import ControlError, TapescopeError
 from tracer.plugins import load, names
+from tracer.terminal import say
 
 _PACKAGES = ("tracer.cli", "gui.cli")
 _DEFAULT = "app"
@@ -30,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         return code
     except TapescopeError as error:
-        print(f"tapescope: {error}", file=sys.stderr)
+        say(f"tapescope: {error}", to=sys.stderr)
         return 1 if isinstance(error, ControlError) else 2
     except BrokenPipeError:  # `| head` has seen enough; Python would fail again when it flushes at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -60,6 +60,7 @@ class ErrorReporter(QObject):
 def warn(window: QWidget | None, message: str) -> None:
     """One sentence that the user has to see; does not wait until it is seen."""
     box = QMessageBox(QMessageBox.Icon.Warning, "Tapescope", message, QMessageBox.StandardButton.Ok, window)
+    box.setTextFormat(Qt.TextFormat.PlainText)
     box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     box.open()
 

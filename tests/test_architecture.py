@@ -17,7 +17,18 @@ TORCH = {"torch", "torchvision"}
 # Small modules that stand on their own, for anyone above the model.
 SHARED = {
     f"tracer.{name}"
-    for name in ("display", "errors", "imports", "launch", "options", "plugins", "rank", "source_file", "steps")
+    for name in (
+        "display",
+        "errors",
+        "imports",
+        "launch",
+        "options",
+        "plugins",
+        "rank",
+        "source_file",
+        "steps",
+        "terminal",
+    )
 }
 APP = {
     "assets",

@@ -8,6 +8,7 @@ from pathlib import Path
 from tracer.display import has_display
 from tracer.errors import UsageError
 from tracer.store.run_folder import tape_file
+from tracer.terminal import say
 
 NAME = "open"
 HELP = "show a tape, or join a run that is being recorded"
@@ -25,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if os.path.isdir(args.tape):
         folder, args.tape = args.tape, tape_file(args.tape)
-        print(f"tapescope: showing {args.tape.name} of {folder}; give another file of it to see that", file=sys.stderr)
+        say(f"tapescope: showing {args.tape.name} of {folder}; give another file of it to see that", to=sys.stderr)
     if args.screenshot is not None:
         from gui.screenshot import Shot, take_screenshot
 

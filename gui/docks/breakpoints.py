@@ -6,7 +6,6 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QMenu,
     QStackedWidget,
     QStyle,
@@ -24,6 +23,7 @@ from gui.appearance import Appearance
 from gui.breakpoints import BreakpointBook
 from gui.docks.dock import Dock
 from gui.models.breakpoints import CONDITION, LAST, STEP_ROLE, SUFFIX_ROLE, BreakpointModel
+from gui.plain_text import PlainLabel
 from gui.session import Session
 from gui.theme import Theme
 
@@ -47,7 +47,7 @@ class BreakpointsDock(Dock):
         self._session, self._book, self._actions = session, book, actions
         self.model = BreakpointModel()
         self.table = _Table(self.model, appearance.theme)
-        self.hint, self.empty = QLabel(), QLabel()
+        self.hint, self.empty = PlainLabel(), PlainLabel()
         self._pages = QStackedWidget()
         super().__init__("breakpoints", BreakpointsDock.tr("Breakpoints"), self._build())
         self.model.setParent(self)

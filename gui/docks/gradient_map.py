@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QToolTip, QWidget
 
 from gui.flow_map import ZERO, FlowMap, norm_text
 from gui.fonts import text_font
+from gui.plain_text import plain_tip
 from gui.scales import alarm_swatch, plain, ramp
 from gui.theme import Theme, mix
 
@@ -134,7 +135,7 @@ class GradientMap(QWidget):
             if cell is None or self._map is None:
                 QToolTip.hideText()
             else:
-                QToolTip.showText(event.globalPos(), self._map.tip(*cell), self)
+                QToolTip.showText(event.globalPos(), plain_tip(self._map.tip(*cell)), self)
             return True
         return super().event(event)
 

@@ -5,7 +5,6 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
     QHBoxLayout,
-    QLabel,
     QListView,
     QScrollArea,
     QSplitter,
@@ -22,6 +21,7 @@ from gui.docks.gradient_map import ROW_PX, GradientMap
 from gui.flow_map import flow_map
 from gui.gradient_keys import key_of, name_of
 from gui.gradient_reader import GradientReader, Gradients, Scaled
+from gui.plain_text import PlainLabel
 from gui.session import Session
 from gui.theme import Theme
 from tracer.model.gradient_flow import Finding, Norms, findings_at, sentence
@@ -47,7 +47,7 @@ class GradientsDock(Dock):
         self.foot = GradientFoot(self.map, appearance.theme)
         self._scroll = QScrollArea()
         self.by = QComboBox()
-        self.summary, self.message = QLabel(), QLabel(GradientsDock.tr(HOW))
+        self.summary, self.message = PlainLabel(), PlainLabel(GradientsDock.tr(HOW))
         self.findings_model = QStringListModel()
         self.findings = QListView()
         self._found: tuple[Finding, ...] = ()

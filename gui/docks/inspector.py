@@ -1,7 +1,7 @@
 """The inspector: everything known of the selection, of the whole step where nothing is selected."""
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from gui import format as fmt
 from gui.actions import Actions
@@ -12,6 +12,7 @@ from gui.docks.source_panel import SourcePanel
 from gui.facts import Section
 from gui.findings import Notice, find
 from gui.models.tree import Block, Row, SectionModel
+from gui.plain_text import PlainLabel
 from gui.session import Session
 from gui.sources import started_ns_of
 from gui.theme import Theme
@@ -21,8 +22,8 @@ class InspectorDock(Dock):
     def __init__(self, session: Session, actions: Actions, appearance: Appearance) -> None:
         self._session = session
         self.model = SectionModel(("Property", "Value"))
-        self._title, self._subtitle = QLabel(), QLabel()
-        self.alarm, self.remark, self.footnote = QLabel(), QLabel(), QLabel()
+        self._title, self._subtitle = PlainLabel(), PlainLabel()
+        self.alarm, self.remark, self.footnote = PlainLabel(), PlainLabel(), PlainLabel()
         self.go_to_last, self.compare = QToolButton(), QToolButton()
         self._last_row = QWidget()
         self.source = SourcePanel((actions["open_source"], actions["copy_source"]), appearance.theme)

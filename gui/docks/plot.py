@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from html import escape
 
 import numpy as np
 import pyqtgraph as pg
@@ -56,7 +57,7 @@ class ScalarPlot(pg.PlotItem):
         self.name = name
         self._curve = pg.PlotCurveItem()
         self._cursor = pg.InfiniteLine(angle=90, movable=False)
-        self._title = pg.LabelItem(name, justify="left")
+        self._title = pg.LabelItem(escape(name), justify="left")
         self._title.setParentItem(self.box)
         self.addItem(self._curve, ignoreBounds=True)
         self.addItem(self._cursor, ignoreBounds=True)
@@ -68,7 +69,7 @@ class ScalarPlot(pg.PlotItem):
     def dress(self, theme: Theme, color: str) -> None:
         self._curve.setPen(pg.mkPen(color, width=1))
         self._cursor.setPen(pg.mkPen(theme.plot_cursor, width=1))
-        self._title.setText(self.name, color=theme.muted_text, size="11px")
+        self._title.setText(escape(self.name), color=theme.muted_text, size="11px")
         self._title.setPos(8, 2)
         for side in ("left", "bottom"):
             axis = self.getAxis(side)

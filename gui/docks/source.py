@@ -7,7 +7,6 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
-    QLabel,
     QSizePolicy,
     QStackedWidget,
     QToolButton,
@@ -21,6 +20,7 @@ from gui.docks.dock import Dock
 from gui.docks.source_view import SourceView
 from gui.findings import source_of
 from gui.marks import FOUND, Marks
+from gui.plain_text import PlainLabel, plain_tip
 from gui.session import Session
 from gui.source_lines import Lines, files_by_count, lines_of, mark_text, marks_in
 from gui.source_reader import Content, SourceReader
@@ -42,9 +42,9 @@ class SourceDock(Dock):
         self._session = session
         self.files = QComboBox()
         self.editor = QToolButton()
-        self.hint = QLabel()
+        self.hint = PlainLabel()
         self.view = SourceView(self._tip, appearance.theme)
-        self.why = QLabel()
+        self.why = PlainLabel()
         self._pages = QStackedWidget()
         super().__init__("source", SourceDock.tr("Source"), self._build())
         self._reader = SourceReader(self)
@@ -192,7 +192,7 @@ class SourceDock(Dock):
             self.files.clear()
             for file, text in shown:
                 self.files.addItem(text, file)
-                self.files.setItemData(self.files.count() - 1, file, Qt.ItemDataRole.ToolTipRole)
+                self.files.setItemData(self.files.count() - 1, plain_tip(file), Qt.ItemDataRole.ToolTipRole)
         self.files.setEnabled(self.files.count() > 0)
         self.files.setCurrentIndex(self.files.findData(self._file))
 

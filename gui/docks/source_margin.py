@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QToolTip, QWidget
 
 from gui import format as fmt
 from gui.fonts import text_font
+from gui.plain_text import plain_tip
 from gui.source_lines import LineMark, more_text
 from gui.theme import Theme
 
@@ -79,7 +80,7 @@ class SourceMargin(QWidget):
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
             line = self.line_at(event.pos().y())
-            QToolTip.showText(event.globalPos(), self._tip_of(line) if line in self.marks else "", self)
+            QToolTip.showText(event.globalPos(), plain_tip(self._tip_of(line)) if line in self.marks else "", self)
             return True
         return bool(super().event(event))
 

@@ -8,7 +8,6 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QAction, QColor, QTextCursor, QTextFormat
 from PySide6.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QPlainTextEdit,
     QSizePolicy,
     QTextEdit,
@@ -18,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from gui.fonts import CODE_FAMILIES
+from gui.plain_text import PlainLabel, plain_tip
 from gui.sources import Excerpt, read_excerpt
 from gui.theme import Theme
 from tracer.model.source_paths import short_path
@@ -30,7 +30,7 @@ class SourcePanel(QWidget):
 
     def __init__(self, actions: tuple[QAction, ...], theme: Theme) -> None:
         super().__init__()
-        self.place, self.code, self._hint = QLabel(), CodeView(), QLabel()
+        self.place, self.code, self._hint = PlainLabel(), CodeView(), PlainLabel()
         self._theme = theme
         self._shown: tuple[str, int, str, str] | None = None
         self._excerpt: Excerpt | None = None
@@ -50,7 +50,7 @@ class SourcePanel(QWidget):
         self._shown, self._line = shown, line
         where = f"{short_path(file, folder)}:{line}"
         self.place.setText(_breakable(self.tr("{0} in {1}").format(where, function) if function else where))
-        self.place.setToolTip(f"{file}:{line}")
+        self.place.setToolTip(plain_tip(f"{file}:{line}"))
         self._excerpt = read_excerpt(file, line)
         self._show_code()
         self._show_hint(started_ns)

@@ -4,7 +4,6 @@ from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPushButton,
     QStackedWidget,
@@ -20,6 +19,7 @@ from gui.docks.dock import Dock
 from gui.findings import why_nothing
 from gui.models.measured import MeasuredModel
 from gui.models.tree import KEY_ROLE
+from gui.plain_text import PlainLabel
 from gui.session import Session
 from gui.tables import CONTENTS, LEVELS, Content, content_of
 from gui.theme import Theme
@@ -127,7 +127,7 @@ class MeasuredTable(QWidget):
         super().__init__()
         self.model = MeasuredModel(self)
         self.view = _table_view(self.model, title)
-        self.summary, self.message, self.button = QLabel(), QLabel(), QPushButton()
+        self.summary, self.message, self.button = PlainLabel(), PlainLabel(), QPushButton()
         self._content = Content()
         self._step = -1
         self._titles: tuple[str, ...] = ()

@@ -22,6 +22,7 @@ from gui import format as fmt
 from gui.docks.span import Floats, Span, contains, stretches
 from gui.fonts import text_font
 from gui.happenings import Happenings
+from gui.plain_text import plain_tip
 from gui.theme import Theme
 from gui.timeline import UNRECORDED, Timeline
 
@@ -173,7 +174,7 @@ class StructureStrip(QWidget):
     def _show_tip(self, place: QPoint, global_place: QPoint) -> None:
         step = round(float(self._span.step_at(place.x() + 0.5)))
         if 0 <= step < len(self._timeline):
-            QToolTip.showText(global_place, self.tip(step), self)
+            QToolTip.showText(global_place, plain_tip(self.tip(step)), self)
 
     def _paint_band(self, painter: QPainter, left: int, right: int) -> None:
         pixels = self._mixed(left, right)

@@ -6,6 +6,7 @@ from gui import format as fmt
 from gui.breakpoint_text import condition_text, effect_text, suffix_text
 from gui.happenings import Happenings
 from gui.models.tree import Index
+from gui.plain_text import plain_tip
 from tracer.model.breakpoints import Breakpoint
 
 SUFFIX_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -104,5 +105,5 @@ def _condition_data(breakpoint: Breakpoint, role: int) -> object:
     if role == Qt.ItemDataRole.CheckStateRole:
         return Qt.CheckState.Checked if breakpoint.is_enabled else Qt.CheckState.Unchecked
     if role == Qt.ItemDataRole.ToolTipRole:
-        return effect_text(breakpoint)
+        return plain_tip(effect_text(breakpoint))
     return None

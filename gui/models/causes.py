@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from gui import format as fmt
+from gui.plain_text import plain_tip
 from tracer import Cause
 from tracer.model.source_paths import short_path
 
@@ -49,7 +50,7 @@ class CauseModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return line if index.column() else sentence
         if role == Qt.ItemDataRole.ToolTipRole:
-            return (path if index.column() else sentence) or None
+            return plain_tip(path if index.column() else sentence) or None
         return None
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:

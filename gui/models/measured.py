@@ -13,6 +13,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt
 from PySide6.QtGui import QColor
 
 from gui.models.tree import KEY_ROLE, Index
+from gui.plain_text import plain_tip
 
 _ROOT = QModelIndex()
 Numbers = NDArray[np.float64]
@@ -118,7 +119,7 @@ class MeasuredModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return column.text(value)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return None if column.is_number else str(value)
+            return None if column.is_number else plain_tip(str(value))
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _alignment(column)
         if role == Qt.ItemDataRole.ForegroundRole and column.is_alarming is not None and column.is_alarming(value):

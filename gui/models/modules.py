@@ -11,6 +11,7 @@ from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, Qt
 
 from gui import format as fmt
 from gui.models.tree import KEY_ROLE, Index
+from gui.plain_text import plain_tip
 from tracer.model.call_keys import call_keys, unmarked
 
 _ROOT = QModelIndex()
@@ -100,7 +101,7 @@ class ModuleModel(QAbstractItemModel):
             ops = fmt.count(call.ops) if call.grad_enabled else "–"
             return (call.name, call.class_name, ops)[index.column()]
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self._told(call)
+            return plain_tip(self._told(call))
         if role == Qt.ItemDataRole.TextAlignmentRole and index.column() == 2:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         return call.key if role == KEY_ROLE else None

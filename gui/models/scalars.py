@@ -7,6 +7,7 @@ from PySide6.QtGui import QColor
 
 from gui import format as fmt
 from gui.models.tree import Index
+from gui.plain_text import plain_tip
 
 VALUE_ROLE = Qt.ItemDataRole.UserRole + 1
 _ROOT = QModelIndex()
@@ -62,7 +63,7 @@ class ScalarModel(QAbstractListModel):
             return None
         name = self._names[index.row()]
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
-            return name
+            return name if role == Qt.ItemDataRole.DisplayRole else plain_tip(name)
         if role == Qt.ItemDataRole.CheckStateRole:
             return Qt.CheckState.Checked if name in self._shown else Qt.CheckState.Unchecked
         if role == Qt.ItemDataRole.DecorationRole:

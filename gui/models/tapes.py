@@ -7,6 +7,7 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, Qt
 
 from gui import format as fmt
 from gui.models.tree import Index
+from gui.plain_text import plain_tip
 
 PATH_ROLE = Qt.ItemDataRole.UserRole
 DETAIL_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -32,7 +33,7 @@ class TapeListModel(QAbstractListModel):
         path, detail = self._tapes[index.row()]
         values = {
             int(Qt.ItemDataRole.DisplayRole): path.stem,
-            int(Qt.ItemDataRole.ToolTipRole): str(path),
+            int(Qt.ItemDataRole.ToolTipRole): plain_tip(str(path)),
             int(PATH_ROLE): str(path),
             int(DETAIL_ROLE): detail,
         }

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
+from gui.plain_text import plain_tip
+
 KEY_ROLE = Qt.ItemDataRole.UserRole
 """The node, module call or edge that a row stands for or leads to; "" or None for none."""
 
@@ -86,7 +88,8 @@ class SectionModel(QAbstractItemModel):
             return self._blocks[index.row()].title if is_title else None
         row = self._blocks[index.internalId()].rows[index.row()]
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
-            return row.texts[index.column()]
+            text = row.texts[index.column()]
+            return text if role == Qt.ItemDataRole.DisplayRole else plain_tip(text)
         return (row.key or None) if role == KEY_ROLE else None
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:

@@ -2,9 +2,10 @@
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
 
 from gui.crumbs import ELLIPSIS, Crumb, elided
+from gui.plain_text import PlainLabel, plain_tip
 from gui.theme import Theme
 
 SEPARATOR = "›"
@@ -81,7 +82,7 @@ class Breadcrumbs(QWidget):
     def _button(self, crumb: Crumb, is_last: bool) -> QToolButton:
         button = QToolButton(self)
         button.setText(self.fontMetrics().elidedText(crumb.text, Qt.TextElideMode.ElideMiddle, WIDEST_PX))
-        button.setToolTip(crumb.key)
+        button.setToolTip(plain_tip(crumb.key))
         button.setObjectName("here" if is_last else "")
         button.setProperty("crumb", crumb.key)
         button.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -91,7 +92,7 @@ class Breadcrumbs(QWidget):
     def _dots(self, hidden: tuple[Crumb, ...]) -> QToolButton:
         button = QToolButton(self)
         button.setText(ELLIPSIS)
-        button.setToolTip(f" {SEPARATOR} ".join(crumb.text for crumb in hidden))
+        button.setToolTip(plain_tip(f" {SEPARATOR} ".join(crumb.text for crumb in hidden)))
         button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(button)
         for crumb in hidden:
@@ -101,8 +102,8 @@ class Breadcrumbs(QWidget):
         button.setMenu(menu)
         return button
 
-    def _separator(self) -> QLabel:
-        return QLabel(SEPARATOR, self)
+    def _separator(self) -> PlainLabel:
+        return PlainLabel(SEPARATOR, self)
 
     @Slot()
     def _choose(self) -> None:
@@ -111,7 +112,7 @@ class Breadcrumbs(QWidget):
     def dress(self, theme: Theme) -> None:
         self.setStyleSheet(
             f"#breadcrumbs {{ background: {theme.panel}; border-bottom: 1px solid {theme.border}; }}"
-            f"QLabel {{ color: {theme.disabled_text}; }}"
+            f"PlainLabel {{ color: {theme.disabled_text}; }}"
             f"QToolButton {{ color: {theme.muted_text}; border: none; border-radius: 4px; padding: 1px 5px; }}"
             f"QToolButton#here {{ color: {theme.text}; font-weight: 600; }}"
             f"QToolButton:hover, QToolButton:focus {{ background: {theme.hover}; color: {theme.text}; }}"

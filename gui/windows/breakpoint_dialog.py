@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QListView,
     QScrollArea,
@@ -22,6 +21,7 @@ from PySide6.QtWidgets import (
 from gui.breakpoint_hints import field_help, suggestions, unknown_scalars
 from gui.breakpoint_text import effect_text, grouped_conditions
 from gui.models.tree import KEY_ROLE
+from gui.plain_text import PlainLabel
 from gui.session import Session
 from gui.theme import Theme
 from gui.windows.breakpoint_form import LABEL_PX, BreakpointForm
@@ -55,7 +55,7 @@ class BreakpointDialog(QDialog):
         self.result_breakpoint: Breakpoint | None = None
         self.conditions = _condition_list(theme)
         self.form = BreakpointForm((), {}, lambda _: (), lambda _: "", theme)
-        self.sentence, self.reason = QLabel(), QLabel()
+        self.sentence, self.reason = PlainLabel(), PlainLabel()
         self.hits, self.log = QLineEdit(self._start.hit_condition), QLineEdit(self._start.log_message)
         self.once, self.enabled = QCheckBox(self.tr("Once, then disable it")), QCheckBox(self.tr("Enabled"))
         self.buttons = QDialogButtonBox()
@@ -223,8 +223,8 @@ def _condition_list(theme: Theme) -> QListView:
     return view
 
 
-def _label(text: str) -> QLabel:
-    label = QLabel(text)
+def _label(text: str) -> PlainLabel:
+    label = PlainLabel(text)
     label.setMinimumWidth(LABEL_PX)
     return label
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCompleter, QFormLayout, QLabel, QLineEdit, QSpinBox, QWidget
+from PySide6.QtWidgets import QCompleter, QFormLayout, QLineEdit, QSpinBox, QWidget
 
+from gui.plain_text import PlainLabel
 from gui.theme import Theme
 from tracer.model.breakpoints import Field, Value
 
@@ -38,11 +39,11 @@ class BreakpointForm(QWidget):
             editor = self._editor(field, values.get(field.name, field.default), suggest(field))
             editor.setAccessibleName(field.title)
             self._editors[field.name] = editor
-            label = QLabel(field.title)
+            label = PlainLabel(field.title)
             label.setMinimumWidth(LABEL_PX)
             form.addRow(label, editor)
             if field.tip:
-                note = QLabel(explain(field))
+                note = PlainLabel(explain(field))
                 note.setWordWrap(True)
                 note.setStyleSheet(f"color: {theme.muted_text}; font-size: {theme.sizes.small_text}px;")
                 form.addRow("", note)

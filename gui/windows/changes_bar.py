@@ -2,12 +2,13 @@
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 from gui import format as fmt
 from gui.actions import Actions
 from gui.differences import verdict
 from gui.drawing import Drawing
+from gui.plain_text import PlainLabel
 from gui.session import Session
 from gui.theme import Swatch, Theme
 from gui.windows.elided_label import ElidedLabel
@@ -35,7 +36,7 @@ class ChangesBar(QWidget):
         self._count = 0
         self._counted: tuple[str, ...] = ()
         self.details = ElidedLabel()
-        self.verdict, self._unit, self.place = QLabel(), QLabel(self.tr("nodes")), QLabel()
+        self.verdict, self._unit, self.place = PlainLabel(), PlainLabel(self.tr("nodes")), PlainLabel()
         self.chips = {name: _chip() for name in ("added", "removed", "changed")}
         self.total = _chip()
         self.spin = StepSpin(self.tr("Step to compare with"), SPIN_PX)
@@ -95,7 +96,7 @@ class ChangesBar(QWidget):
     def dress(self, theme: Theme) -> None:
         self.setStyleSheet(
             f"#changes_bar {{ background: {theme.panel}; border-bottom: 1px solid {theme.border}; }}"
-            f"QLabel {{ color: {theme.muted_text}; }} QSpinBox {{ padding: 1px 6px; }}"
+            f"PlainLabel {{ color: {theme.muted_text}; }} QSpinBox {{ padding: 1px 6px; }}"
         )
         swatches: dict[str, Swatch] = {"added": theme.added, "removed": theme.removed, "changed": theme.changed}
         chips = [*((self.chips[name], swatch) for name, swatch in swatches.items()), (self.total, theme.changed)]

@@ -6,7 +6,6 @@ from PySide6.QtWidgets import (
     QButtonGroup,
     QDialog,
     QDialogButtonBox,
-    QLabel,
     QLineEdit,
     QRadioButton,
     QVBoxLayout,
@@ -14,6 +13,7 @@ from PySide6.QtWidgets import (
 )
 
 from gui.editors import AUTOMATIC, DESKTOP, automatic, checked, installed
+from gui.plain_text import PlainLabel
 from gui.theme import Theme
 from tracer.errors import UsageError
 
@@ -28,7 +28,7 @@ class EditorDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle(self.tr("Choose editor"))
         self.setMinimumWidth(WIDTH_PX)
-        self.command, self.error = QLineEdit(), QLabel()
+        self.command, self.error = QLineEdit(), PlainLabel()
         self.buttons: dict[str, QRadioButton] = {}
         self.own = QRadioButton(self.tr("Another command:"))
         self._group = QButtonGroup(self)
@@ -45,7 +45,7 @@ class EditorDialog(QDialog):
         found = automatic()
         best = self.tr("Automatic ({0})").format(found.name if found else self.tr("the desktop's program"))
         column = QVBoxLayout(self)
-        column.addWidget(QLabel(self.tr("Open source lines in")))
+        column.addWidget(PlainLabel(self.tr("Open source lines in")))
         choices = [(AUTOMATIC, best), *((editor.command, editor.name) for editor in installed())]
         for choice, text in (*choices, (DESKTOP, self.tr("The desktop's program for Python files, without the line"))):
             button = self.buttons[choice] = QRadioButton(text)

@@ -1,11 +1,12 @@
 """The line over the graph while only a part of it is shown: of what, how far around, and the way out."""
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 from gui import format as fmt
 from gui.actions import Actions
 from gui.names import Names
+from gui.plain_text import PlainLabel
 from gui.session import Session
 from gui.theme import Theme, mix
 from gui.windows.elided_label import ElidedLabel
@@ -24,7 +25,7 @@ class FocusBar(QWidget):
         self.setObjectName("focus_bar")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._session = session
-        self.text, self.hops = ElidedLabel(), QLabel()
+        self.text, self.hops = ElidedLabel(), PlainLabel()
         self.ways = {direction: QToolButton() for direction in WAYS}
         self._build(actions)
         self.setFixedHeight(34)
@@ -83,7 +84,7 @@ class FocusBar(QWidget):
         self.setStyleSheet(
             f"#focus_bar {{ background: {mix(theme.accent, theme.panel, 0.10)};"
             f" border-bottom: 1px solid {mix(theme.accent, theme.panel, 0.35)}; }}"
-            f"QLabel {{ color: {theme.text}; font-weight: 600; }}"
+            f"PlainLabel {{ color: {theme.text}; font-weight: 600; }}"
             f"QToolButton {{ border: 1px solid transparent; border-radius: 5px; padding: 2px 7px; }}"
             f"QToolButton:hover, QToolButton:focus {{ border-color: {mix(theme.accent, theme.panel, 0.5)}; }}"
             f"QToolButton:checked {{ background: {theme.accent}; color: {theme.accent_text}; }}"

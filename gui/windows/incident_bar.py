@@ -2,10 +2,11 @@
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
 from gui import format as fmt
 from gui.incidents import LEADING, foremost, headline
+from gui.plain_text import PlainLabel
 from gui.session import Session
 from gui.theme import Theme, mix
 from tracer import Event
@@ -25,7 +26,7 @@ class IncidentBar(QWidget):
         super().__init__()
         self._session = session
         self._closed_count = 0
-        self.text = QLabel()
+        self.text = PlainLabel()
         self.go, self.compare, self.close_button = QToolButton(), QToolButton(), QToolButton()
         self.setObjectName("incident_bar")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -44,7 +45,7 @@ class IncidentBar(QWidget):
         self.setStyleSheet(
             f"#incident_bar {{ background: {mix(theme.error, theme.panel, 0.12)};"
             f" border-bottom: 1px solid {mix(theme.error, theme.panel, 0.45)}; }}"
-            f"QLabel {{ color: {theme.error}; font-weight: 600; }}"
+            f"PlainLabel {{ color: {theme.error}; font-weight: 600; }}"
             f"QToolButton {{ color: {theme.error}; border: 1px solid {mix(theme.error, theme.panel, 0.45)};"
             " border-radius: 6px; padding: 2px 10px; font-weight: 600; }"
             f"QToolButton:hover, QToolButton:focus {{ border-color: {theme.error}; }}"

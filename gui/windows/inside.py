@@ -3,13 +3,14 @@
 import networkx as nx
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QAction, QCloseEvent, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QLabel, QMainWindow, QToolBar, QWidget
+from PySide6.QtWidgets import QMainWindow, QToolBar, QWidget
 
 from gui import format as fmt
 from gui.appearance import Appearance
 from gui.canvas.canvas import GraphCanvas
 from gui.canvas.scene import scene_for
 from gui.colorings import DEFAULT, colorings
+from gui.plain_text import PlainLabel
 from gui.theme import Theme
 from gui.windows.inside_layout import InsideLayout
 from tracer.layout import Layout
@@ -30,7 +31,7 @@ class InsideWindow(QMainWindow):
         self.canvas = GraphCanvas(appearance.theme)
         self.canvas.setAccessibleName(self.tr("Graph inside the node"))
         self.canvas.placeholder = self.tr("Laying out {0}…").format(fmt.plural(len(inside), "node"))
-        self._facts = QLabel()
+        self._facts = PlainLabel()
         self._facts.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._place(fmt.plural(len(inside), "node"))
         self.canvas.box_selected.connect(self._show_facts)
@@ -41,7 +42,7 @@ class InsideWindow(QMainWindow):
         self.setCentralWidget(self.canvas)
         self.statusBar().setSizeGripEnabled(False)
         self.statusBar().addWidget(self._facts, 1)
-        self.statusBar().addPermanentWidget(QLabel(size))
+        self.statusBar().addPermanentWidget(PlainLabel(size))
         bar = QToolBar(self.tr("Tools"))
         bar.setMovable(False)
         bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QRect, Qt, QTimer, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QLabel, QMainWindow, QMenu, QStackedWidget, QTabWidget
+from PySide6.QtWidgets import QMainWindow, QMenu, QStackedWidget, QTabWidget
 
 from gui import format as fmt
 from gui.actions import Actions
@@ -22,6 +22,7 @@ from gui.docks.statistics import StatisticsDock
 from gui.errors import warn
 from gui.incidents import headline
 from gui.levels import level_text
+from gui.plain_text import PlainLabel
 from gui.session import INCIDENTS
 from gui.theme import Theme
 from gui.windows.color_button import ColorButton
@@ -65,7 +66,7 @@ class MainWindow(QMainWindow):
         self._pill = RunPill(session, appearance.theme)
         self._color = ColorButton(session)
         self._level = LevelButton(session)
-        self._facts = QLabel()
+        self._facts = PlainLabel()
         self._place()
         self._connect()
         self._dress(appearance.theme)

@@ -1,8 +1,9 @@
 """What can be looked for, by examples: a click on one looks for it."""
 
 from PySide6.QtCore import QPoint, Qt, Signal, Slot
-from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QPushButton, QWidget
 
+from gui.plain_text import PlainLabel
 from gui.query_texts import EXAMPLES
 from gui.theme import Theme
 
@@ -21,7 +22,7 @@ class QueryHelp(QFrame):
         grid.setContentsMargins(14, 12, 14, 12)
         grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(3)
-        title = QLabel(self.tr("Ask for nodes of this step, or for steps"))
+        title = PlainLabel(self.tr("Ask for nodes of this step, or for steps"))
         title.setObjectName("query_help_title")
         grid.addWidget(title, 0, 0, 1, 2)
         for row, (query, meaning) in enumerate(EXAMPLES, 1):
@@ -31,10 +32,10 @@ class QueryHelp(QFrame):
             button.setAccessibleDescription(meaning)
             button.clicked.connect(self._choose)
             grid.addWidget(button, row, 0)
-            grid.addWidget(QLabel(meaning), row, 1)
+            grid.addWidget(PlainLabel(meaning), row, 1)
             self.buttons.append(button)
         note = self.tr("Enter and Shift+Enter go from one to the next; Tab takes a proposal")
-        foot = QLabel(note)
+        foot = PlainLabel(note)
         foot.setObjectName("query_help_foot")
         grid.addWidget(foot, len(EXAMPLES) + 1, 0, 1, 2)
 
@@ -59,7 +60,7 @@ class QueryHelp(QFrame):
         sizes = theme.sizes
         self.setStyleSheet(
             f"#query_help {{ background: {theme.panel}; border: 1px solid {theme.border}; }}"
-            f"QLabel {{ color: {theme.muted_text}; }}"
+            f"PlainLabel {{ color: {theme.muted_text}; }}"
             f"#query_help_title {{ color: {theme.text}; font-weight: 600; padding-bottom: 4px; }}"
             "#query_help_foot { padding-top: 6px; }"
             f"QPushButton {{ font-family: 'DejaVu Sans Mono'; font-size: {sizes.code_text}px; color: {theme.link};"

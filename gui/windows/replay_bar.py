@@ -2,11 +2,12 @@
 
 from PySide6.QtCore import QSignalBlocker, Qt, Slot
 from PySide6.QtGui import QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSlider, QToolButton, QVBoxLayout, QWidget
 
 from gui import format as fmt
 from gui.actions import Actions
 from gui.course import pass_text, running_text
+from gui.plain_text import PlainLabel
 from gui.playback import SPEEDS
 from gui.replaying import Replaying
 from gui.session import Session
@@ -32,7 +33,7 @@ class ReplayBar(QWidget):
         self._replaying = replaying
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.speed, self.passes = QComboBox(), QComboBox()
-        self.place, self.text, self.how = QLabel(), ElidedLabel(), QLabel()
+        self.place, self.text, self.how = PlainLabel(), ElidedLabel(), PlainLabel()
         self._build()
         self.setMinimumWidth(1)
         self.dress(theme)
@@ -168,7 +169,7 @@ class ReplayBar(QWidget):
     def dress(self, theme: Theme) -> None:
         self.setStyleSheet(
             f"#replay_bar {{ background: {theme.panel}; border-top: 1px solid {theme.border}; }}"
-            f"QLabel {{ color: {theme.text}; }}"
+            f"PlainLabel {{ color: {theme.text}; }}"
             f"QSlider::groove:horizontal {{ height: 4px; border-radius: 2px; background: {theme.border}; }}"
             f"QSlider::sub-page:horizontal {{ border-radius: 2px; background: {theme.backward}; }}"
             f"QSlider::handle:horizontal {{ width: 14px; margin: -5px 0; border-radius: 7px;"

@@ -3,8 +3,8 @@
 from html import escape
 
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QLabel
 
+from gui.plain_text import PlainLabel
 from gui.session import Session
 from gui.stops import stop_headline, stop_word
 from gui.theme import Theme, mix
@@ -12,7 +12,7 @@ from gui.theme import Theme, mix
 _SIGNS = {"starting": "◌", "running": "●", "paused": "❚❚", "ended": "■"}
 
 
-class RunPill(QLabel):
+class RunPill(PlainLabel):
     def __init__(self, session: Session, theme: Theme) -> None:
         super().__init__()
         self._session = session
@@ -39,7 +39,7 @@ class RunPill(QLabel):
             "ended": self._theme.error if has_failed else self._theme.muted_text,
         }.get(state, self._theme.muted_text)
         self.setStyleSheet(
-            f"QLabel {{ color: {color}; background: {mix(color, self._theme.panel, 0.13)};"
+            f"PlainLabel {{ color: {color}; background: {mix(color, self._theme.panel, 0.13)};"
             f" border: 1px solid {mix(color, self._theme.panel, 0.35)};"
             " border-radius: 11px; padding: 3px 11px; font-weight: 600; }"
         )

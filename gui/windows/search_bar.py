@@ -3,11 +3,12 @@
 import qtawesome
 from PySide6.QtCore import QEvent, QObject, Qt, Slot
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QToolButton, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QToolButton, QVBoxLayout
 
 from gui.actions import Actions
 from gui.canvas.canvas import GraphCanvas
 from gui.finder import Finder
+from gui.plain_text import PlainLabel
 from gui.query_texts import Proposals, count_text, is_for_steps, proposals, turned_to_steps
 from gui.session import Session
 from gui.theme import Theme
@@ -29,7 +30,7 @@ class SearchBar(QFrame):
         self._session = session
         self._canvas = canvas
         self._margin = theme.sizes.margin
-        self.field, self.count, self.message = QLineEdit(), QLabel(), QLabel()
+        self.field, self.count, self.message = QLineEdit(), PlainLabel(), PlainLabel()
         self.steps_button, self.help_button, self.close_button = QToolButton(), QToolButton(), QToolButton()
         self._way_buttons = QToolButton(), QToolButton()
         self.help = QueryHelp(self)
@@ -207,6 +208,6 @@ class SearchBar(QFrame):
         self.completer.dress(theme)
         self.setStyleSheet(
             f"#search_bar {{ background: {theme.panel}; border: 1px solid {theme.border}; border-radius: 8px; }}"
-            f"QLabel {{ color: {theme.muted_text}; }} QLabel[vain='true'] {{ color: {theme.error}; }}"
+            f"PlainLabel {{ color: {theme.muted_text}; }} PlainLabel[vain='true'] {{ color: {theme.error}; }}"
             f"#search_message {{ color: {theme.error}; padding: 0 4px 2px 4px; }}"
         )

@@ -2,9 +2,10 @@
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtGui import QValidator
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSpinBox, QWidget
 
 from gui import format as fmt
+from gui.plain_text import PlainLabel
 from gui.session import Session
 
 
@@ -15,12 +16,12 @@ class StepBox(QWidget):
         super().__init__()
         self._session = session
         self.spin = StepSpin(self.tr("Shown step"), 84)
-        self._total = QLabel()
+        self._total = PlainLabel()
         self._total.setMinimumWidth(self._total.fontMetrics().horizontalAdvance("of 00,000"))
         row = QHBoxLayout(self)
         row.setContentsMargins(6, 0, 6, 0)
         row.setSpacing(6)
-        row.addWidget(QLabel(self.tr("Step")))
+        row.addWidget(PlainLabel(self.tr("Step")))
         row.addWidget(self.spin)
         row.addWidget(self._total)
         self.spin.valueChanged.connect(self._on_typed)

@@ -40,7 +40,7 @@ class StopBar(QWidget):
         self.setStyleSheet(
             f"#stop_bar {{ background: {mix(color, theme.panel, 0.1)};"
             f" border-bottom: 1px solid {mix(color, theme.panel, 0.4)}; }}"
-            f"QLabel {{ color: {color}; font-weight: 600; }}"
+            f"PlainLabel {{ color: {color}; font-weight: 600; }}"
             f"QToolButton {{ color: {theme.text}; border: 1px solid {mix(color, theme.panel, 0.4)};"
             f" border-radius: 6px; padding: 2px 10px; background: {theme.panel}; }}"
             f"QToolButton:hover, QToolButton:focus {{ border-color: {color}; }}"

@@ -8,7 +8,6 @@ from PySide6.QtGui import QAction, QColor, QIcon, QMouseEvent, QPainter
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QListView,
     QPushButton,
     QScrollArea,
@@ -23,6 +22,7 @@ from gui.appearance import Appearance
 from gui.demos import Demo
 from gui.fonts import text_font
 from gui.models.tapes import DETAIL_ROLE, PATH_ROLE, TapeListModel
+from gui.plain_text import PlainLabel
 from gui.theme import Theme
 
 PAGE_WIDTH_PX = 860
@@ -38,11 +38,11 @@ class WelcomePage(QScrollArea):
         self.cards = [DemoCard(demo) for demo in demos]
         self.recent = TapeListModel()
         self._list = _tape_list(self.recent)
-        self._title, self._lead = QLabel("Tapescope"), QLabel()
+        self._title, self._lead = PlainLabel("Tapescope"), PlainLabel()
         self._lead.setText(self.tr("Shows the graph PyTorch really built, at every training step"))
-        self._headings = [QLabel(self.tr("Demos")), QLabel(self.tr("Recent tapes"))]
-        self._nothing = QLabel(self.tr("Tapes you open or record appear here"))
-        self._logo = QLabel()
+        self._headings = [PlainLabel(self.tr("Demos")), PlainLabel(self.tr("Recent tapes"))]
+        self._nothing = PlainLabel(self.tr("Tapes you open or record appear here"))
+        self._logo = PlainLabel()
         self._build(actions)
         self._dress(appearance.theme)
         appearance.theme_changed.connect(self._dress)
@@ -130,7 +130,7 @@ class DemoCard(QFrame):
         super().__init__()
         self.demo = demo
         self.button = QPushButton(self.tr("Start"))
-        self._title, self._text, self._file = QLabel(demo.title), QLabel(demo.text), QLabel(demo.path.name)
+        self._title, self._text, self._file = PlainLabel(demo.title), PlainLabel(demo.text), PlainLabel(demo.path.name)
         self._text.setWordWrap(True)
         self._text.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._title.setWordWrap(True)

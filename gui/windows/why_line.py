@@ -5,6 +5,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 from gui import format as fmt
+from gui.plain_text import plain_tip
 from gui.session import Session
 from gui.theme import Theme
 from gui.windows.breadcrumbs import Breadcrumbs
@@ -62,7 +63,7 @@ class WhyLine(QWidget):
         causes = self._session.causes or ()
         self._sentence = causes[0].text if causes else ""
         self._more = f" · and {fmt.count(len(causes) - 1)} more" if len(causes) > 1 else ""
-        self.why.setToolTip("\n".join(cause.text for cause in causes[:MOST_TOLD]))
+        self.why.setToolTip(plain_tip("\n".join(cause.text for cause in causes[:MOST_TOLD])))
         self._fit()
 
     @Slot()

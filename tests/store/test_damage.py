@@ -17,11 +17,13 @@ from hypothesis import strategies as st
 from benchmarks.damage import Trial
 from main import main
 from tests.store import damages
-from tests.store.samples import META, step_record, structure_record, write_tape
+from tests.store.samples import META, step_record, structure, structure_record, write_tape
 from tracer import Tape, TapeError
 from tracer.errors import UsageError
+from tracer.model.fingerprint import shape_id, topology_id
 from tracer.store import schema
 from tracer.store.checking import check
+from tracer.store.records import StructureRecord
 from tracer.store.salvage import repair
 from tracer.store.writer import Writer
 
@@ -250,3 +252,22 @@ def test_a_run_of_missing_steps_that_a_gap_explains_is_no_damage(tmp_path: Path)
         rows = schema.count_rows(connection)
         connection.execute("UPDATE meta SET value = ?, crc = ? WHERE key = 'rows'", (rows, checksum("rows", rows)))
     assert not check(tmp_path / "a.tape").damage
+
+
+def test_structures_whose_rows_are_destroyed_come_back_from_their_graphs(tmp_path: Path) -> None:
+    graphs = [structure(n) for n in (30, 31, 32)]
+    ids = [(topology_id(one), shape_id(one, topology_id(one))) for one in graphs]
+    writer = Writer(tmp_path / "a.tape", META)
+    for index in range(9):
+        writer.append(step_record(index, StructureRecord(graphs[index % 3], *ids[index % 3]), loss=0.5))
+    writer.close("closed")
+    whole = (tmp_path / "a.tape").read_bytes()
+    (tmp_path / "a.tape").write_bytes(without(whole, *pages_of(whole, "structure")))
+    repair(tmp_path / "a.tape", tmp_path / "b.tape")
+    (tmp_path / "whole.tape").write_bytes(whole)
+    assert damages.contents(tmp_path / "b.tape").graphs == damages.contents(tmp_path / "whole.tape").graphs
+    with Tape(tmp_path / "b.tape") as tape:
+        assert [(step.topology_id, step.shape_id) for step in tape.steps] == 3 * ids
+    lost = without(whole, *pages_of(whole, "structure"), *pages_of(whole, "sqlite_autoindex_structure_1"))
+    (tmp_path / "a.tape").write_bytes(lost)
+    assert any("graph lost" in line for line in repair(tmp_path / "a.tape", tmp_path / "b.tape").lost)

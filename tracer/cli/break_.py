@@ -12,6 +12,7 @@ from tracer.control.client import connect
 from tracer.errors import UsageError
 from tracer.model.breakpoints import Breakpoint, from_dict, to_text
 from tracer.store.reader import Tape
+from tracer.terminal import say
 
 NAME = "break"
 HELP = "list or set the breakpoints of a running training"
@@ -42,9 +43,9 @@ def run(args: argparse.Namespace) -> int:
         _warn(args.tape, added)
     for each in present:
         state = "" if each.is_enabled else "  (off)"
-        print(f"{each.id}  {to_text(each)}    {sentence(each)}{state}")
+        say(f"{each.id}  {to_text(each)}    {sentence(each)}{state}")
     if not present and not args.clear:
-        print("There are no breakpoints.")
+        say("There are no breakpoints.")
     return 0
 
 
@@ -55,7 +56,7 @@ def _warn(path: Path, added: list[Breakpoint]) -> None:
     names = sorted({name for each in added for name in scalars_of(each)} - set(known))
     if names and known:
         text = f"tapescope: nothing called {' or '.join(names)} was logged so far; there is {', '.join(known)}."
-        print(text, file=sys.stderr)
+        say(text, to=sys.stderr)
 
 
 def breakpoints_on(path: Path) -> tuple[Breakpoint, ...]:

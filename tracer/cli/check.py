@@ -20,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     condition = check(args.tape)
     if args.json:
-        say(*to_json({"intact": not condition.damage, **asdict(condition)}, indent=2).splitlines())
+        print(to_json({"intact": not condition.damage, **asdict(condition)}, indent=2))
     elif condition.damage:
         say(f"{args.tape} is damaged; {condition.n_steps:,} steps are intact:")
         say(*(f"  {line}" for line in condition.damage))

@@ -16,6 +16,7 @@ from tracer.model.diff import GraphDiff, diff
 from tracer.model.source_paths import short_path
 from tracer.steps import checked_step
 from tracer.store.reader import Tape
+from tracer.terminal import say
 
 NAME = "diff"
 HELP = "say what changed between two steps, and why"
@@ -47,13 +48,12 @@ def run(args: argparse.Namespace) -> int:
         content = {**{part: sorted(getattr(found, part)) for part in parts}, "changed": changed, "causes": why}
         print(to_json(content, indent=2))
         return 0
-    print(_headline(found, args.before, args.after))
+    say(_headline(found, args.before, args.after))
     if args.nodes:
         lines = _nodes(found, before, after)
     else:
         lines = _report(causes(before, after, found, folder, ends), (after, before), folder)
-    for line in lines:
-        print(line)
+    say(*lines)
     return 0
 
 

@@ -16,6 +16,7 @@ from tracer.model.step_search import step_ranges
 from tracer.model.step_table import NONE
 from tracer.steps import checked_step
 from tracer.store.reader import Tape
+from tracer.terminal import say
 
 NAME = "find"
 HELP = "find nodes of a step, or steps; exit code 1 if there are none"
@@ -57,7 +58,7 @@ def _find_steps(tape: Tape, args: argparse.Namespace) -> int:
     if args.json:
         print(to_json({"query": args.query, "count": len(found), "ranges": ranges}, indent=2))
     elif ranges:
-        print(", ".join(_range_text(first, last) for first, last in ranges))
+        say(", ".join(_range_text(first, last) for first, last in ranges))
     return 0 if ranges else 1
 
 
@@ -68,7 +69,7 @@ def _find_nodes(tape: Tape, args: argparse.Namespace) -> int:
     if args.json:
         print(to_json({"query": args.query, "step": step, "found": rows}, indent=2))
     elif rows:
-        print("\n".join(_lines(rows)))
+        say(*_lines(rows))
     return 0 if rows else 1
 
 

@@ -21,6 +21,7 @@ from tracer.model.gradient_flow import (
 from tracer.model.unreached import unreached_parameters
 from tracer.steps import checked_step
 from tracer.store.reader import Tape
+from tracer.terminal import say
 
 NAME = "gradients"
 HELP = "say how gradients flow through the modules, where they vanish, explode or are missing"
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(to_json(as_dict(step, norms, findings), indent=2))
     else:
-        print("\n".join(_lines(step, len(measured), by_module(norms), findings)))
+        say(*_lines(step, len(measured), by_module(norms), findings))
     return 0
 
 

@@ -14,6 +14,7 @@ from tracer.model.failure import exception_place
 from tracer.model.not_finite import origin_text
 from tracer.model.step_table import NONE
 from tracer.store.reader import Tape
+from tracer.terminal import say
 
 NAME = "info"
 HELP = "say what a tape holds, or a folder with a tape for each rank"
@@ -34,7 +35,10 @@ def run(args: argparse.Namespace) -> int:
         is_folder = os.path.isdir(args.tape)
         facts = _folder_facts(args.tape, tape) if is_folder else _facts(tape)
     lines = _folder_lines if is_folder else _lines
-    print(to_json(facts, indent=2) if args.json else "\n".join(lines(facts)))
+    if args.json:
+        print(to_json(facts, indent=2))
+    else:
+        say(*lines(facts))
     return 0
 
 

@@ -13,6 +13,7 @@ from tracer.model.not_finite import Operand, inputs_of, origin_text, output_of, 
 from tracer.model.records import Event
 from tracer.source_file import read_source
 from tracer.store.reader import Tape
+from tracer.terminal import say
 
 NAME = "nan"
 HELP = "say where a NaN or an Inf came from"
@@ -31,9 +32,10 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(to_json(found, indent=2))
     elif not found:
-        print(f"Nothing that is NaN or Inf was met in {args.tape}.")
+        say(f"Nothing that is NaN or Inf was met in {args.tape}.")
     else:
-        print("\n\n".join("\n".join(_lines(facts)) for facts in found))
+        for place, facts in enumerate(found):
+            say(*([""] if place else []), *_lines(facts))
     return 0
 
 

@@ -13,6 +13,7 @@ from tracer.exporters.json import to_json
 from tracer.model.statistics import Statistics, Table
 from tracer.steps import checked_step
 from tracer.store.reader import Tape
+from tracer.terminal import say
 
 NAME = "statistics"
 HELP = "say what was measured in a step"
@@ -32,7 +33,10 @@ def run(args: argparse.Namespace) -> int:
         measured = tape.statistics(index)
     if measured is None:
         raise UsageError(f"Step {index} of {args.tape} was not measured; record with --level statistics or full.")
-    print(to_json(as_dict(index, measured), indent=2) if args.json else "\n".join(_lines(index, measured)))
+    if args.json:
+        print(to_json(as_dict(index, measured), indent=2))
+    else:
+        say(*_lines(index, measured))
     return 0
 
 

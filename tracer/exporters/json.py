@@ -35,11 +35,13 @@ def export(tape: Tape, step: int, out: Path) -> None:
 
 
 def to_json(content: object, indent: int) -> str:
-    """JSON that any parser reads: not finite numbers become "NaN", "Infinity", "-Infinity", as in protobuf's JSON."""
+    """JSON that any parser reads and that steers no terminal; not finite numbers become "NaN", "Infinity", "-Infinity",
+    as in protobuf's."""
     try:
-        return json.dumps(content, indent=indent, allow_nan=False)
+        text = json.dumps(content, indent=indent, allow_nan=False)
     except ValueError:
-        return json.dumps(_finite(content), indent=indent, allow_nan=False)
+        text = json.dumps(_finite(content), indent=indent, allow_nan=False)
+    return text.replace("\x7f", "\\u007f")  # the one control character that it does not escape by itself
 
 
 def _finite(content: Any) -> Any:

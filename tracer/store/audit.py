@@ -63,13 +63,13 @@ class Findings:
         return bool(self.missing_steps or any(held) or any(self.n_missing.values()))
 
 
-def audit(connection: sqlite3.Connection, recorded: dict[str, int]) -> Findings:
+def audit(connection: sqlite3.Connection, meta: dict[str, str], recorded: dict[str, int]) -> Findings:
     """`recorded`: how many rows and values there were, as far as that is known. Raises DamageError, sqlite3.Error and
     their like where a row is not what was written."""
     found = Findings(survey_steps(connection))
     gaps = FactsReader(connection).gaps()
     _look_at_curves(connection, found)
-    measured = _look_at_statistics(connection, found, gaps)
+    measured = _look_at_statistics(connection, found, gaps, is_closed=meta.get("state") == "closed")
     _look_at_graphs(connection, found)
     _look_at_references(connection, found)
     _look_at_steps(found, gaps, measured, recorded)
@@ -143,16 +143,19 @@ def _scalars_in_rows(connection: sqlite3.Connection) -> set[int]:
     return {int(number) for data in packed for number in np.frombuffer(data, "<i4", len(data) // 12)}
 
 
-def _look_at_statistics(connection: sqlite3.Connection, found: Findings, gaps: list[tuple[int, int, str]]) -> Ints:
-    """The steps that have them. A step that says it was measured should; the last ones may still have been on their
-    way, and where capture failed none came any more."""
+def _look_at_statistics(
+    connection: sqlite3.Connection, found: Findings, gaps: list[tuple[int, int, str]], *, is_closed: bool
+) -> Ints:
+    """The steps that have them. A step that says it was measured should; where the run did not end properly the last
+    ones may have been on their way, and where capture failed none came any more."""
     layouts = {row[0] for row in connection.execute("SELECT id FROM layout")}
     rows = connection.execute("SELECT id, layout FROM statistics ORDER BY id").fetchall()
     lost = [step for step, layout in rows if layout not in layouts]
     measured = np.array([step for step, _ in rows], np.int64)
     survey = found.survey
     failed = [event.step for event in FactsReader(connection).events() if event.kind == "capture_failed"]
-    end = min([int(measured[-1]) if len(measured) else 0, *failed])
+    newest = measured if not is_closed else survey.steps + 1
+    end = min([int(newest[-1]) if len(newest) else 0, *failed])
     excused = [(first, last) for first, last, reason in gaps if reason.startswith((THINNED, WITHOUT))]
     expected = survey.steps[survey.is_measured & (survey.steps < end)]
     expected = expected[~within(expected, excused)]
@@ -212,7 +215,7 @@ def _look_at_steps(found: Findings, gaps: list[tuple[int, int, str]], measured: 
 
 
 def _look_at_counts(connection: sqlite3.Connection, found: Findings, recorded: dict[str, int]) -> None:
-    for table in ("event", "gap", "source", "structure", "evaluation", "scalar"):
+    for table in ("event", "gap", "late", "source", "structure", "evaluation", "scalar"):
         if table in recorded:
             (n,) = connection.execute(f"SELECT count(*) FROM {table} WHERE rowid >= {BEFORE_ALL}").fetchone()
             found.n_missing[table] = max(recorded[table] - n, 0)

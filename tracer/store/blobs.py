@@ -36,7 +36,7 @@ def storable(text: str) -> str:
 
 def deflated(data: bytes, base: bytes = b"", level: int = 6) -> bytes:
     """Smaller where much of it is also in the end of `base`."""
-    packer = zlib.compressobj(level, zdict=_dictionary(base)) if base else zlib.compressobj(level)
+    packer = zlib.compressobj(level, zdict=dictionary(base)) if base else zlib.compressobj(level)
     return packer.compress(data) + packer.flush()
 
 
@@ -44,7 +44,7 @@ def inflated(size: int, data: bytes, base: bytes = b"", most: int = MAX_BLOB_BYT
     """Exactly `size` bytes; refuses data that would unpack to more, before it does."""
     if not 0 <= size <= most:
         raise DamageError(f"a part of it claims a size of {size} bytes, more than there can be")
-    unpacker = zlib.decompressobj(zdict=_dictionary(base)) if base else zlib.decompressobj()
+    unpacker = zlib.decompressobj(zdict=dictionary(base)) if base else zlib.decompressobj()
     content = unpacker.decompress(data, size + 1)
     if len(content) != size:
         raise DamageError("a part of it does not unpack to its size")
@@ -59,5 +59,6 @@ def content(size: int, digest: bytes, data: bytes, base: bytes = b"") -> bytes:
     return found
 
 
-def _dictionary(base: bytes) -> bytes:
+def dictionary(base: bytes) -> bytes:
+    """As much of it as deflate looks back."""
     return base[-DICTIONARY_BYTES:]

@@ -33,6 +33,11 @@ class Carving:
             self.n_rows[table] += 1
             yield table, row
 
+    def digests(self) -> dict[int, bytes]:
+        """Of structures by number, as the index has them."""
+        rows = tree_rows(self._pages, self._roots["sqlite_autoindex_structure_1"], INDEX_LEAF, Tree())
+        return {row[1]: row[0] for row in rows if tuple(map(type, row)) == (bytes, int)}
+
     def _rows(self) -> Iterator[tuple[str, Row]]:
         known = {1} | _free_pages(self._pages)
         for table in schema.tables_of(self.version):
@@ -65,7 +70,7 @@ def _known_schema(pages: Pages) -> tuple[int, Roots] | None:
     found = {(kind, name, sql) for _, kind, name, _, _, sql in rows}
     for version in range(1, schema.FORMAT + 1):
         if found == schema.tables(version):
-            return version, {name: root for _, kind, name, _, root, _ in rows if kind == "table"}
+            return version, {name: root for _, _, name, _, root, _ in rows}
     return None
 
 
@@ -84,7 +89,7 @@ def _usual_roots(version: int) -> Roots:
     with closing(sqlite3.connect(":memory:")) as connection:
         for statement in schema.tables_of(version).values():
             connection.execute(statement)
-        rows = connection.execute("SELECT name, rootpage FROM sqlite_schema WHERE type = 'table'").fetchall()
+        rows = connection.execute("SELECT name, rootpage FROM sqlite_schema").fetchall()
     return dict(rows)
 
 

@@ -41,7 +41,7 @@ def check(path: Path) -> Condition:
 
 
 def _read(path: Path) -> Condition:
-    connection, _ = open_tape(path)
+    connection, is_whole = open_tape(path)
     with closing(connection), reading(path), snapshot(connection):
         for table, row in all_rows(connection):
             if not is_intact(schema.FORMAT, table, row):
@@ -49,7 +49,9 @@ def _read(path: Path) -> Condition:
         facts = FactsReader(connection)
         if state_of(facts.meta()) != "live" and has_damaged_log(path):
             raise DamageError("the log beside it does not match its checksums")
-        found = audit(connection, recorded_rows(facts.meta()))
+        if not is_whole:  # an older format said so as it was read
+            facts.check_end()
+        found = audit(connection, facts.meta(), recorded_rows(facts.meta()))
         words = (*loss_words(connection, found), *_pages(path))
         return Condition(len(found.survey.steps), sum(1 for _ in facts.events()), words)
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tracer.store.blobs import deflated, inflated
 from tracer.store.damage import DamageError
+from tracer.store.parsing import parsed
 
 MAX_PACKED_BYTES = 16 << 20
 
@@ -38,7 +39,7 @@ def unpack(size: int, data: bytes, kinds: str | None = None) -> tuple[Any, list[
     at most `MAX_PACKED_BYTES`."""
     content = inflated(size, data, most=MAX_PACKED_BYTES)
     start = _HEAD_BYTES + int.from_bytes(content[:_HEAD_BYTES], "little")
-    header, kept = json.loads(content[_HEAD_BYTES:start])
+    header, kept = parsed(content[_HEAD_BYTES:start])
     if kinds is not None and "".join(kind for kind, _ in kept).replace("f", "d") != kinds:
         raise DamageError("columns in it are of other kinds than they should be")
     arrays = []

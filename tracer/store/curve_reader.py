@@ -2,7 +2,7 @@
 
 import sqlite3
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
@@ -42,6 +42,7 @@ class _Scalar:
     young: Series = field(default_factory=Series)
     segments: list[Segment] = field(default_factory=list)
     n_joined: int = 0  # of the chunks, into segments
+    is_growing: bool = True  # from chunk to chunk: each is a segment by itself
 
     @property
     def n(self) -> int:
@@ -51,6 +52,8 @@ class _Scalar:
     def add(self, summary: Summary) -> None:
         if summary.first != self.n:
             raise DamageError(f"a piece of {self.name!r} is missing")
+        if self.summaries and summary.low <= self.summaries[-1].high:
+            self.is_growing = False
         self.summaries.append(summary)
 
 
@@ -126,11 +129,12 @@ class CurveReader:
         value = scalar.young.at(step)
         if value is not None:
             return value
-        segments = self._segments(scalar)
-        at = bisect_left(segments, step, key=attrgetter("high"))
-        if at == len(segments) or segments[at].low > step:
+        parts: Sequence[Summary | Segment] = scalar.summaries if scalar.is_growing else self._segments(scalar)
+        at = bisect_left(parts, step, key=attrgetter("high"))
+        if at == len(parts) or parts[at].low > step:
             return None
-        steps, values = segments[at].values(self.load)
+        part = parts[at]
+        steps, values = self.load(part) if isinstance(part, Summary) else part.values(self.load)
         place = int(np.searchsorted(steps, step))
         return float(values[place]) if steps[place] == step else None
 

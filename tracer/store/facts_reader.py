@@ -1,6 +1,5 @@
 """Reading what a tape says of the run as a whole: its facts, its events, and what of it is missing."""
 
-import json
 import sqlite3
 from collections.abc import Iterator
 
@@ -8,12 +7,15 @@ from tracer.model.records import Event
 from tracer.store import schema
 from tracer.store.blobs import checksum
 from tracer.store.damage import DamageError, compare
+from tracer.store.event_types import of_its_types
+from tracer.store.parsing import parsed
 from tracer.store.snapshot import BEFORE_ALL, rows_after
 
 THINNED = "thinned: "
 """So begin the reasons of gaps that keep a tape small, see `thinning`."""
 
 _MOST_FACTS = 1000
+_MOST_CHARS = 8 << 20
 
 
 class FactsReader:
@@ -21,10 +23,14 @@ class FactsReader:
         self._connection = connection
 
     def meta(self) -> dict[str, str]:
-        rows = self._connection.execute(f"SELECT key, value, crc FROM meta LIMIT {_MOST_FACTS}").fetchall()
-        for *row, crc in rows:
-            compare(checksum(*row), crc, "a fact of the run")
-        return {key: value for key, value, _ in rows}
+        facts, n_chars = {}, 0
+        for key, value, crc in self._connection.execute(f"SELECT key, value, crc FROM meta LIMIT {_MOST_FACTS}"):
+            compare(checksum(key, value), crc, "a fact of the run")
+            n_chars += len(value)
+            if n_chars > _MOST_CHARS:
+                raise DamageError("it says more of its run than there can be to say")
+            facts[key] = value
+        return facts
 
     def check_end(self) -> bool:
         """Whether the run has ended by itself. The tape then says how much it holds, so that a page which is missing is
@@ -39,7 +45,10 @@ class FactsReader:
         for *row, crc in rows_after(self._connection, "SELECT id, kind, step, time_ns, data, crc FROM event", after):
             compare(checksum(*row), crc, f"event {row[0]}")
             number, kind, step, time_ns, data = row
-            yield Event(number, kind, step, time_ns, json.loads(data))
+            content = parsed(data)
+            if not isinstance(content, dict):
+                raise DamageError(f"event {number} does not hold what it should")
+            yield Event(number, kind, step, time_ns, of_its_types(content))
 
     def gaps(self) -> list[tuple[int, int, str]]:
         """(first, last, reason), the first one first."""

@@ -11,6 +11,7 @@ from tracer.store.step_runs import in_words
 _COUNTED = {
     "event": ("event", "events"),
     "gap": ("note on what was not recorded", "notes on what was not recorded"),
+    "late": ("value that came after its step", "values that came after their steps"),
     "source": ("list of source lines", "lists of source lines"),
     "values": ("value of a scalar", "values of scalars"),
 }

@@ -91,13 +91,15 @@ class Pages:
         if not self.has_header and page_bytes in _SIZES:
             self.page_bytes = self.usable_bytes = page_bytes
         sums, is_damaged, was_bad, open_frames = (first, second), False, False, {}
+        n_pages = 0
         for place in range(_LOG_HEADER_BYTES, size - _FRAME_HEADER_BYTES - page_bytes + 1, 24 + page_bytes):
             self._log.seek(place)
             frame = self._log.read(24 + page_bytes) or b""
             number, n_pages, *own_salts, first, second = struct.unpack(">6I", frame[:24])
-            if own_salts != salts:
-                break  # of an earlier use of the log
-            is_damaged = is_damaged or was_bad  # a bad one at the very end was not written wholly
+            if own_salts != salts:  # of an earlier use of the log, or destroyed
+                was_bad, n_pages = True, 0
+                continue
+            is_damaged = is_damaged or was_bad  # something good comes after it
             is_right = _summed(order, frame[24:], _summed(order, frame[:8], sums)) == (first, second)
             sums = first, second
             was_bad = not is_right or page_bytes != self.page_bytes
@@ -106,7 +108,7 @@ class Pages:
             if n_pages:
                 self._frames |= open_frames
                 open_frames = {}
-        return is_damaged
+        return is_damaged or (was_bad and n_pages > 0)  # one at the end that commits nothing was not written wholly
 
 
 def _page_bytes(head: bytes) -> int:

@@ -19,6 +19,7 @@ from tracer.store.migration import migrated
 from tracer.store.new_tape import create, meta_rows
 from tracer.store.old_mending import mend_chunks, mend_meta
 from tracer.store.pages import Pages
+from tracer.store.recovering import recover
 
 _OF_ITS_OWN = ("control", "rows", "state")
 """Facts that a new tape has of its own."""
@@ -89,9 +90,10 @@ def _gathered(path: Path, stack: contextlib.ExitStack) -> tuple[sqlite3.Connecti
         new = stack.enter_context(contextlib.closing(_migrated(new, meta, carving.version)))
     else:
         lost_values, n_lost = {}, 0
+        recover(new, carving.digests())
     drop_copies(new)
     rebuild_summaries(new)
-    found = audit(new, recorded)
+    found = audit(new, meta, recorded)
     for scalar, runs in lost_values.items():
         found.values.setdefault(scalar, []).extend(runs)
     found.n_missing["values"] = found.n_missing.get("values", 0) + n_lost

@@ -23,6 +23,7 @@ STEP_ROWS = (
 )
 BLOCK_ROWS = "SELECT first, last, n, size, crc, data FROM block"
 MOST_STEPS = 1 << 16
+_MOST_CHARS = 1 << 20
 _NAMES = ("phases", "optimizers", "levels", "passes")
 
 Shape = tuple[tuple[str, int, bool], ...]
@@ -59,6 +60,8 @@ def unpack_step(row: Row) -> tuple[StepRow, bytes]:
     if _crc(tuple(fields)) != crc:
         raise DamageError(f"step {row[0]} does not match its checksum")
     *facts, text, numbers = fields
+    if len(text) > _MOST_CHARS:
+        raise DamageError(f"step {row[0]} has more passes than there can be")
     shape = _shape(text)
     n_losses = sum(has_loss for *_, has_loss in shape)
     losses = iter(struct.unpack_from(f"<{n_losses}d", numbers))
