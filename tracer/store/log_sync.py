@@ -2,9 +2,9 @@
 
 A committed transaction survives the end of the process, however it ends: it is in the system's hands. For a power cut
 the log has to be synced. In WAL mode SQLite does that at checkpoints (synchronous=NORMAL), which of a slow run come
-once in hours, or at each commit (FULL): there what comes meanwhile would wait in memory, for as long as the disk takes, and
-would be lost if the process were killed. The log may be opened and closed here: SQLite's locks are on the tape and on
-its -shm file (https://sqlite.org/wal.html, https://sqlite.org/lockingv3.html).
+once in hours, or at each commit (FULL): there what comes meanwhile would wait in memory, for as long as the disk takes,
+and be lost if the process were killed. The log may be opened and closed here: SQLite's locks are on the tape and on its
+-shm file (https://sqlite.org/wal.html, https://sqlite.org/lockingv3.html).
 """
 
 import os
