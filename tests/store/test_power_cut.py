@@ -5,23 +5,24 @@ do to bytes that were not synced: everything up to the last sync must be there, 
 """
 
 import contextlib
+import os
 import random
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from tests.store.samples import META, step_record, structure_record
 from tracer import Tape
-from tracer.store import transactions
+from tracer.store import log_sync
+from tracer.store import writer as writing
 from tracer.store.new_tape import create
-from tracer.store.transactions import Transactions
+from tracer.store.transactions import transaction
 from tracer.store.writer import Writer
 
 SECTOR = 512
-NORMAL, FULL = 1, 2
 GONE = {**META, "pid": str(2**22 - 1), "process_start": "before the cut"}
 
 
@@ -39,6 +40,23 @@ def files(path: Path) -> tuple[bytes, bytes]:
     return path.read_bytes(), path.with_name(path.name + "-wal").read_bytes()
 
 
+def files_when_synced(writer: Writer, path: Path, patch: pytest.MonkeyPatch) -> tuple[bytes, bytes]:
+    """What was there when the last commit was synced; it is the last sync."""
+    snapshots, sync = list[tuple[bytes, bytes]](), os.fsync
+
+    def look(file: int) -> None:
+        snapshots.append(files(path))
+        sync(file)
+
+    writer._sync.committed()  # whether or not it was synced already
+    patch.setattr(os, "fsync", look)
+    while not snapshots:
+        writer._thread.join(0.001)
+    patch.setattr(log_sync, "SYNC_SECS", 3_600.0)
+    patch.setattr(os, "fsync", lambda _: None)
+    return snapshots[-1]
+
+
 def append(writer: Writer, first: int, last: int) -> None:
     """A commit each; every third graph is new."""
     for index in range(first, last):
@@ -50,13 +68,12 @@ def append(writer: Writer, first: int, last: int) -> None:
 def cut(tmp_path_factory: pytest.TempPathFactory) -> Cut:
     path = tmp_path_factory.mktemp("cut") / "a.tape"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transactions, "SYNC_SECS", 0.0)
+        patch.setattr(log_sync, "SYNC_SECS", 0.001)
         writer = Writer(path, GONE)
         append(writer, 0, 80)
         writer._connection.execute("PRAGMA wal_checkpoint")
         append(writer, 80, 90)  # the log begins anew: old frames lie behind the new ones
-        synced = files(path)
-        patch.setattr(transactions, "SYNC_SECS", 3_600.0)
+        synced = files_when_synced(writer, path, patch)
         append(writer, 90, 120)
         written = files(path)
         writer.close("closed")
@@ -146,43 +163,60 @@ def test_a_cut_in_the_midst_of_a_checkpoint_loses_nothing(tmp_path: Path, seed: 
     check(tmp_path, bytes(mixed[: chance.choice((len(before), len(after)))]), log, 20, 20)
 
 
-def test_one_commit_a_second_is_synced_and_none_waits_for_longer(
+def test_each_commit_is_synced_within_a_second_and_commits_go_on_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = 100.0
-    monkeypatch.setattr(transactions, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(log_sync, "SYNC_SECS", 0.001)
+    path, inodes, slow, may_end = tmp_path / "a.tape", list[int](), threading.Event(), threading.Event()
+    sync = os.fsync
+
+    def slow_sync(file: int) -> None:
+        inodes.append(os.fstat(file).st_ino)
+        sync(file)
+        slow.set()
+        assert may_end.wait(60)
+
+    writer = Writer(path, GONE)
+    monkeypatch.setattr(os, "fsync", slow_sync)
+    append(writer, 0, 1)
+    assert slow.wait(60)
+    append(writer, 1, 20)  # each is committed while the disk still syncs the first
+    with Tape(path) as tape:
+        assert len(tape) == 20
+    assert inodes == [(tmp_path / "a.tape-wal").stat().st_ino]
+    may_end.set()
+    writer.close("closed")
+    assert len(inodes) > 1  # they were synced after it
+
+
+def test_a_log_that_cannot_be_synced_is_said_once_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(log_sync, "SYNC_SECS", 0.001)
+    monkeypatch.setattr(writing, "LOOK_SECS", 0.001)
+
+    def refuse(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    writer = Writer(tmp_path / "a.tape", GONE)
+    monkeypatch.setattr(os, "fsync", refuse)
+    append(writer, 0, 1)
+    while not writer._trouble.has_warned:
+        writer._thread.join(0.01)
+    monkeypatch.undo()
+    append(writer, 1, 3)
+    writer.close("closed")
+    assert capsys.readouterr().err == (
+        f"tapescope: {tmp_path}/a.tape cannot be written ([Errno 5] Input/output error); what was recorded may be lost "
+        "if the power is cut.\n"
+    )
+    with Tape(tmp_path / "a.tape") as tape:
+        assert (len(tape), tape.state) == (3, "closed")
+
+
+def test_a_transaction_that_fails_is_undone(tmp_path: Path) -> None:
     with contextlib.closing(create(tmp_path / "a.tape", META)) as connection:
-        mine = Transactions(connection)
-
-        def commit() -> bool:
-            with mine.transaction():
-                connection.execute("UPDATE meta SET value = value")
-                return bool(connection.execute("PRAGMA synchronous").fetchone()[0] == FULL)
-
-        synced = []
-        for now in (100.0, 100.4, 100.9, 101.0, 101.5):  # noqa: B007 - the clock
-            synced.append(commit())
-            assert not mine.is_sync_due
-        assert synced == [True, False, False, True, False]
-        now = 102.0
-        assert mine.is_sync_due
-        statements: list[str] = []
-        connection.set_trace_callback(statements.append)
-        log = (tmp_path / "a.tape-wal").stat().st_size
-        mine.sync()
-        assert (tmp_path / "a.tape-wal").stat().st_size > log  # else SQLite had nothing to sync
-        assert statements[0] == "PRAGMA synchronous=FULL" and statements[-1] == "PRAGMA synchronous=NORMAL"
-        now = 500.0
-        assert not mine.is_sync_due
-
-
-def test_a_commit_that_fails_is_undone_and_the_next_is_synced(tmp_path: Path) -> None:
-    with contextlib.closing(create(tmp_path / "a.tape", META)) as connection:
-        mine = Transactions(connection)
-        with pytest.raises(KeyError), mine.transaction():
+        with pytest.raises(KeyError), transaction(connection):
             connection.execute("DELETE FROM meta")
             raise KeyError
         assert connection.execute("SELECT count(*) FROM meta").fetchone() == (len(META),)
-        with mine.transaction():
-            assert connection.execute("PRAGMA synchronous").fetchone() == (FULL,)
-        assert connection.execute("PRAGMA synchronous").fetchone() == (NORMAL,)

@@ -24,6 +24,8 @@ def create(path: Path, meta: Mapping[str, str]) -> sqlite3.Connection:
             connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1)
             on_failure.callback(connection.close)
             open_log(connection)
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute(f"PRAGMA user_version={schema.FORMAT}")  # syncs the log and its name in the folder
             connection.execute("PRAGMA synchronous=NORMAL")
             connection.execute("PRAGMA wal_autocheckpoint=256")
         except (sqlite3.Error, OSError, ValueError) as error:

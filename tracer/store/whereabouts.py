@@ -20,6 +20,10 @@ class Whereabouts:
         self._ids = {suffix: _file_id(self._beside(suffix)) for suffix in SUFFIXES}
 
     @property
+    def log(self) -> Path:
+        return self._beside("-wal")
+
+    @property
     def is_here(self) -> bool:
         """Whether the tape is; one that cannot be looked for is taken to be."""
         return self._is_ours("")

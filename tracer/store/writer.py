@@ -10,7 +10,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from tracer.model.keep import Keep
@@ -18,10 +18,11 @@ from tracer.store.appender import Appender
 from tracer.store.backlog import Backlog
 from tracer.store.ending import leave, leave_moved
 from tracer.store.forks import Forkable, abandon
+from tracer.store.log_sync import LogSync
 from tracer.store.mounts import network_file_system
 from tracer.store.new_tape import create, open_log
 from tracer.store.records import EventRecord, Record, StepRecord
-from tracer.store.transactions import Transactions
+from tracer.store.transactions import transaction
 from tracer.store.trouble import Trouble
 from tracer.store.whereabouts import Whereabouts
 
@@ -70,7 +71,7 @@ class Writer(Forkable):
         self._connection = create(path, meta)
         self._whereabouts = Whereabouts(path)
         self._appender = Appender(self._connection, keep)
-        self._transactions = Transactions(self._connection)
+        self._sync = LogSync(self._whereabouts.log)
         self._next_look = time.monotonic() + LOOK_SECS
         self._warn_of_network()
         super().__init__()
@@ -126,9 +127,6 @@ class Writer(Forkable):
             with self.in_sqlite:
                 if not self._commit():
                     return self._trouble.next_pause()
-        if self._transactions.is_sync_due:
-            with self.in_sqlite:
-                self._attempt(self._transactions.sync)
         return COMMIT_SECS
 
     @property
@@ -182,13 +180,14 @@ class Writer(Forkable):
         """One transaction, all or nothing."""
         lost = self._backlog.losses.next(_GAP_STEPS)
         try:
-            with self._transactions.transaction():
+            with transaction(self._connection):
                 self._appender.write(records)
                 self._appender.write_gaps(lost)
         except BaseException:
             self._appender.rolled_back()
             raise
         self._appender.committed()
+        self._sync.committed()
         self._backlog.losses.written(len(lost))
 
     def _first_waiting(self) -> int:
@@ -196,20 +195,19 @@ class Writer(Forkable):
         return next(steps, self._backlog.last_step)
 
     def _look(self) -> None:
-        """See that the file is still there."""
+        """See that the file is still there, and can be synced."""
         self._next_look = time.monotonic() + LOOK_SECS
+        if self._sync.error is not None:
+            self._trouble.warn(f"{self._sync.error}", "what was recorded may be lost if the power is cut")
         with self.in_sqlite:
             if not self._whereabouts.is_here:
                 self._leave()
                 return
             if not self._whereabouts.has_log:
-                self._attempt(self._renew_log)
-
-    def _attempt(self, work: Callable[[], None]) -> None:
-        try:
-            work()
-        except _REFUSED as error:
-            self._trouble.met(error, self._first_waiting())
+                try:
+                    self._renew_log()
+                except _REFUSED as error:
+                    self._trouble.met(error, self._first_waiting())
 
     def _renew_log(self) -> None:
         """Somebody deleted the files beside the tape, which readers need: have SQLite make new ones."""
@@ -228,6 +226,7 @@ class Writer(Forkable):
             self._write_end("closed", self._trouble.ended(f"{where}; recording ended", self._backlog.last_step))
             leave_moved(self._connection, self._whereabouts, place)
         except (*_REFUSED, OSError):  # what was committed is in the log, which stays
+            self._sync.stop()
             self._connection.close()
         self._backlog.stop()
 
@@ -242,6 +241,7 @@ class Writer(Forkable):
                 leave(self._connection)
             except _REFUSED as error:
                 self._trouble.warn(f"{error}", "what was recorded last may be missing")
+                self._sync.stop()
                 self._connection.close()
 
     def _write_end(self, state: str, *events: EventRecord) -> None:
@@ -252,9 +252,11 @@ class Writer(Forkable):
             if error is not None:
                 raise error
             self._backlog.batch_written()
-        with self._transactions.transaction(is_synced=True):
+        with transaction(self._connection):
             self._appender.write(events)
             self._appender.write_end(state)
+        self._sync.committed()
+        self._sync.stop()
 
     def _warn_of_network(self) -> None:
         kind = network_file_system(self.path)
