@@ -76,7 +76,7 @@ def _summary(rank: dict[str, Any]) -> str:
 
 
 def _facts(tape: Tape) -> dict[str, Any]:
-    events, table = tape.refresh().events, tape.table
+    events, table = tape.events(), tape.table
     topologies = table.column("topologies")
     seen = topologies != NONE
     is_change = np.flatnonzero(np.diff(topologies[seen])) + 1
