@@ -9,6 +9,7 @@ import pytest
 from main import main
 from tests.gui.test_hostile_names import NAMES, hostile_tape
 from tests.store.samples import META, step_record, structure_record
+from tracer.store.event_types import of_its_types
 from tracer.store.records import EventRecord
 from tracer.store.writer import Writer
 from tracer.terminal import clean, say
@@ -77,3 +78,15 @@ def test_events_of_odd_types_are_told_as_far_as_they_go(odd: object, tmp_path: P
     for command in ("info", "nan", "check", "break"):
         assert main([command, str(path)]) in (0, 2)
     assert main(["info", str(path), "--json"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("stopped", {"reason": "breakpoint", "breakpoints": [1, 2], "optimizers": [{"name": "SGD", "groups": [{}]}]}),
+        ("breakpoints", {"breakpoints": [{"id": 1, "condition": "loss_spike"}]}),
+        ("trainable", {"parameters": ["fc.weight"], "after": False}),
+    ],
+)
+def test_events_as_tapescope_writes_them_lose_nothing(kind: str, data: dict[str, object]) -> None:
+    assert of_its_types(kind, dict(data)) == data

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 
-def of_its_types(data: dict[str, Any]) -> dict[str, Any]:
+def of_its_types(kind: str, data: dict[str, Any]) -> dict[str, Any]:
     """The same dictionary where nothing is odd."""
-    odd = [name for name, value in data.items() if name in _CHECKS and not _CHECKS[name](value)]
+    checks = _CHECKS | _CHECKS_OF.get(kind, {})
+    odd = [name for name, value in data.items() if name in checks and not checks[name](value)]
     return {name: value for name, value in data.items() if name not in odd} if odd else data
 
 
@@ -32,3 +33,5 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "step": lambda value: isinstance(value, int),
     "kind": lambda value: isinstance(value, str),
 }
+# What a name stands for in events of one kind alone.
+_CHECKS_OF: dict[str, dict[str, Callable[[Any], bool]]] = {"stopped": {"breakpoints": _is_list_of(int)}}

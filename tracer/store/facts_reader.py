@@ -48,7 +48,7 @@ class FactsReader:
             content = parsed(data)
             if not isinstance(content, dict):
                 raise DamageError(f"event {number} does not hold what it should")
-            yield Event(number, kind, step, time_ns, of_its_types(content))
+            yield Event(number, kind, step, time_ns, of_its_types(kind, content))
 
     def gaps(self) -> list[tuple[int, int, str]]:
         """(first, last, reason), the first one first."""
