@@ -32,8 +32,11 @@ from tracer.model.statistics import Statistics, Table
 from tracer.store.records import StatisticsRecord, StepRecord, StructureRecord
 from tracer.store.writer import Writer
 
+Pace = Callable[[float, float, Callable[[int], object]], None]
+
 ROOT = Path(__file__).resolve().parents[1]
 RATE, SECONDS, STALL_SECONDS = 500, 10.0, 4.0
+BATCH_STEPS, BURST_STEPS = 10, 100  # in 20 ms; without a pace
 KEYS = tuple(f"layers.{k}#0/AddmmBackward0:0" for k in range(1000))
 COLUMNS = ("mean", "std", "min", "max")
 SCALARS = tuple("loss lr grad_norm accuracy throughput temperature entropy kl value_loss reward".split())
@@ -66,30 +69,41 @@ def main() -> int:
 
 
 def measure_appending(folder: Path) -> None:
-    idle = cpu_of(lambda: paced(RATE, SECONDS, lambda index: None))
     records = Records()
-    floor = cpu_of(lambda: write_plainly(folder / "floor.db", records)) - idle
-    took: list[float] = []
-    with recording(folder / "a.tape") as writer:
-        cpu = cpu_of(lambda: paced(RATE, SECONDS, lambda index: took.append(records.append(writer, index))))
+    took = measure_cpu("at its pace", folder, records, pace=paced)
     report_appending("appending a step with measurements", took)
-    n = len(took)
-    ours = (cpu - idle) / n * 1e6
-    report(
-        "CPU of all threads for a step",
-        f"{ours:.0f} us, floor {floor / n * 1e6:.0f} us, x{ours * n / 1e6 / floor:.2f}",
-        "80 us",
-    )
-    with recording(folder / "b.tape") as writer:
+    measure_cpu("one after the other", folder, records, pace=unpaced)
+    with recording(folder / "stalled.tape") as writer:
         paced(RATE, 0.5, lambda index: records.append(writer, index))
-        took.clear()
-        with locked(folder / "b.tape"):
-            paced(RATE, STALL_SECONDS - 1, lambda index: took.append(records.append(writer, 1000 + index)))
-    report_appending("the same while the disk stands still", took)
+        stalled: list[float] = []
+        with locked(folder / "stalled.tape"):
+            paced(RATE, STALL_SECONDS - 1, lambda index: stalled.append(records.append(writer, 1000 + index)))
+    report_appending("the same while the disk stands still", stalled)
+
+
+def measure_cpu(name: str, folder: Path, records: "Records", pace: Pace) -> list[float]:
+    """Reports the CPU time of all threads, less that of making the records, beside the floor; seconds that each append
+    took. A processor that was idle
+    before, as it is where steps come at a pace, takes twice as long for the same."""
+    took: list[float] = []
+    making = cpu_of(lambda: pace(RATE, SECONDS, records.make))
+    floor = cpu_of(lambda: write_plainly(folder / f"{name}.db", pace)) - cpu_of(lambda: pace(RATE, SECONDS, id))
+    with recording(folder / f"{name}.tape") as writer:
+
+        def act(index: int) -> None:
+            took.append(records.append(writer, index))
+            if pace is unpaced and index % BURST_STEPS == 0:
+                writer.flush(60)
+
+        cpu = cpu_of(lambda: (pace(RATE, SECONDS, act), writer.flush(60))) - making
+    n = len(took)
+    figures = f"{cpu / n * 1e6:.0f} us, floor {floor / n * 1e6:.0f} us, x{cpu / floor:.2f}"
+    report(f"CPU of all threads for a step, {name}", figures, "80 us")
+    return took
 
 
 class Records:
-    """Steps whose values differ, as real ones do; made before they are appended, so that only that is timed."""
+    """Steps whose values differ, as real ones do."""
 
     def __init__(self) -> None:
         rng = np.random.default_rng(0)
@@ -99,34 +113,38 @@ class Records:
         self._measured = [Statistics(nothing, nothing, table, (), np.empty(0)) for table in tables]
         self._values = rng.normal(size=(997, len(SCALARS))).tolist()
 
-    def append(self, writer: Writer, index: int) -> float:
-        """Seconds that the training thread spent."""
+    def make(self, index: int) -> tuple[StepRecord, StatisticsRecord]:
         scalars = dict(zip(SCALARS, self._values[index % 997], strict=True))
         step = replace(step_record(index, self._graph), scalars=scalars, level="statistics")
-        measured = StatisticsRecord(index, self._measured[index % 32])
+        return step, StatisticsRecord(index, self._measured[index % 32])
+
+    def append(self, writer: Writer, index: int) -> float:
+        """Seconds that the training thread spent, not counting what it makes."""
+        step, measured = self.make(index)
         begin = time.perf_counter()
         writer.append(step)
         writer.append(measured)
         return time.perf_counter() - begin
 
 
-def write_plainly(path: Path, records: Records) -> None:
-    """The bytes of the same steps, a row each, 20 in a transaction: what no store on SQLite can do without."""
+def write_plainly(path: Path, pace: Pace) -> None:
+    """As many bytes, a row for each step, as many in a transaction: what no store on SQLite can do without."""
     connection = sqlite3.connect(path, isolation_level=None)
     for pragma in ("page_size=16384", "journal_mode=WAL", "synchronous=NORMAL", "wal_autocheckpoint=256"):
         connection.execute(f"PRAGMA {pragma}")
     connection.execute("CREATE TABLE step(id INTEGER PRIMARY KEY, data BLOB)")
     waiting: list[bytes] = []
+    n_together = BURST_STEPS if pace is unpaced else BATCH_STEPS
 
     def add(index: int) -> None:
         waiting.append(os.urandom(4) + bytes(16_200))
-        if len(waiting) == 20:
+        if len(waiting) == n_together:
             connection.execute("BEGIN")
             connection.executemany("INSERT INTO step(data) VALUES (?)", ((data,) for data in waiting))
             connection.execute("COMMIT")
             waiting.clear()
 
-    paced(RATE, SECONDS, add)
+    pace(RATE, SECONDS, add)
     connection.close()
 
 
@@ -214,6 +232,11 @@ def paced(rate: float, seconds: float, act: Callable[[int], object]) -> None:
     for index in range(int(rate * seconds)):
         act(index)
         time.sleep(max(0.0, begin + (index + 1) / rate - time.perf_counter()))
+
+
+def unpaced(rate: float, seconds: float, act: Callable[[int], object]) -> None:
+    for index in range(int(rate * seconds)):
+        act(index)
 
 
 def cpu_of(act: Callable[[], object]) -> float:

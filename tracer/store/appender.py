@@ -24,7 +24,7 @@ _KNOWN_LAYOUTS = 16
 _KNOWN_NAMES = 64
 
 LOST_TO_DAMAGE = "lost to damage"
-DEFLATING_SHARE = 0.02
+DEFLATING_SHARE = 0.005
 """So much of one core's time may go into making measurements smaller; of fast trainings most stay as they are."""
 
 
@@ -40,10 +40,12 @@ class Appender:
         self._scalars: dict[str, int] = {}
         self._ids: dict[tuple[str, ...], bytes] = {}
         self._layouts: dict[object, int] = {}
+        self._last_layout: tuple[object, int] | None = None
         self._late = 0
         self._last_step = -1
         self._n_young = 0
         self._new: list[Row] = []
+        self._measured: list[tuple[object, ...]] = []
 
     def committed(self) -> None:
         """The transaction is on disk."""
@@ -56,8 +58,10 @@ class Appender:
         if self._thinner is not None:
             self._thinner.rolled_back()
         self._new.clear()
+        self._measured.clear()
         self._ids.clear()
         self._layouts.clear()
+        self._last_layout = None
         self._scalars = dict(self._connection.execute("SELECT name, id FROM scalar").fetchall())
         self._last_step, self._n_young = self._connection.execute(
             "SELECT coalesce(max(id), (SELECT max(last) FROM block), -1), count(*) FROM step"
@@ -78,6 +82,8 @@ class Appender:
             else:
                 events.append(_event_fields(record))
         self._insert_steps()
+        self._connection.executemany("INSERT OR REPLACE INTO statistics VALUES (?, ?, ?, ?, ?)", self._measured)
+        self._measured.clear()
         self._insert_numbered("event", events)
         if self._n_young >= schema.BLOCK_STEPS + schema.YOUNG_STEPS:
             self._fold()
@@ -182,8 +188,7 @@ class Appender:
         layout = self._layout_id(record)
         with self._deflating as is_allowed:
             size, data = measurements.pack(record.statistics, is_deflated=is_allowed)
-        row = record.step, layout, size, checksum(record.step, layout, size, data), data
-        self._connection.execute("INSERT OR REPLACE INTO statistics VALUES (?, ?, ?, ?, ?)", row)
+        self._measured.append((record.step, layout, size, checksum(record.step, layout, size, data), data))
         if self._thinner is not None:
             self._thinner.note_statistics(record.step)
 
@@ -192,11 +197,14 @@ class Appender:
         statistics = record.statistics
         tables = (statistics.calls, statistics.parameters, statistics.nodes)
         key = (*((table.keys, table.columns) for table in tables), statistics.operators)
+        if self._last_layout is not None and self._last_layout[0] == key:  # mostly the same objects: soon compared
+            return self._last_layout[1]
         number = self._layouts.get(key)
         if number is None:
             number = self._layouts[key] = self._stored_once("layout", encode_layout(statistics))
             if len(self._layouts) > _KNOWN_LAYOUTS:
                 del self._layouts[next(iter(self._layouts))]
+        self._last_layout = key, number
         return number
 
     def _stored_once(self, table: str, data: bytes) -> int:

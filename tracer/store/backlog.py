@@ -11,7 +11,6 @@ from tracer.store.losses import Losses
 from tracer.store.records import (
     EventRecord,
     Record,
-    ScalarRecord,
     SourceRecord,
     StatisticsRecord,
     StepRecord,
@@ -40,6 +39,8 @@ class Backlog:
         self.losses = Losses()
         self.batch: list[Record] = []
         """What is being written."""
+        self.was_full = False
+        """Whether the last batch was as large as one may be."""
         self.last_step = 0
         """The newest that was appended, dropped or not."""
         self._waiting: deque[tuple[Record, int]] = deque()
@@ -84,13 +85,16 @@ class Backlog:
 
     def _weight(self, record: Record) -> int:
         """About how many bytes it keeps in memory beyond a few hundred. A structure is many steps', and counts once."""
-        if isinstance(record, ScalarRecord | EventRecord):
-            return 0
         if isinstance(record, StatisticsRecord):
             measured = record.statistics
             tables = measured.calls.values.nbytes + measured.parameters.values.nbytes + measured.nodes.values.nbytes
             return tables + _OPERATOR_BYTES * len(measured.operators)
-        weight = _LINE_BYTES * len(record.lines) if isinstance(record, SourceRecord) else 0
+        if isinstance(record, StepRecord):
+            weight = 0
+        elif isinstance(record, SourceRecord):
+            weight = _LINE_BYTES * len(record.lines)
+        else:
+            return 0
         if record.structure is not None and record.structure not in self._weighed:
             self._weighed.add(record.structure)
             weight += _NODE_BYTES * len(record.structure.structure.nodes)
@@ -106,11 +110,16 @@ class Backlog:
 
     def fill_batch(self) -> None:
         """Move records to `batch`, up to its bounds."""
-        while self._waiting and len(self.batch) < BATCH_RECORDS and self._batch_bytes < BATCH_BYTES:
+        while self._waiting and not self._is_full:
             record, weight = self._waiting[0]
             self.batch.append(record)  # before it leaves the queue: `is_empty` must find it in one of the two
             self._batch_bytes += weight
             self._waiting.popleft()
+        self.was_full = self._is_full
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self.batch) >= BATCH_RECORDS or self._batch_bytes >= BATCH_BYTES
 
     def batch_written(self) -> None:
         """All of `batch` is on the tape, or given up."""

@@ -20,12 +20,13 @@ def address(data: bytes) -> bytes:
 
 def checksum(*parts: object) -> int:
     """CRC-32 over a row's fields in order; bytes as they are, everything else by its text."""
-    if not any(isinstance(part, bytes) for part in parts):
-        return zlib.crc32("".join([f"\0{part}" for part in parts]).encode(errors="surrogatepass"))
-    crc = 0
+    crc, text = 0, ""
     for part in parts:
-        crc = zlib.crc32(part if isinstance(part, bytes) else f"\0{part}".encode(errors="surrogatepass"), crc)
-    return crc
+        if isinstance(part, bytes):
+            crc, text = zlib.crc32(part, zlib.crc32(text.encode(errors="surrogatepass"), crc)), ""
+        else:
+            text += f"\0{part}"
+    return zlib.crc32(text.encode(errors="surrogatepass"), crc) if text else crc
 
 
 @lru_cache(maxsize=1024)  # the same few names at every step

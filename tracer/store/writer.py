@@ -122,11 +122,14 @@ class Writer(Forkable):
                 self._committed.notify_all()
 
     def _write_waiting(self) -> float:
-        """Write all that waits; how long to wait until the next time."""
+        """Write all that waits; how long to wait until the next time. What comes meanwhile can wait for that, but for
+        the end: a transaction costs as much as several steps."""
         while self._backlog.has_work and not self._is_late:
             with self.in_sqlite:
                 if not self._commit():
                     return self._trouble.next_pause()
+            if self._end_state is None and not self._backlog.was_full:
+                break
         return COMMIT_SECS
 
     @property
