@@ -9,6 +9,7 @@ How much was lost is how long ago the oldest step ended that is missing.
 """
 
 import argparse
+import gc
 import itertools
 import mmap
 import os
@@ -59,6 +60,8 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp())
     try:
         train(folder / "first.tape", "statistics", None)  # so that no child has to import what it needs
+        gc.collect()
+        gc.freeze()  # else a child's collector stands still while it copies all of PyTorch, as no training's does
         outcomes = [kill(folder, number, chance.uniform(0, MOST_SECS)) for number in range(args.kills)]
     finally:
         shutil.rmtree(folder)

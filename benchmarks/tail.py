@@ -69,25 +69,25 @@ def measure(path: Path, n_steps: int) -> None:
 
 
 def follow(path: Path) -> dict[str, object]:
-    """As `Tape.follow` does: what was there at first does not count."""
+    """As `Tape.follow` does. Of steps that end while the tape is being opened, `usable` tells."""
     begin = time.monotonic()
     with Tape(path) as tape:
         tape.refresh()
         if len(tape):
             tape.graph(len(tape) - 1)
-        usable = time.monotonic() - begin
+        opened = time.monotonic()
         latencies: list[float] = []
         last, cpu, idle = time.monotonic(), time.process_time(), 0.0
         while time.monotonic() - last < 2.0:
             steps, ends = tape.refresh().scalars.get("ended", ((), ()))
             now = time.monotonic()
             if len(steps):
-                latencies += [now - end for end in ends if end > begin]
+                latencies += [now - end for end in ends if end > opened]
                 last, cpu = now, time.process_time()
             elif now - last > 1.0 and idle == 0.0:
                 idle = (time.process_time() - cpu) / (now - last)
             time.sleep(0.01)
-    return {"usable": usable, "latencies": latencies, "idle": idle}
+    return {"usable": opened - begin, "latencies": latencies, "idle": idle}
 
 
 if __name__ == "__main__":

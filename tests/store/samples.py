@@ -145,6 +145,8 @@ class Recording:
     def write(self, *records: Record) -> None:
         self.connection.execute("BEGIN IMMEDIATE")
         self._appender.write(records)
+        if self._appender.has_to_fold:
+            self._appender.fold()
         self.connection.execute("COMMIT")
         self._appender.committed()
 

@@ -11,7 +11,6 @@ from tracer.model.structure import ModuleCall
 from tracer.store import measurements, schema
 from tracer.store.allowance import Allowance
 from tracer.store.blobs import address, checksum, deflated, storable
-from tracer.store.damage import DamageError
 from tracer.store.encoding import encode_calls, encode_layout, encode_lines
 from tracer.store.folding import fold
 from tracer.store.new_tape import meta_rows
@@ -85,18 +84,24 @@ class Appender:
         self._connection.executemany("INSERT OR REPLACE INTO statistics VALUES (?, ?, ?, ?, ?)", self._measured)
         self._measured.clear()
         self._insert_numbered("event", events)
-        if self._n_young >= schema.BLOCK_STEPS + schema.YOUNG_STEPS:
-            self._fold()
         if self._thinner is not None:
             self._thinner.thin()
 
-    def _fold(self) -> None:
-        try:
-            n_rows, damaged = fold(self._connection)
-            self._n_young -= n_rows
-            self.write_gaps([(step, LOST_TO_DAMAGE) for step in damaged])
-        except DamageError:  # the disk changed a row: those of its block stay as they are
-            self._n_young -= schema.BLOCK_STEPS
+    @property
+    def has_to_fold(self) -> bool:
+        """So many steps are rows of their own that a block can be made of the oldest."""
+        return self._n_young >= schema.BLOCK_STEPS + schema.YOUNG_STEPS
+
+    def fold(self) -> None:
+        """Make a block of the oldest steps, which takes as long as many commits of new ones. Raises as `write` does,
+        and DamageError where the disk changed what was written."""
+        n_rows, damaged = fold(self._connection)
+        self._n_young -= n_rows
+        self.write_gaps([(step, LOST_TO_DAMAGE) for step in damaged])
+
+    def put_off_folding(self) -> None:
+        """Until there is another block of steps; these stay rows of their own."""
+        self._n_young -= schema.BLOCK_STEPS
 
     def write_gaps(self, lost: list[tuple[int, str]]) -> None:
         """Steps that were not recorded, or not wholly, and why."""

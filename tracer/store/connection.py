@@ -17,6 +17,7 @@ from urllib.parse import quote
 from tracer.errors import TapeError
 from tracer.store import schema
 from tracer.store.blobs import MAX_BLOB_BYTES
+from tracer.store.damage import REMEDY
 from tracer.store.liveness import is_alive
 from tracer.store.private_copy import PrivateCopy
 
@@ -230,11 +231,13 @@ def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} was written by format {version}; this version reads up to {schema.FORMAT}. Update Tapescope."
         )
     if version < 1:
-        raise TapeError(f"{path} has no format; it is damaged or was altered.")
+        raise TapeError(f"{path} has no format; it is damaged or was altered. {REMEDY}")
     expected = schema.tables(version)
     rows = connection.execute("SELECT type, name, sql FROM sqlite_schema LIMIT 100").fetchall()
     if len(rows) != len(expected) or set(rows) != expected:
-        raise TapeError(f"{path} does not have the tables of a tape of format {version}; it is damaged or was altered.")
+        raise TapeError(
+            f"{path} does not have the tables of a tape of format {version}; it is damaged or was altered. {REMEDY}"
+        )
 
 
 def _has_writer(connection: sqlite3.Connection) -> bool:
@@ -255,4 +258,4 @@ def _unreadable(path: Path, error: Exception) -> str:
         return f"{path} cannot be read: {refusal.strerror}."
     if head != _MAGIC:
         return f"{path} is not a tape; a tape is written by `tapescope run`."
-    return f"{path} cannot be read as a tape ({error}); it may be damaged."
+    return f"{path} cannot be read as a tape ({error}); it may be damaged. {REMEDY}"

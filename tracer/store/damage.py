@@ -9,6 +9,8 @@ from pathlib import Path
 
 from tracer.errors import TapeError
 
+REMEDY = "`tapescope repair` takes out what is intact."
+
 _MOST_CHARS = 200
 
 
@@ -44,9 +46,9 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except DamageError as error:
-        raise TapeError(f"{path} is damaged: {error}.") from None
+        raise TapeError(f"{path} is damaged: {error}. {REMEDY}") from None
     except DAMAGE as error:
-        raise TapeError(f"{path} is damaged ({type(error).__name__}: {_plain(error)}).") from None
+        raise TapeError(f"{path} is damaged ({type(error).__name__}: {_plain(error)}). {REMEDY}") from None
 
 
 def _plain(error: Exception) -> str:

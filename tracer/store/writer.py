@@ -16,6 +16,7 @@ from pathlib import Path
 from tracer.model.keep import Keep
 from tracer.store.appender import Appender
 from tracer.store.backlog import Backlog
+from tracer.store.damage import DamageError
 from tracer.store.ending import leave, leave_moved
 from tracer.store.forks import Forkable, abandon
 from tracer.store.log_sync import LogSync
@@ -128,7 +129,8 @@ class Writer(Forkable):
             with self.in_sqlite:
                 if not self._commit():
                     return self._trouble.next_pause()
-            if self._end_state is None and not self._backlog.was_full:
+                has_time = not self._fold_if_due() and not self._backlog.was_full
+            if has_time and self._end_state is None:
                 break
         return COMMIT_SECS
 
@@ -148,6 +150,22 @@ class Writer(Forkable):
         self._backlog.batch_written()
         if self._trouble.is_on:
             self._backlog.batch.append(self._trouble.over(self._backlog.last_step))
+        return True
+
+    def _fold_if_due(self) -> bool:
+        """In a transaction of its own: what is in the batch shall not wait for it. What it fails of is no reason to
+        lose anything."""
+        if not self._appender.has_to_fold:
+            return False
+        try:
+            with transaction(self._connection):
+                self._appender.fold()
+        except (*_REFUSED, *_UNSTORABLE, DamageError):
+            self._appender.rolled_back()
+            self._appender.put_off_folding()
+        else:
+            self._appender.committed()
+            self._sync.committed()
         return True
 
     def _refusal(self) -> Exception | None:
