@@ -88,8 +88,9 @@ class Pages:
         order = ">" if magic == _LOG_MAGIC[1] else "<"
         if magic not in _LOG_MAGIC or _summed(order, head[:24], (0, 0)) != (first, second):
             return True
-        if not self.has_header and page_bytes in _SIZES:
-            self.page_bytes = self.usable_bytes = page_bytes
+        if page_bytes in _SIZES:  # as SQLite does: the log's has a checksum, the file's has none
+            self.usable_bytes += page_bytes - self.page_bytes
+            self.page_bytes = page_bytes
         sums, is_damaged, was_bad, open_frames = (first, second), False, False, {}
         n_pages = 0
         for place in range(_LOG_HEADER_BYTES, size - _FRAME_HEADER_BYTES - page_bytes + 1, 24 + page_bytes):
