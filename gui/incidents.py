@@ -1,4 +1,4 @@
-"""What the user has to know of a run, in words: where a NaN came from, that capture failed."""
+"""What the user has to know of a run, in words: where a NaN came from, that capture or the disk failed."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,6 +21,8 @@ def headline(event: Event) -> str:
         return failure_headline(event)
     if event.kind == "capture_failed":
         return _failure(event)
+    if event.kind == "disk":
+        return f"At step {fmt.count(event.step)} {str(event.data.get('text', ''))[:MOST_CHARS_WITH_ROOM]}"
     value, what = _value(event.data), event.data.get("what", "loss")
     if _is_unsearched(event.data):
         return f"The {what} of step {fmt.count(event.step)} is {value}; {unsearched_text(event.data)}"

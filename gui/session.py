@@ -24,7 +24,7 @@ from tracer.options import Sampling
 FOLLOW_INTERVAL_MSECS = 40
 """While live, the shown step jumps at most 25 times a second, always to the latest: as often as a tape grows."""
 
-INCIDENTS = ("not_finite", "capture_failed", "exception")
+INCIDENTS = ("not_finite", "capture_failed", "exception", "disk")
 """Kinds of events that the user has to know of."""
 
 UNASKED = ("breakpoint", "exception")

@@ -74,6 +74,12 @@ def test_a_failure_names_what_was_raised() -> None:
     assert headline(search) == "The search for what is not finite in step 3 failed"
 
 
+def test_a_disk_that_failed_is_told_in_the_tapes_words() -> None:
+    moved = Event(1, "disk", 1041, 0, {"text": "the file is gone; recording ended", "first": 1042})
+    assert headline(moved) == "At step 1,041 the file is gone; recording ended"
+    assert len(headline(Event(1, "disk", 3, 0, {"text": "x" * 10_000}))) < 300
+
+
 @pytest.fixture
 def spoilt(qtbot: QtBot, window: MainWindow, full_tape: Path) -> MainWindow:
     window.workbench.open_tape(full_tape)
