@@ -82,7 +82,8 @@ class Drafter:
         self._catch_up()
         self._foresee(foresight.FORESEEN_AT_ONCE)
         step = self._tape.step(question.step)
-        before = self._compared(question)
+        compared = self._compared(question)
+        before = compared if compared is not None and self._has_graph(compared) else None
         self._add(step)
         changes = None
         if before is not None and before.index != step.index:
@@ -109,7 +110,7 @@ class Drafter:
             measured.statistics,
             measured.missing,
             measured.step,
-            self._counterpart(question, scene, before) if question.options.side_by_side else None,
+            self._counterpart(question, scene, compared) if question.options.side_by_side else None,
             before=graph_before,
             call_tree=call_tree(self._union.graph),
             compared_lines=None if graph_before is None else lines_of(graph_before),
@@ -160,6 +161,14 @@ class Drafter:
 
     def _compared(self, question: Question) -> Step | None:
         return self._tape.step(question.compared_step) if question.compared_step >= 0 else None
+
+    def _has_graph(self, step: Step) -> bool:
+        """Whether it was recorded, and is still there."""
+        try:
+            self._graphs.of(step)
+        except TapeError:
+            return False
+        return True
 
     def _scene(
         self,

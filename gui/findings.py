@@ -80,8 +80,10 @@ def why_nothing(session: Session) -> str:
         return session.undrawn.why
     if len(session.timeline):
         return "Laying out the graph…"
+    if session.unreadable:
+        return session.unreadable
     return {
-        "starting": "Starting the training…",
+        "starting": "Starting the training…" if session.follows_live else "Reading the tape…",
         "running": "Waiting for the first step…",
         "paused": "Waiting for the first step…",
         "ended": "The run ended without a step",

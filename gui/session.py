@@ -49,6 +49,7 @@ class Session(QObject):
     `found_steps` are those a search is about, growing; None while none is.
     `incidents` are the events the user has to know of, in order: a loss that is not finite, a capture that failed, an
     exception that ended the run. `happenings` are the hits of breakpoints and what was changed of the training.
+    `unreadable` says why the tape cannot be read on, "" while it can.
     `last_finite` has, by the id of the event, the last step in which what a NaN began in was finite; it comes later.
     """
 
@@ -90,6 +91,7 @@ class Session(QObject):
         self.stop_reason = ""
         self.stop: Event | None = None
         self.exception: Event | None = None
+        self.unreadable = ""
         self.sampling = Sampling()
         self.incidents: tuple[Event, ...] = ()
         self.last_finite: dict[int, LastFinite] = {}
@@ -143,6 +145,11 @@ class Session(QObject):
             self._set_run_state("ended", "abrupt" if tape_state == "abrupt" else "")
         elif self.run_state == "starting":
             self._set_run_state("running", "")
+
+    def fail(self, why: str) -> None:
+        """Nothing more can be read of the tape, as one sentence says."""
+        self.unreadable = why
+        self._set_run_state("ended", "unreadable")
 
     def end(self) -> None:
         """The training process is gone, whatever its tape says."""
@@ -305,7 +312,7 @@ class Session(QObject):
         self.selection, self.step, self.follows_live = "", -1, False
         self.pinned_step = None
         self.run_state, self.stop_reason, self.exception = "none", "", None
-        self.stop = None
+        self.stop, self.unreadable = None, ""
         self.sampling, self.incidents, self.last_finite = Sampling(), (), {}
         self.happenings = Happenings()
         self._wished_key = ""

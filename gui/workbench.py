@@ -240,7 +240,7 @@ class Workbench(QObject):
     def _on_tape_failed(self, message: str) -> None:
         if not self._is_current:
             return
-        self.session.end()
+        self.session.fail(message)
         self.failed.emit(message)
 
     @Slot(int)

@@ -27,17 +27,23 @@ class StepAxis(pg.AxisItem):
 
 
 class ScrubBox(pg.ViewBox):
-    """Left button: pick a step, by click or drag. Wheel: zoom in time. Middle button: pan."""
+    """Left button: pick a step, by click or drag; a double click shows all steps. Wheel: zoom in time. Middle button:
+    pan."""
 
     scrubbed = Signal(float)
+    whole_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__(enableMenu=False)
         self.setMouseEnabled(x=True, y=False)
 
     def mouseClickEvent(self, event: MouseClickEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton:
-            event.accept()
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
+        event.accept()
+        if event.double():
+            self.whole_requested.emit()
+        else:
             self.scrubbed.emit(self.mapSceneToView(event.scenePos()).x())
 
     def mouseDragEvent(self, event: MouseDragEvent, axis: int | None = None) -> None:

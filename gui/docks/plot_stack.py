@@ -35,7 +35,8 @@ class PlotStack(pg.GraphicsLayoutWidget):
         self._follows = True
 
     def set_names(self, names: Sequence[str], color_of: Callable[[str], str]) -> None:
-        """Makes the plots anew, one for each name."""
+        """Makes the plots anew, one for each name, over the steps that were in view."""
+        span = self.span
         self.ci.clear()
         self.plots = {}
         for row, name in enumerate(names):
@@ -46,6 +47,10 @@ class PlotStack(pg.GraphicsLayoutWidget):
             self.ci.layout.setRowStretchFactor(row, LEAD_STRETCH if row == 0 else 1)
             self.plots[name] = plot
         self._link()
+        if self._lead is not None and span is not None:
+            self._lead.box.setXRange(*span[:2], padding=0)
+        elif self._lead is not None:
+            self._follows = True
 
     def draw(self, series: dict[str, Series], step_count: int) -> None:
         """Draws what the range of steps needs; all of them while nobody zoomed."""
@@ -90,6 +95,14 @@ class PlotStack(pg.GraphicsLayoutWidget):
             plots[0].box.sigXRangeChanged.connect(self.view_changed)
             plots[0].box.sigResized.connect(self.view_changed)
             plots[0].box.sigRangeChangedManually.connect(self._on_zoomed)
+        for plot in plots:
+            plot.box.whole_requested.connect(self.show_all)
+
+    @Slot()
+    def show_all(self) -> None:
+        """Back to all steps, and those to come."""
+        self._follows = True
+        self.view_changed.emit()
 
     @Slot(object)
     def _on_zoomed(self, _mask: object) -> None:

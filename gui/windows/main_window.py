@@ -91,6 +91,7 @@ class MainWindow(QMainWindow):
         step_box = StepBox(self.workbench.session)
         for spin in (step_box.spin, self.graph.bar.spin):
             spin.refused.connect(self._on_asked)
+            spin.left.connect(self.graph.canvas.setFocus)
         icon_px = theme.sizes.icon
         self.tools = make_toolbar(self.actions_, step_box, self._color, icon_px)
         self._state = make_state_bar(self.actions_, self._level, self._pill, icon_px)

@@ -28,7 +28,8 @@ class RunPill(PlainLabel):
     @Slot()
     def _show(self) -> None:
         state = self._session.run_state
-        has_failed = state == "ended" and (self._session.exception is not None or self._session.stop_reason == "abrupt")
+        is_broken = self._session.stop_reason in ("abrupt", "unreadable")
+        has_failed = state == "ended" and (self._session.exception is not None or is_broken)
         self.setText(f"{_SIGNS.get(state, '')}  {self._words(state)}")
         self.setToolTip(self._tip(has_failed))
         stopped = self._theme.error if self._session.stop_reason == "exception" else self._theme.warning
@@ -52,8 +53,10 @@ class RunPill(PlainLabel):
             return self.tr("Failed: {0}").format(self._session.exception.data.get("type", ""))
         if state == "ended" and self._session.stop_reason == "abrupt":
             return self.tr("Ended abruptly")
+        if self._session.unreadable:
+            return self.tr("Damaged")
         return {
-            "starting": self.tr("Starting"),
+            "starting": self.tr("Starting") if self._session.follows_live else self.tr("Reading"),
             "running": self.tr("Running"),
             "ended": self.tr("Ended"),
         }.get(state, "")
@@ -64,6 +67,8 @@ class RunPill(PlainLabel):
             return f"<p>{escape(stop_headline(stop))}</p>"
         if not has_failed:
             return ""
+        if self._session.unreadable:
+            return f"<p>{escape(self._session.unreadable)}</p>"
         if exception is None:
             return self.tr("The training process is gone without having closed its tape")
         # A tooltip that looks like HTML would be shown as such; this one is wrapped by being it.

@@ -1,7 +1,7 @@
 """The number of the shown step, to read and to type: "Step [41] of 1,204"."""
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
-from PySide6.QtGui import QValidator
+from PySide6.QtGui import QKeyEvent, QValidator
 from PySide6.QtWidgets import QHBoxLayout, QSpinBox, QWidget
 
 from gui import format as fmt
@@ -52,6 +52,7 @@ class StepSpin(QSpinBox):
     too, and is refused in one sentence."""
 
     refused = Signal(str)
+    left = Signal()  # the user is done with typing: Left and Right are the steps' again
 
     def __init__(self, name: str, width_px: int) -> None:
         super().__init__()
@@ -63,6 +64,11 @@ class StepSpin(QSpinBox):
         self.setStyleSheet("QSpinBox::up-button, QSpinBox::down-button { width: 0; border: 0; }")
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setAccessibleName(name)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        super().keyPressEvent(event)
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.hasAcceptableInput():
+            self.left.emit()
 
     def validate(self, text: str, position: int) -> object:
         """Without this, digits that lead too far are swallowed, and half a number is taken for all of it."""

@@ -123,6 +123,25 @@ def test_checking_a_scalar_adds_its_plot(qtbot: QtBot, scalars: tuple[Session, S
     assert list(dock.stack.plots) == ["loss", "lr"]
 
 
+def test_a_zoomed_curve_stays_so_when_another_scalar_is_shown_and_a_double_click_shows_all(
+    qtbot: QtBot, scalars: tuple[Session, ScalarsDock]
+) -> None:
+    session, dock = scalars
+    box = dock.stack.plots["loss"].box
+    box.setXRange(40, 60, padding=0)
+    box.sigRangeChangedManually.emit(box.state["mouseEnabled"])
+    session.append(Batch(NO_STEPS, (), {"lr": (np.arange(100), np.full(100, 0.1))}))
+    qtbot.waitUntil(lambda: dock.model.rowCount() == 2)
+    dock.model.setData(dock.model.index(1), Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
+    assert dock.stack.span[:2] == pytest.approx((40, 60))
+    view, box = dock.stack, dock.stack.plots["loss"].box
+    place = view.mapFromScene(box.sceneBoundingRect().center())
+    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.mouseDClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.mouseRelease(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.waitUntil(lambda: dock.stack.span[:2] == pytest.approx((-0.5, 99.5)))
+
+
 def test_without_a_plot_the_strip_still_shows_every_step(qtbot: QtBot, scalars: tuple[Session, ScalarsDock]) -> None:
     session, dock = scalars
     dock.model.setData(dock.model.index(0), Qt.CheckState.Unchecked, Qt.ItemDataRole.CheckStateRole)

@@ -4,10 +4,15 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
 from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
+from gui.drafter import Drafter
+from gui.drawing import DrawingOptions, Question
+from gui.theme import LIGHT
 from gui.windows.main_window import MainWindow
+from tracer import Tape
 from tracer.launch import command as tapescope
 
 SOON_MSECS = 60_000
@@ -53,3 +58,13 @@ def test_a_step_without_a_graph_shows_what_is_known_of_it(qtbot: QtBot, window: 
     qtbot.waitUntil(lambda: session.drawing is not None, timeout=SOON_MSECS)
     assert session.undrawn is None
     assert session.drawing.question.compared_step == 0  # the step that was drawn before
+
+
+@pytest.mark.parametrize("is_beside", [False, True])
+def test_a_step_is_drawn_though_the_one_before_it_has_no_graph(thinned_tape: Path, is_beside: bool) -> None:
+    with Tape(thinned_tape) as tape:
+        drafter = Drafter(tape, lambda: False)
+        drawing = drafter.draw(Question(3, 2, DrawingOptions(side_by_side=is_beside), LIGHT))
+        assert drawing.step.index == 3 and drawing.diff is None and drawing.graph.number_of_nodes() > 0
+        assert drafter.explain(drawing).causes == ()
+    assert drawing.compared is None or drawing.compared.why == "The graph of step 2 was not recorded."
