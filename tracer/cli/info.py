@@ -13,6 +13,7 @@ from tracer.exporters.json import to_json
 from tracer.model.failure import exception_place
 from tracer.model.not_finite import origin_text
 from tracer.model.step_table import NONE
+from tracer.store.facts_reader import THINNED
 from tracer.store.reader import Tape
 from tracer.terminal import say
 
@@ -23,6 +24,7 @@ MOST_OF_KIND = 20
 """Events of one kind that are listed; --json has all."""
 
 _MOST_STEPS = 10
+_THINNED = f"{THINNED}of these steps "
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -103,7 +105,8 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
     yield f"  command     {run.get('command', '')}"
     yield f"  python      {run.get('python', '')}, torch {run.get('torch', '')}, {run.get('platform', '')}"
     yield f"  steps       {facts['steps']:,} in {facts['seconds']:.1f} s"
-    changes = f"changed {len(facts['changes']):,} times"
+    n_changes = len(facts["changes"])
+    changes = f"changed {n_changes:,} time{'' if n_changes == 1 else 's'}"
     yield f"  levels      {', '.join(f'{level} ×{n:,}' for level, n in facts['levels'].items())}"
     yield f"  structures  {facts['structures']:,}, with shapes {facts['shapes']:,}; {changes}"
     for name, value in facts["scalars"].items():
@@ -120,8 +123,20 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
     for kind, n in n_of_kind.items():
         if n > MOST_OF_KIND:
             yield f"  and {n - MOST_OF_KIND:,} more of {kind}"
+    is_measured = any(level != "structure" for level in facts["levels"])
     for gap in facts["gaps"]:
-        yield f"  steps {gap['first']} to {gap['last']} have gaps: {gap['reason']}"
+        if is_measured or "steps measurements are" not in gap["reason"]:
+            yield f"  {_gap(gap)}"
+
+
+def _gap(gap: dict[str, Any]) -> str:
+    """Thinning says of which steps something is kept, all else of which it is missing."""
+    first, last, reason = gap["first"], gap["last"], gap["reason"]
+    steps = f"step {first:,}" if first == last else f"steps {first:,} to {last:,}"
+    if not reason.startswith(_THINNED):
+        return f"{steps}: {reason}"
+    shared = "; one stays while a step that is kept has it" if " graphs are " in reason else ""
+    return f"thinned     of {steps} {reason.removeprefix(_THINNED)}{shared}"
 
 
 def _title(event: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from tracer.errors import TapeError
 from tracer.store import schema
 from tracer.store.audit import all_rows, audit, recorded_rows
 from tracer.store.connection import open_read_only
-from tracer.store.damage import DamageError, reading
+from tracer.store.damage import REMEDY, DamageError, reading
 from tracer.store.facts_reader import FactsReader
 from tracer.store.liveness import state_of
 from tracer.store.loss_words import loss_words
@@ -34,9 +34,9 @@ def check(path: Path) -> Condition:
     except TapeError as error:
         try:
             salvage = survey(path)
-        except TapeError:
-            raise error from None
-        found = salvage.lost or (f"nothing of the run is lost, but {error}",)
+        except TapeError as nothing_left:
+            raise (nothing_left if REMEDY in str(error) else error) from None
+        found = salvage.lost or (f"nothing of the run is lost, but {error}".removesuffix(f" {REMEDY}"),)
         return Condition(salvage.n_steps, salvage.n_events, found)
 
 
