@@ -350,7 +350,7 @@ class Session(QObject):
         elif self.follows_live and not self._follow_timer.isActive():
             self._catch_up()
         elif self.step < 0:
-            self._show(0)
+            self._show(int(steps.column("steps")[0]))  # those before it are lost
 
     def _append_events(self, events: Iterable[Event]) -> None:
         events = tuple(events)

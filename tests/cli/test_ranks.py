@@ -28,7 +28,7 @@ def test_info_tells_of_all_ranks(folder: Path, capsys: pytest.CaptureFixture[str
     assert main(["info", str(folder)]) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"{folder}: 2 of 4 ranks, run job",
-        "  rank 0      closed, 20 steps, 1 structures, loss 0.5 (rank-0.tape by process 0 on node)",
+        "  rank 0      closed, 20 steps, 1 structure, loss 0.5 (rank-0.tape by process 0 on node)",
         "  rank 1      closed, 20 steps, 2 structures, loss 1.5 (rank-1.tape by process 0 on node)",
         "  graphs      differ between ranks at 12 steps: 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and more",
         f"  {folder / 'rank-2.tape'} is not a tape; a tape is written by `tapescope run`.",

@@ -74,7 +74,8 @@ def _folder_lines(facts: dict[str, Any]) -> Iterator[str]:
 def _summary(rank: dict[str, Any]) -> str:
     loss = f", loss {rank['scalars']['loss']:.6g}" if "loss" in rank["scalars"] else ""
     file = f"{Path(rank['path']).name} by process {rank['run'].get('pid', '')} on {rank['run'].get('host', '')}"
-    return f"{rank['state']}, {rank['steps']:,} steps, {rank['structures']:,} structures{loss} ({file})"
+    structures = f"{rank['structures']:,} structure{'' if rank['structures'] == 1 else 's'}"
+    return f"{rank['state']}, {rank['steps']:,} steps, {structures}{loss} ({file})"
 
 
 def _facts(tape: Tape) -> dict[str, Any]:

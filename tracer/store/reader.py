@@ -102,6 +102,9 @@ class Tape:
     def close(self) -> None:
         self._connection.close()
 
+    def __repr__(self) -> str:
+        return f"<Tape {str(self.path)!r}, {self._n_steps:,} step{'' if self._n_steps == 1 else 's'}>"
+
     def __len__(self) -> int:
         """The number of steps seen so far; `refresh` looks for more."""
         return self._n_steps
