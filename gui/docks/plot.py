@@ -65,6 +65,7 @@ class ScalarPlot(pg.PlotItem):
         self._cursor = pg.InfiniteLine(angle=90, movable=False)
         self._title = pg.LabelItem(escape(name), justify="left")
         self._title.setParentItem(self.box)
+        self._title.setZValue(1)  # over a curve that fills its plot
         self.addItem(self._curve, ignoreBounds=True)
         self.addItem(self._cursor, ignoreBounds=True)
         self.hideButtons()
@@ -75,7 +76,8 @@ class ScalarPlot(pg.PlotItem):
     def dress(self, theme: Theme, color: str) -> None:
         self._curve.setPen(pg.mkPen(color, width=1))
         self._cursor.setPen(pg.mkPen(theme.plot_cursor, width=1))
-        self._title.setText(escape(self.name), color=theme.muted_text, size="11px")
+        name = f'<span style="background-color: {theme.plot_background}">{escape(self.name)}</span>'
+        self._title.setText(name, color=theme.muted_text, size="11px")
         self._title.setPos(8, 2)
         for side in ("left", "bottom"):
             axis = self.getAxis(side)

@@ -68,7 +68,7 @@ def test_info_says_what_a_tape_holds(tapescope: Command, tape: Path) -> None:
     assert (code, err) == (0, "")
     assert out.startswith(f"{tape}: closed, 0.3 MB\n  command     train.py\n")
     assert "steps       6 in 0.0 s\n  levels      structure ×6\n" in out
-    assert "structures  2, with shapes 2; changed 1 times\n" in out
+    assert "structures  2, with shapes 2; changed 1 time\n" in out
     assert out.endswith("  stopped at step 6: pause\n")
     facts = json.loads(tapescope("info", tape, "--json")[1])
     assert (facts["steps"], facts["structures"], facts["changes"], facts["state"]) == (6, 2, [3], "closed")

@@ -132,7 +132,7 @@ def test_without_a_step_it_says_what_is_waited_for(session: Session) -> None:
     reasons.append(find(session).subtitle)
     session.close()
     reasons.append(find(session).subtitle)
-    assert reasons == ["Starting the training…", "Waiting for the first step…", "Open a tape or start a run"]
+    assert reasons == ["Reading the tape…", "Waiting for the first step…", "Open a tape or start a run"]
 
 
 def test_scalars_grow_by_name(session: Session) -> None:

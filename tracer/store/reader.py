@@ -219,8 +219,9 @@ class Tape:
                 _, layout, size, data = fields
                 return measurements.unpack(self._structures.content("layout", layout), size, data)
         reason = self._because(row.step, "measurements")
-        kind = ThinnedError if reason.startswith(f" ({THINNED}") else TapeError
-        raise kind(f"The statistics of step {row.step} were not recorded{reason}.")
+        if reason.startswith(f" ({THINNED}"):
+            raise ThinnedError(f"The statistics of step {row.step} were thinned out to keep the tape small.")
+        raise TapeError(f"The statistics of step {row.step} were not recorded{reason}.")
 
     def diff(self, before: int, after: int) -> GraphDiff:
         """What differs between the graphs of two steps."""
