@@ -37,7 +37,7 @@ from gui.windows.step_box import StepBox
 from gui.windows.welcome import WelcomePage
 from gui.workbench import Workbench
 from tracer import Event
-from tracer.store.rank_file import rank_and_restart
+from tracer.store.run_folder import run_title
 
 DEFAULT_SIZE_PX = (1440, 900)
 MESSAGE_MSECS = 6000
@@ -162,7 +162,7 @@ class MainWindow(QMainWindow):
         self.console.expect_output(self.workbench.has_output)
         if not has_tape and self._pages.currentWidget() is self.graph:
             self._remember()
-        self.setWindowTitle(f"{_title(tape)} – Tapescope" if tape is not None else "Tapescope")
+        self.setWindowTitle(f"{run_title(tape)} – Tapescope" if tape is not None else "Tapescope")
         if not has_tape:
             self.welcome.set_recent(self.workbench.settings.recent_tapes)
         elif self._pages.currentWidget() is self.welcome:
@@ -288,8 +288,3 @@ def _dropped_file(event: QDropEvent) -> Path | None:
     urls = event.mimeData().urls()
     path = Path(urls[0].toLocalFile()) if len(urls) == 1 and urls[0].isLocalFile() else None
     return path if path is not None and path.suffix in (".tape", ".py") else None
-
-
-def _title(tape: Path) -> str:
-    """Of a rank's tape also the run it is of."""
-    return f"{tape.parent.stem}, {tape.stem}" if rank_and_restart(tape.name) else tape.stem

@@ -8,7 +8,7 @@ from pytestqt.qtbot import QtBot
 from gui.findings import why_nothing
 from gui.session import Session
 from gui.theme import LIGHT
-from gui.windows.main_window import MainWindow, _title
+from gui.windows.main_window import MainWindow
 from gui.windows.run_pill import RunPill
 from gui.windows.step_box import StepBox
 
@@ -41,8 +41,3 @@ def test_after_a_step_was_typed_the_arrows_are_the_graphs_again(
     assert spin.hasFocus()
     qtbot.keyClick(spin, Qt.Key.Key_Return)
     assert session.step == 2 and not spin.hasFocus()
-
-
-def test_the_title_of_a_ranks_tape_has_the_name_of_its_run() -> None:
-    assert _title(Path("runs/cifar.tape/rank-3.tape")) == "cifar, rank-3"
-    assert _title(Path("runs/cifar.tape")) == "cifar"

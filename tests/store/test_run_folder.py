@@ -10,6 +10,7 @@ import pytest
 from tests.store.samples import META, step_record, structure_record
 from tracer import Tape, TapeError
 from tracer.store.liveness import process_start
+from tracer.store.run_folder import run_title
 from tracer.store.run_tape import RunTape
 from tracer.store.writer import Writer
 
@@ -207,3 +208,8 @@ def test_tapes_put_together_by_hand_are_a_run(tmp_path: Path) -> None:
     with Tape(tmp_path) as tape:
         assert list(tape.ranks) == [0, 1, 5] and tape.problems == ()
         assert tape.aligned("loss")[1].tolist() == [[0], [1], [0]]
+
+
+def test_the_title_of_a_ranks_tape_has_the_name_of_its_run() -> None:
+    assert run_title(Path("runs/cifar.tape/rank-3.tape")) == "cifar, rank-3"
+    assert run_title(Path("runs/cifar.tape")) == "cifar"

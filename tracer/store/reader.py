@@ -220,7 +220,8 @@ class Tape:
                 return measurements.unpack(self._structures.content("layout", layout), size, data)
         reason = self._because(row.step, "measurements")
         if reason.startswith(f" ({THINNED}"):
-            raise ThinnedError(f"The statistics of step {row.step} were thinned out to keep the tape small.")
+            details = reason.replace(THINNED, "", 1)
+            raise ThinnedError(f"The statistics of step {row.step} were thinned out to keep the tape small{details}.")
         raise TapeError(f"The statistics of step {row.step} were not recorded{reason}.")
 
     def diff(self, before: int, after: int) -> GraphDiff:

@@ -47,6 +47,11 @@ def tape_file(path: Path) -> Path:
     return min(members or damaged, key=lambda file: file.rank).path
 
 
+def run_title(path: Path) -> str:
+    """What to call a tape: of a rank's also the run it is of."""
+    return f"{path.parent.stem}, {path.stem}" if rank_and_restart(path.name) else path.stem
+
+
 def files_in(folder: Path) -> list[RankFile]:
     """The ranks' tapes, by attempts and ranks. Raises TapeError where the folder cannot be read."""
     try:
