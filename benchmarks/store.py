@@ -83,8 +83,7 @@ def measure_appending(folder: Path) -> None:
 
 def measure_cpu(name: str, folder: Path, records: "Records", pace: Pace) -> list[float]:
     """Reports the CPU time of all threads, less that of making the records, beside the floor; seconds that each append
-    took. A processor that was idle
-    before, as it is where steps come at a pace, takes twice as long for the same."""
+    took. A processor that was idle before, as it is where steps come at a pace, takes twice as long for the same."""
     took: list[float] = []
     making = cpu_of(lambda: pace(RATE, SECONDS, records.make))
     floor = cpu_of(lambda: write_plainly(folder / f"{name}.db", pace)) - cpu_of(lambda: pace(RATE, SECONDS, id))

@@ -254,10 +254,10 @@ def _unreadable(path: Path, error: Exception) -> str:
     try:
         with path.open("rb") as file:
             head = file.read(len(_MAGIC))
+            has_pages = os.fstat(file.fileno()).st_size % schema.PAGE_BYTES == 0
     except OSError as refusal:
         return f"{path} cannot be read: {refusal.strerror}."
     if head != _MAGIC:
         words = f"{path} is not a tape; a tape is written by `tapescope run`."
-        has_pages = path.stat().st_size % schema.PAGE_BYTES == 0
         return f"{words} If it was one, its beginning is destroyed: {REMEDY}" if has_pages else words
     return f"{path} cannot be read as a tape ({error}); it may be damaged. {REMEDY}"
